@@ -1,0 +1,60 @@
+# deltoid_room(NAME SOURCES ... [LIBS ...]): one room, an object library with the project's warnings and numeric rules.
+# deltoid_link_rooms(TARGET ROOM ...): puts rooms and what they need into a target.
+
+set(DELTOID_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wvla
+                     -Wformat=2 -Wundef)
+if(DELTOID_WERROR)
+  list(APPEND DELTOID_WARNINGS -Werror)
+endif()
+
+# The same bits from every compiler: no contraction, no reassociation, no libm shortcuts.
+set(DELTOID_NUMERICS -ffp-contract=off -fno-fast-math -fno-math-errno)
+
+if(DELTOID_SANITIZE)
+  add_compile_options(-fsanitize=${DELTOID_SANITIZE} -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${DELTOID_SANITIZE})
+  if(DELTOID_SANITIZE MATCHES undefined)
+    add_compile_options(-fno-sanitize-recover=all)
+  endif()
+endif()
+
+function(deltoid_target_rules target)
+  target_compile_options(${target} PRIVATE ${DELTOID_WARNINGS} ${DELTOID_NUMERICS})
+  target_compile_definitions(${target} PRIVATE _POSIX_C_SOURCE=200809L)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
+endfunction()
+
+function(deltoid_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LIBS" ${ARGN})
+  add_library(dt_${name} OBJECT ${ROOM_SOURCES})
+  deltoid_target_rules(dt_${name})
+  target_link_libraries(dt_${name} PUBLIC ${ROOM_LIBS})
+endfunction()
+
+# Both precisions of one source: compiled as float32 and as float64, told apart by the suffix that real.h gives its names.
+function(deltoid_room_in_both_precisions name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;LIBS" ${ARGN})
+  foreach(bits 32 64)
+    add_library(dt_${name}_f${bits} OBJECT ${ROOM_SOURCES})
+    deltoid_target_rules(dt_${name}_f${bits})
+    target_compile_definitions(dt_${name}_f${bits} PRIVATE DT_PRECISION=${bits})
+    target_link_libraries(dt_${name}_f${bits} PUBLIC ${ROOM_LIBS})
+    set_property(GLOBAL APPEND PROPERTY DELTOID_PARTS_${name} dt_${name}_f${bits})
+  endforeach()
+endfunction()
+
+function(deltoid_link_rooms target)
+  foreach(room ${ARGN})
+    get_property(parts GLOBAL PROPERTY DELTOID_PARTS_${room})
+    if(TARGET dt_${room})
+      list(APPEND parts dt_${room})
+    endif()
+    foreach(part ${parts})
+      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${part}>)
+      get_target_property(libs ${part} LINK_LIBRARIES)
+      if(libs)
+        target_link_libraries(${target} PUBLIC ${libs})
+      endif()
+    endforeach()
+  endforeach()
+endfunction()

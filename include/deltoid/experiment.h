@@ -1,0 +1,141 @@
+/* An experiment: everything that decides the numbers of a run, as plain data.
+ *
+ * The command line fills it from a YAML file; a program fills it itself, starting from dt_experiment_init, which sets every
+ * documented default. Names ("relu", "sgd") are looked up in the tables when the trainer is created.
+ *
+ * Ownership: strings and arrays that the structure points to are borrowed, and usually live in `arena`, which
+ * dt_experiment_clear frees.
+ */
+#ifndef DELTOID_EXPERIMENT_H
+#define DELTOID_EXPERIMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+typedef enum dt_precision { DT_FLOAT32, DT_FLOAT64 } dt_precision;
+
+/* "float32" or "float64"; and the size of one number in bytes. */
+const char *dt_precision_name(dt_precision precision);
+size_t dt_precision_size(dt_precision precision);
+
+/* Where a data set lies: two files, `labels` NULL where the format keeps both in one. */
+typedef struct dt_source {
+    const char *inputs, *labels;
+} dt_source;
+
+typedef struct dt_data_spec {
+    const char *format;          /* a name of the table in src/data/dataset.c: "idx" */
+    dt_source train;             /* required */
+    dt_source test, validation;  /* inputs NULL: none */
+    double validation_fraction;  /* 0: none; else in (0, 1), of the training rows */
+    double scale;                /* x <- scale * x; default 1 */
+} dt_data_spec;
+
+/* Layer l = 1..L. The last has no activation ("linear"): the cost sees z^L. */
+typedef struct dt_layer_spec {
+    int64_t units;           /* 1 .. 1,048,576 */
+    const char *activation;  /* default "linear" */
+    const char *init;        /* default "glorot_uniform" */
+} dt_layer_spec;
+
+typedef struct dt_optimizer_spec {
+    const char *name;     /* default "sgd" */
+    double learning_rate; /* default 0.01; > 0 */
+    double momentum;      /* default 0; [0, 1) */
+    bool nesterov;        /* default false; needs momentum > 0 */
+    double weight_decay;  /* default 0; L2 on weights and biases alike, as PyTorch's */
+} dt_optimizer_spec;
+
+typedef struct dt_schedule_spec {
+    const char *name; /* default "constant" */
+    int64_t every;    /* step: epochs between two reductions, >= 1, default 10 */
+    double factor;    /* step: (0, 1], default 0.1 */
+} dt_schedule_spec;
+
+typedef struct dt_training_spec {
+    int64_t epochs;     /* default 10 */
+    int64_t batch_size; /* default 128 */
+    bool shuffle;       /* default true */
+} dt_training_spec;
+
+typedef struct dt_parallel_spec {
+    int64_t threads;       /* 0: auto, the processors this process may use */
+    int64_t shard_size;    /* 0: auto, dt_shard_size_auto(batch_size) */
+    const char *reduction; /* default "tree" */
+} dt_parallel_spec;
+
+/* What can be captured; a set of bits. */
+#define DT_QUANTITY_LIST(X)                                                                                            \
+    X(DT_QUANTITY_W, "W")                                                                                              \
+    X(DT_QUANTITY_B, "b")                                                                                              \
+    X(DT_QUANTITY_Z, "z")                                                                                              \
+    X(DT_QUANTITY_A, "a")                                                                                              \
+    X(DT_QUANTITY_DELTA, "delta")                                                                                      \
+    X(DT_QUANTITY_DW, "dW")                                                                                            \
+    X(DT_QUANTITY_DB, "db")
+
+typedef enum dt_quantity {
+#define DT_QUANTITY_ENUM(id, name) id,
+    DT_QUANTITY_LIST(DT_QUANTITY_ENUM)
+#undef DT_QUANTITY_ENUM
+    DT_QUANTITIES
+} dt_quantity;
+
+const char *dt_quantity_name(dt_quantity quantity);
+
+typedef enum dt_capture_samples {
+    DT_SAMPLES_FIRST, /* the first `sample_count` of the minibatch */
+    DT_SAMPLES_BATCH, /* all of it */
+    DT_SAMPLES_ROWS   /* fixed rows of the training set, the same at every captured step */
+} dt_capture_samples;
+
+typedef struct dt_capture_rule {
+    const char *name;    /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
+    unsigned quantities; /* set of 1u << dt_quantity */
+    const int64_t *layers; /* NULL: all; else layer_count numbers in 0..L (0: the inputs, for `a` alone) */
+    size_t layer_count;
+    int64_t every;        /* steps, >= 1: captured where step % every == 0; 0 where `steps` decides */
+    bool steps_log;       /* captured at 0, 1, 2, 4, 8, ... */
+    const int64_t *steps; /* else: exactly these, ascending */
+    size_t step_count;
+    dt_capture_samples samples;
+    int64_t sample_count;       /* DT_SAMPLES_FIRST: how many (default 64); DT_SAMPLES_ROWS: the length of sample_rows */
+    const int64_t *sample_rows; /* DT_SAMPLES_ROWS */
+} dt_capture_rule;
+
+typedef struct dt_experiment {
+    const char *name; /* [A-Za-z0-9._-]{1,128}, no leading dot; default: the file's name without its ending */
+    uint64_t seed;    /* default 1 */
+    dt_precision precision;
+    dt_data_spec data;
+    dt_layer_spec *network; /* layers[0] is layer 1 */
+    size_t layer_count;     /* L, 1 .. 64 */
+    const char *loss;       /* no default */
+    dt_optimizer_spec optimizer;
+    dt_schedule_spec schedule;
+    dt_training_spec training;
+    dt_parallel_spec parallel;
+    dt_capture_rule *capture;
+    size_t capture_count;
+    struct dt_arena *arena; /* owns what the parser put here; may be NULL */
+} dt_experiment;
+
+/* Every default; no network, no loss, no data. */
+void dt_experiment_init(dt_experiment *experiment);
+
+/* Frees the arena and what lives in it. */
+void dt_experiment_clear(dt_experiment *experiment);
+
+/* Every range and every combination above, and every name against its table, DT_INVALID or DT_UNKNOWN with the key's path
+ * in the message ("training.batch_size: must be ..."). What needs the data (a row number, layers against features) is
+ * checked by the trainer. */
+dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *error);
+
+/* The documented function of the minibatch's size alone behind `shard_size: auto`: B for B <= 16, else the largest power of two
+ * that is at most sqrt(8 B), so that shards grow with the root of the minibatch: 16 at 32, 32 at 128, 64 at 512. */
+int64_t dt_shard_size_auto(int64_t batch_size);
+
+#endif
