@@ -33,7 +33,8 @@ typedef enum dt_status {
 
 enum { DT_MESSAGE_SIZE = 1024 };
 
-/* Caller-owned. `status` and `message` describe the first failure since dt_error_clear; later ones don't overwrite it. */
+/* Caller-owned. `status` and `message` describe the first failure since dt_error_clear; later ones don't overwrite it.
+ */
 typedef struct dt_error {
     dt_status status;
     char message[DT_MESSAGE_SIZE]; /* UTF-8, one line, no trailing newline */
@@ -47,14 +48,19 @@ int dt_status_exit(dt_status status);
 
 void dt_error_clear(dt_error *error);
 
-/* Records a failure and returns `status`, so that a function can `return dt_fail(error, DT_IO, ...)`. `error` may be NULL.
- * Control characters in the message become '?', so that a hostile file name can't move the cursor. */
+/* Records a failure and returns `status`, so that a function can `return dt_fail(error, DT_IO, ...)`. `error` may be
+ * NULL. Control characters in the message become '?', so that a hostile file name can't move the cursor. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-dt_status dt_fail(dt_error *error, dt_status status, const char *format, ...);
+dt_status
+dt_fail(dt_error *error, dt_status status, const char *format, ...);
 
-dt_status dt_fail_v(dt_error *error, dt_status status, const char *format, va_list arguments);
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 0)))
+#endif
+dt_status
+dt_fail_v(dt_error *error, dt_status status, const char *format, va_list arguments);
 
 /* Puts "prefix: " before the message already recorded: a file, a line and column. `error` may be NULL. */
 void dt_error_prefix(dt_error *error, const char *prefix);

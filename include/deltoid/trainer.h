@@ -1,7 +1,7 @@
 /* The trainer: runs an experiment's steps on a team of OpenMP workers.
  *
- * The weights it produces are a function of the experiment and the data alone: the same bits for any number of workers, any
- * instruction set, any compiler (deterministic reductions; see dt_reduction).
+ * The weights it produces are a function of the experiment and the data alone: the same bits for any number of workers,
+ * any instruction set, any compiler (deterministic reductions; see dt_reduction).
  *
  *     dt_trainer *t;
  *     dt_trainer_create(&t, &experiment, &(dt_trainer_data){.train = train, .test = test}, &error);
@@ -30,8 +30,10 @@ typedef struct dt_trainer_data {
     const dt_dataset *test;       /* may be NULL */
 } dt_trainer_data;
 
-/* Validates, allocates everything a run needs, draws the initial weights. The experiment is copied where it is needed later. */
-dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experiment, const dt_trainer_data *data, dt_error *error);
+/* Validates, allocates everything a run needs, draws the initial weights. The experiment and the data are borrowed
+ * until destroy. */
+dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experiment, const dt_trainer_data *data,
+                            dt_error *error);
 void dt_trainer_destroy(dt_trainer *trainer); /* NULL is allowed */
 
 /* Adds an observer (copied; `self` is borrowed). At most 16. Before the first epoch. */
@@ -40,19 +42,21 @@ dt_status dt_trainer_observe(dt_trainer *trainer, const dt_observer *observer, d
 /* All the experiment's epochs. DT_STOPPED if a stop was asked for; DT_DIVERGED when the loss is no longer finite. */
 dt_status dt_trainer_run(dt_trainer *trainer, dt_error *error);
 
-/* Advanced: a number of steps, without evaluation or epoch reports; goes on where the last call ended, through epochs. */
+/* Advanced: a number of steps, without evaluation or epoch reports; goes on where the last call ended, through epochs.
+ */
 dt_status dt_trainer_steps(dt_trainer *trainer, int64_t steps, dt_error *error);
 
 /* Asks the running trainer to stop after the step at hand. Async-signal-safe; from any thread. */
 void dt_trainer_stop(dt_trainer *trainer);
 
-/* Mean loss and share of right answers (largest z^L wins, the first of equals) over a data set; optionally the confusion matrix
- * (classes, classes), confusion[true * classes + predicted], classes = units of layer L, or NULL. Same bits for any team. */
+/* Mean loss and share of right answers (largest z^L wins, the first of equals) over a data set; optionally the
+ * confusion matrix (classes, classes), confusion[true * classes + predicted], classes = units of layer L, or NULL. Same
+ * bits for any team. */
 typedef struct dt_evaluation {
     double loss, accuracy;
 } dt_evaluation;
-dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation, int64_t *confusion,
-                              dt_error *error);
+dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation,
+                              int64_t *confusion, dt_error *error);
 
 /* Copies W^l (units, inputs) and b^l (units) out of or into the network, in the experiment's precision. */
 void dt_trainer_weights(const dt_trainer *trainer, int64_t l, void *W, void *b);
@@ -63,9 +67,9 @@ dt_status dt_trainer_weights_sha256(const dt_trainer *trainer, char hex[65], dt_
 
 /* What was decided, for reports and --dry-run. */
 typedef struct dt_trainer_info {
-    int64_t layers;                /* L */
-    int64_t features;              /* units of layer 0 */
-    int64_t parameters;            /* weights and biases, without padding */
+    int64_t layers;                      /* L */
+    int64_t features;                    /* units of layer 0 */
+    int64_t parameters;                  /* weights and biases, without padding */
     int64_t workers, shard_size, shards; /* shards of a full minibatch */
     int64_t train_rows, validation_rows, test_rows;
     int64_t steps_per_epoch;
@@ -79,7 +83,8 @@ typedef struct dt_trainer_info {
 
 /* Borrowed strings. Also without a trainer, from the data's sizes alone, nothing allocated: dt_trainer_plan. */
 void dt_trainer_describe(const dt_trainer *trainer, dt_trainer_info *info);
-dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data *data, dt_trainer_info *info, dt_error *error);
+dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data *data, dt_trainer_info *info,
+                          dt_error *error);
 
 /* Units of layer l = 0..L (0: features). */
 int64_t dt_trainer_units(const dt_trainer *trainer, int64_t l);

@@ -1,6 +1,6 @@
-/* Random numbers without state: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11), from
- * Random123, keyed by the seed and what the numbers are for. Number `index` of a stream is a pure function, so no thread can
- * disturb another's.
+/* Random numbers without state: Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2,
+ * 3", SC'11), from Random123, keyed by the seed and what the numbers are for. Number `index` of a stream is a pure
+ * function, so no thread can disturb another's.
  */
 #ifndef DT_BASE_PHILOX_H
 #define DT_BASE_PHILOX_H
@@ -35,10 +35,12 @@ static inline double dt_uniform01(uint64_t bits)
     return ((double)(bits >> 12) + 0.5) * 0x1p-52;
 }
 
+__extension__ typedef unsigned __int128 dt_uint128;
+
 /* Uniform in 0 .. n-1 (Lemire 2019's multiply-and-shift; for n < 2^32 its bias is under 2^-32 of a count). */
 static inline uint64_t dt_uniform_below(uint64_t bits, uint64_t n)
 {
-    return (uint64_t)((unsigned __int128)bits * n >> 64);
+    return (uint64_t)((dt_uint128)bits * n >> 64);
 }
 
 #endif

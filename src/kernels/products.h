@@ -1,0 +1,70 @@
+/* The matrix products of equations (1), (4), (5) and (6).
+ *
+ * Storage. W^l lies in panels of DT_LANES units: element (unit j, input k) at panel[j / LANES][k][j % LANES], with the
+ * bias b^l_j as row k = inputs, because the bias gate is a multiply gate whose other input is 1: activations carry a 1
+ * in column `inputs`. Rows are rounded up to whole blocks; padding is zero and stays zero.
+ *
+ * The rule of the chain. Every element of a product is one chain of fused multiply-adds from +0 in increasing index
+ * order; lanes run across elements. So tiling, vector width and the number of workers don't change a bit. Sums over
+ * shards follow the fixed tree (base/tree.h).
+ */
+#ifndef DT_KERNELS_PRODUCTS_H
+#define DT_KERNELS_PRODUCTS_H
+
+#include <stdint.h>
+
+#include "kernels/real.h"
+
+enum {
+    DT_GROUP = 3,       /* panels whose gradient tile is formed at once */
+    DT_TREE_LEVELS = 34 /* tiles of partial sums a worker needs for up to 2^32 shards */
+};
+
+/* What becomes of a finished block of the gradient: `g` holds DT_BLOCK numbers, the sum over samples not yet divided by
+ * B, at `offset` of the parameter vector; `g` may be overwritten. */
+typedef void (*dt_block_sink)(void *context, int64_t offset, dt_real *g);
+
+/* The weight gradient of one layer over the samples of consecutive shards: dW_jk = sum_i delta_ij a_ik, equations (5)
+ * and (6). */
+typedef struct dt_gradient_task {
+    const dt_real *a;     /* (samples, inputs + 1), 1 in column `inputs`, row i at a + i * a_stride */
+    const dt_real *delta; /* (samples, whole panels), padding zero, row i at delta + i * delta_stride */
+    int64_t a_stride, delta_stride;
+    int64_t samples, shard_size; /* the last shard may be short; the first one starts an aligned subtree */
+    int64_t inputs, panels;
+    int64_t first,
+        last;         /* blocks of this layer to form: panel * blocks_a_panel + block, 0 .. panels * blocks_a_panel */
+    int64_t offset;   /* of the layer in the parameter vector */
+    dt_real *scratch; /* DT_TREE_LEVELS * DT_GROUP * DT_BLOCK numbers, this worker's */
+} dt_gradient_task;
+
+typedef struct dt_products {
+    /* C (rows, panels * LANES) = A (rows, depth) B, where B is `panels` panels of (depth, LANES), `b_panel` numbers
+     * apart. Equation (1) with B = W and depth = inputs + 1; equation (4) with B = the transposed copy. */
+    void (*product)(int64_t rows, int64_t panels, int64_t depth, const dt_real *A, int64_t a_stride, const dt_real *B,
+                    int64_t b_panel, dt_real *C, int64_t c_stride);
+
+    void (*gradient)(const dt_gradient_task *task, dt_block_sink sink, void *context);
+
+    /* sum[i] = left[i] + right[i], n a multiple of DT_LANES; sum may be left or right. */
+    void (*add)(int64_t n, const dt_real *left, const dt_real *right, dt_real *sum);
+
+    /* One block of W (k, j lanes) into the same block of the transposed copy (j, k lanes): to[j * LANES + k] = from[k *
+     * LANES + j]. */
+    void (*transpose)(const dt_real *from, dt_real *to);
+
+    /* x[f] = scale * value of the file's element, n elements. */
+    void (*convert_u8)(int64_t n, const uint8_t *from, dt_real scale, dt_real *x);
+    void (*convert_f32)(int64_t n, const float *from, dt_real scale, dt_real *x);
+    void (*convert_f64)(int64_t n, const double *from, dt_real scale, dt_real *x);
+} dt_products;
+
+DT_DECLARE_VARIANTS(dt_products, dt_products, )
+
+/* Blocks along the rows of a panel: the weights' rows and the bias row. */
+static inline int64_t dt_blocks_a_panel(int64_t inputs)
+{
+    return (inputs + 1 + DT_LANES - 1) / DT_LANES;
+}
+
+#endif

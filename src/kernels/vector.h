@@ -1,0 +1,79 @@
+/* The vector of the instruction set being compiled: a few operations, the same meaning everywhere. DT_WIDTH numbers a
+ * vector; a generic build has vectors of one number. Lanes never mix, so a vector's width can't change a bit.
+ */
+#ifndef DT_KERNELS_VECTOR_H
+#define DT_KERNELS_VECTOR_H
+
+#include "kernels/real.h"
+
+#define DT_INLINE static inline __attribute__((always_inline))
+
+/* Before a loop of constant length whose arrays must become registers. */
+#if defined(__clang__)
+#define DT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DT_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+#if defined(__AVX512F__) && DT_PRECISION == 32
+#include <immintrin.h>
+typedef __m512 dt_vector;
+enum { DT_WIDTH = 16 };
+#define dt_load(p)      _mm512_loadu_ps(p)
+#define dt_store(p, v)  _mm512_storeu_ps(p, v)
+#define dt_broadcast(p) _mm512_set1_ps(*(p))
+#define dt_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define dt_add(a, b)    _mm512_add_ps(a, b)
+#define dt_zero()       _mm512_setzero_ps()
+#elif defined(__AVX512F__)
+#include <immintrin.h>
+typedef __m512d dt_vector;
+enum { DT_WIDTH = 8 };
+#define dt_load(p)      _mm512_loadu_pd(p)
+#define dt_store(p, v)  _mm512_storeu_pd(p, v)
+#define dt_broadcast(p) _mm512_set1_pd(*(p))
+#define dt_fma(a, b, c) _mm512_fmadd_pd(a, b, c)
+#define dt_add(a, b)    _mm512_add_pd(a, b)
+#define dt_zero()       _mm512_setzero_pd()
+#elif defined(__AVX2__) && DT_PRECISION == 32
+#include <immintrin.h>
+typedef __m256 dt_vector;
+enum { DT_WIDTH = 8 };
+#define dt_load(p)      _mm256_loadu_ps(p)
+#define dt_store(p, v)  _mm256_storeu_ps(p, v)
+#define dt_broadcast(p) _mm256_broadcast_ss(p)
+#define dt_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define dt_add(a, b)    _mm256_add_ps(a, b)
+#define dt_zero()       _mm256_setzero_ps()
+#elif defined(__AVX2__)
+#include <immintrin.h>
+typedef __m256d dt_vector;
+enum { DT_WIDTH = 4 };
+#define dt_load(p)      _mm256_loadu_pd(p)
+#define dt_store(p, v)  _mm256_storeu_pd(p, v)
+#define dt_broadcast(p) _mm256_broadcast_sd(p)
+#define dt_fma(a, b, c) _mm256_fmadd_pd(a, b, c)
+#define dt_add(a, b)    _mm256_add_pd(a, b)
+#define dt_zero()       _mm256_setzero_pd()
+#else
+typedef dt_real dt_vector;
+enum { DT_WIDTH = 1 };
+#define dt_load(p)      (*(p))
+#define dt_store(p, v)  (void)(*(p) = (v))
+#define dt_broadcast(p) (*(p))
+#define dt_fma(a, b, c) DT_FMA(a, b, c)
+#define dt_add(a, b)    ((a) + (b))
+#define dt_zero()       ((dt_real)0)
+#endif
+
+/* Tile of a product: rows x panels accumulators that fit the registers beside the operands. */
+enum { DT_VECTORS_A_PANEL = DT_LANES / DT_WIDTH };
+#if defined(__AVX512F__)
+enum { DT_TILE_ROWS = 8, DT_TILE_PANELS = 3 };
+#elif defined(__AVX2__)
+enum { DT_TILE_ROWS = 6, DT_TILE_PANELS = 1 };
+#else
+enum { DT_TILE_ROWS = 4, DT_TILE_PANELS = 1 };
+#endif
+
+#endif

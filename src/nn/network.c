@@ -1,0 +1,173 @@
+#include "nn/network.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+/* The activation of that name; the caller has validated it. */
+static const dt_activation *activation_named(const char *name)
+{
+    const dt_activation *table = DT_SELECT(dt_activation, dt_activations, );
+    for (int i = 0; i < DT_ACTIVATION_COUNT; i++)
+        if (strcmp(table[i].entry.name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static const dt_initializer *initializer_named(const char *name)
+{
+    const dt_initializer *initializer;
+    for (size_t i = 0; (initializer = dt_initializer_at(i)); i++)
+        if (strcmp(initializer->entry.name, name) == 0)
+            return initializer;
+    return NULL;
+}
+
+static int64_t panels_of(int64_t n)
+{
+    return dt_whole_panels(n) / DT_LANES;
+}
+
+static int64_t transposed_size(int64_t inputs, int64_t units)
+{
+    return dt_whole_panels(inputs) * dt_whole_panels(units);
+}
+
+bool dt_network_measure(int64_t layers, const int64_t *units, size_t *parameters, size_t *transposed)
+{
+    *parameters = *transposed = 0;
+    for (int64_t l = 1; l <= layers; l++) {
+        size_t numbers, copy;
+        if (__builtin_mul_overflow((size_t)(panels_of(units[l]) * dt_blocks_a_panel(units[l - 1])),
+                                   DT_BLOCK * sizeof(dt_real), &numbers) ||
+            __builtin_mul_overflow((size_t)transposed_size(units[l - 1], units[l]), sizeof(dt_real), &copy) ||
+            __builtin_add_overflow(*parameters, numbers, parameters) ||
+            __builtin_add_overflow(*transposed, l > 1 ? copy : 0, transposed))
+            return false;
+    }
+    return *parameters <= PTRDIFF_MAX && *transposed <= PTRDIFF_MAX;
+}
+
+dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, int64_t layers, int64_t features,
+                            dt_error *error)
+{
+    *network = NULL;
+    dt_network *n = dt_allocate_zeroed(1, sizeof *n);
+    if (!n)
+        return dt_fail_memory(error, "the network");
+    n->layer = dt_allocate_zeroed((size_t)layers + 1, sizeof *n->layer);
+    if (!n->layer)
+        goto fail;
+    n->layers = layers;
+    n->products = DT_SELECT(dt_products, dt_products, &);
+    for (int64_t l = 1; l <= layers; l++) {
+        dt_layer *layer = &n->layer[l];
+        layer->inputs = l > 1 ? specs[l - 2].units : features;
+        layer->units = specs[l - 1].units;
+        layer->panels = panels_of(layer->units);
+        layer->column = dt_blocks_a_panel(layer->inputs);
+        layer->first_block = n->blocks;
+        layer->activation = activation_named(specs[l - 1].activation);
+        layer->initializer = initializer_named(specs[l - 1].init);
+        layer->transposed_rows = dt_whole_panels(layer->units);
+        n->blocks += layer->panels * layer->column;
+        if (l > 1)
+            n->transposed_count += transposed_size(layer->inputs, layer->units);
+    }
+    n->parameters = dt_allocate_array((size_t)n->blocks, DT_BLOCK * sizeof(dt_real));
+    n->transposed = dt_allocate_array((size_t)n->transposed_count, sizeof(dt_real));
+    if (!n->parameters || !n->transposed)
+        goto fail;
+    dt_real *at = n->transposed;
+    for (int64_t l = 2; l <= layers; l++) {
+        n->layer[l].transposed = at;
+        at += transposed_size(n->layer[l].inputs, n->layer[l].units);
+    }
+    *network = n;
+    return DT_OK;
+fail:
+    dt_network_destroy(n);
+    return dt_fail_memory(error, "the network's parameters");
+}
+
+void dt_network_destroy(dt_network *network)
+{
+    if (!network)
+        return;
+    dt_release(network->parameters);
+    dt_release(network->transposed);
+    dt_release(network->layer);
+    dt_release(network);
+}
+
+/* Where a block of the parameter vector lies: its layer, panel and first row. */
+typedef struct place {
+    int64_t l, panel, k;
+} place;
+
+static place place_of(const dt_network *n, int64_t block)
+{
+    int64_t l = 1;
+    while (l < n->layers && block >= n->layer[l + 1].first_block)
+        l++;
+    const int64_t within = block - n->layer[l].first_block;
+    return (place){l, within / n->layer[l].column, within % n->layer[l].column * DT_LANES};
+}
+
+void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks)
+{
+    for (int64_t block = blocks.first; block < blocks.last; block++) {
+        const place p = place_of(network, block);
+        const dt_layer *layer = &network->layer[p.l];
+        dt_real *W = network->parameters + block * DT_BLOCK;
+        memset(W, 0, DT_BLOCK * sizeof *W); /* padding, and the bias row */
+        for (int64_t k = p.k; k < dt_min(p.k + DT_LANES, layer->inputs); k++)
+            for (int64_t j = p.panel * DT_LANES; j < dt_min((p.panel + 1) * DT_LANES, layer->units); j++)
+                W[(k - p.k) * DT_LANES + j % DT_LANES] = (dt_real)dt_initial_weight(
+                    layer->initializer, seed, p.l, layer->inputs, layer->units, j * layer->inputs + k);
+        dt_network_transpose(network, block);
+    }
+}
+
+void dt_network_transpose(dt_network *network, int64_t block)
+{
+    const place p = place_of(network, block);
+    const dt_layer *layer = &network->layer[p.l];
+    if (!layer->transposed || p.k >= layer->inputs) /* nothing is propagated to the inputs, or to a bias */
+        return;
+    dt_real *to = layer->transposed + p.k * layer->transposed_rows + p.panel * DT_BLOCK;
+    network->products->transpose(network->parameters + block * DT_BLOCK, to);
+}
+
+void dt_network_export(const dt_network *network, const dt_real *parameters, int64_t l, dt_span blocks, dt_real *W,
+                       dt_real *b)
+{
+    const dt_layer *layer = &network->layer[l];
+    const int64_t first = dt_max(blocks.first, layer->first_block);
+    const int64_t last = dt_min(blocks.last, layer->first_block + layer->panels * layer->column);
+    for (int64_t block = first; block < last; block++) {
+        const place p = place_of(network, block);
+        const dt_real *from = parameters + block * DT_BLOCK;
+        const int64_t end = dt_min(p.k + DT_LANES, layer->inputs);
+        for (int64_t j = p.panel * DT_LANES; j < dt_min((p.panel + 1) * DT_LANES, layer->units); j++) {
+            for (int64_t k = p.k; W && k < end; k++)
+                W[j * layer->inputs + k] = from[(k - p.k) * DT_LANES + j % DT_LANES];
+            if (b && p.k <= layer->inputs && layer->inputs < p.k + DT_LANES)
+                b[j] = from[(layer->inputs - p.k) * DT_LANES + j % DT_LANES];
+        }
+    }
+}
+
+void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const dt_real *b)
+{
+    const dt_layer *layer = &network->layer[l];
+    for (int64_t j = 0; j < layer->units; j++) {
+        dt_real *panel =
+            network->parameters + (layer->first_block + j / DT_LANES * layer->column) * DT_BLOCK + j % DT_LANES;
+        for (int64_t k = 0; k < layer->inputs; k++)
+            panel[k * DT_LANES] = W[j * layer->inputs + k];
+        panel[layer->inputs * DT_LANES] = b[j];
+    }
+    for (int64_t block = 0; block < layer->panels * layer->column; block++)
+        dt_network_transpose(network, layer->first_block + block);
+}

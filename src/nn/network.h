@@ -1,0 +1,72 @@
+/* The network's parameters: one flat vector that optimizers and reductions see as plain numbers, cut into blocks.
+ *
+ * Layer l has `panels` panels of `column` blocks: panel * column + block is a block's number within the layer, and
+ * block numbers go on from layer to layer. kernels/products.h says what lies in a block. Layers 2..L have a transposed
+ * copy of their weights for equation (4), rewritten whenever a block changes.
+ *
+ * Compiled in both precisions.
+ */
+#ifndef DT_NN_NETWORK_H
+#define DT_NN_NETWORK_H
+
+#include <stddef.h>
+
+#include "base/split.h"
+#include "deltoid/experiment.h"
+#include "deltoid/status.h"
+#include "kernels/products.h"
+#include "nn/activation.h"
+#include "nn/initializer.h"
+
+typedef struct dt_layer {
+    int64_t inputs, units;
+    int64_t panels;      /* of units */
+    int64_t column;      /* blocks a panel */
+    int64_t first_block; /* in the parameter vector */
+    const dt_activation *activation;
+    const dt_initializer *initializer;
+    dt_real *transposed;     /* panels of inputs of (transposed_rows, LANES); NULL for l = 1 */
+    int64_t transposed_rows; /* units, rounded up to whole panels */
+} dt_layer;
+
+typedef struct dt_network {
+    int64_t layers;  /* L */
+    dt_layer *layer; /* layer[l], l = 1 .. L */
+    int64_t blocks;  /* of all layers */
+    const dt_products *products;
+    dt_real *parameters; /* blocks * DT_BLOCK */
+    dt_real *transposed; /* all layers' transposed copies, one array */
+    int64_t transposed_count;
+} dt_network;
+
+/* Bytes of the parameter vector and of the transposed copies, from shapes alone. units[0..layers], units[0] = features.
+ * false on overflow. */
+#define dt_network_measure DT_R(dt_network_measure)
+bool dt_network_measure(int64_t layers, const int64_t *units, size_t *parameters, size_t *transposed);
+
+/* Names in `specs` (layers) must be valid. Memory is not touched: workers do, by dt_network_draw. */
+#define dt_network_create DT_R(dt_network_create)
+dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, int64_t layers, int64_t features,
+                            dt_error *error);
+#define dt_network_destroy DT_R(dt_network_destroy)
+void dt_network_destroy(dt_network *network);
+
+/* Writes the initial weights of blocks first .. last-1, and zeroes their padding. */
+#define dt_network_draw DT_R(dt_network_draw)
+void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks);
+
+/* Rewrites block `block` (of the parameter vector) of the transposed copy. */
+#define dt_network_transpose DT_R(dt_network_transpose)
+void dt_network_transpose(dt_network *network, int64_t block);
+
+/* Copies what of layer l's weights, or of anything laid out as the parameter vector, lies in `blocks` into W (units,
+ * inputs) and b (units); either may be NULL. */
+#define dt_network_export DT_R(dt_network_export)
+void dt_network_export(const dt_network *network, const dt_real *parameters, int64_t l, dt_span blocks, dt_real *W,
+                       dt_real *b);
+
+/* Sets layer l's weights from W and b; the transposed copy follows. */
+#define dt_network_import DT_R(dt_network_import)
+void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const dt_real *b);
+
+#endif

@@ -1,0 +1,229 @@
+#include "parallel/reduction.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+/* To add a strategy, name it here. */
+static const dt_reduction *const table[] = {&dt_reduction_tree, &dt_reduction_owner, &dt_reduction_serial};
+
+const dt_reduction *dt_reduction_at(size_t i)
+{
+    return i < sizeof table / sizeof *table ? table[i] : NULL;
+}
+
+static int cover_of(int64_t samples, int64_t shard_size, int64_t workers, int64_t worker,
+                    dt_subtree cover[DT_COVER_MAX])
+{
+    const int64_t shards = dt_shards_of(samples, shard_size);
+    return dt_tree_cover(shards, dt_split(shards, workers, worker), cover);
+}
+
+int64_t dt_reducer_buffers(const dt_reduction *strategy, int64_t samples, int64_t short_samples, int64_t shard_size,
+                           int64_t workers)
+{
+    if (!strategy->buffers || workers == 1)
+        return 0;
+    dt_subtree cover[DT_COVER_MAX];
+    int64_t most = 0;
+    for (int64_t t = 0; t < workers; t++) {
+        most = dt_max(most, cover_of(samples, shard_size, workers, t, cover));
+        if (short_samples)
+            most = dt_max(most, cover_of(short_samples, shard_size, workers, t, cover));
+    }
+    return most;
+}
+
+static bool plan_create(dt_plan *plan, int64_t samples, int64_t shard_size, int64_t workers)
+{
+    dt_subtree cover[DT_COVER_MAX];
+    plan->samples = samples;
+    plan->shards = dt_shards_of(samples, shard_size);
+    plan->workers = workers;
+    plan->first_subtree = dt_allocate_zeroed((size_t)workers + 1, sizeof *plan->first_subtree);
+    if (!plan->first_subtree)
+        return false;
+    for (int64_t t = 0; t < workers; t++)
+        plan->first_subtree[t + 1] = plan->first_subtree[t] + cover_of(samples, shard_size, workers, t, cover);
+    const int64_t count = plan->first_subtree[workers];
+    plan->subtrees = dt_allocate((size_t)count, sizeof *plan->subtrees);
+    plan->program = dt_allocate((size_t)(2 * count), sizeof *plan->program);
+    if (!plan->subtrees || !plan->program)
+        return false;
+    for (int64_t t = 0; t < workers; t++) {
+        const int own = cover_of(samples, shard_size, workers, t, cover);
+        memcpy(plan->subtrees + plan->first_subtree[t], cover, (size_t)own * sizeof *cover);
+    }
+    plan->program_length = dt_tree_join(plan->subtrees, count, plan->program, &plan->depth);
+    return true;
+}
+
+static void plan_destroy(dt_plan *plan)
+{
+    dt_release(plan->first_subtree);
+    dt_release(plan->subtrees);
+    dt_release(plan->program);
+}
+
+/* A worker's scratch: the tree's tiles, or the join's stack, whichever is longer. */
+static int64_t scratch_count(const dt_reducer *r)
+{
+    const int64_t tiles = DT_TREE_LEVELS * DT_GROUP * DT_BLOCK;
+    const int64_t stack = (int64_t)dt_max(r->plans[0].depth, r->plans[1].depth) * DT_BLOCK;
+    return dt_max(tiles, stack);
+}
+
+dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, const dt_network *network,
+                            int64_t samples, int64_t short_samples, int64_t shard_size, int64_t workers,
+                            const dt_layer_rows *rows, dt_error *error)
+{
+    *reducer = NULL;
+    dt_reducer *r = dt_allocate_zeroed(1, sizeof *r);
+    if (!r)
+        return dt_fail_memory(error, "the reduction");
+    r->network = network;
+    r->strategy = strategy;
+    r->workers = workers;
+    r->shard_size = shard_size;
+    r->rows = rows;
+    r->buffers_a_worker = dt_reducer_buffers(strategy, samples, short_samples, shard_size, workers);
+    const size_t buffers = (size_t)(workers * r->buffers_a_worker);
+    r->buffer = dt_allocate_zeroed(buffers, sizeof *r->buffer);
+    r->scratch = dt_allocate_zeroed((size_t)workers, sizeof *r->scratch);
+    if (!r->buffer || !r->scratch || !plan_create(&r->plans[0], samples, shard_size, workers) ||
+        (short_samples && !plan_create(&r->plans[1], short_samples, shard_size, workers)))
+        goto fail;
+    for (size_t i = 0; i < buffers; i++)
+        if (!(r->buffer[i] = dt_allocate_array((size_t)network->blocks, DT_BLOCK * sizeof(dt_real))))
+            goto fail;
+    for (int64_t t = 0; t < workers; t++)
+        if (!(r->scratch[t] = dt_allocate((size_t)scratch_count(r), sizeof(dt_real))))
+            goto fail;
+    *reducer = r;
+    return DT_OK;
+fail:
+    dt_reducer_destroy(r);
+    return dt_fail_memory(error, "the workers' gradient buffers");
+}
+
+void dt_reducer_destroy(dt_reducer *reducer)
+{
+    if (!reducer)
+        return;
+    for (int64_t i = 0; reducer->buffer && i < reducer->workers * reducer->buffers_a_worker; i++)
+        dt_release(reducer->buffer[i]);
+    for (int64_t t = 0; reducer->scratch && t < reducer->workers; t++)
+        dt_release(reducer->scratch[t]);
+    dt_release(reducer->buffer);
+    dt_release(reducer->scratch);
+    plan_destroy(&reducer->plans[0]);
+    plan_destroy(&reducer->plans[1]);
+    dt_release(reducer);
+}
+
+dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t worker)
+{
+    if (reducer->strategy->one_sums)
+        return worker == 0 ? (dt_span){0, reducer->network->blocks} : (dt_span){0, 0};
+    return dt_split(reducer->network->blocks, reducer->workers, worker);
+}
+
+const dt_plan *dt_reducer_plan(const dt_reducer *reducer, int64_t samples)
+{
+    return &reducer->plans[samples != reducer->plans[0].samples];
+}
+
+/* Forms blocks `blocks` of the gradient over samples first .. last-1 of the minibatch (an aligned subtree of shards)
+ * and gives each to the sink. */
+static void form(const dt_reducer *reducer, int64_t worker, dt_span samples, dt_span blocks, dt_block_sink sink,
+                 void *context)
+{
+    const dt_network *n = reducer->network;
+    for (int64_t l = 1; l <= n->layers; l++) {
+        const dt_layer *layer = &n->layer[l];
+        const dt_layer_rows *rows = &reducer->rows[l];
+        const int64_t count = layer->panels * layer->column;
+        const dt_gradient_task task = {
+            .a = rows->a + samples.first * rows->a_stride,
+            .delta = rows->delta + samples.first * rows->delta_stride,
+            .a_stride = rows->a_stride,
+            .delta_stride = rows->delta_stride,
+            .samples = dt_span_count(samples),
+            .shard_size = reducer->shard_size,
+            .inputs = layer->inputs,
+            .panels = layer->panels,
+            .first = dt_max(0, blocks.first - layer->first_block),
+            .last = dt_min(count, blocks.last - layer->first_block),
+            .offset = layer->first_block * DT_BLOCK,
+            .scratch = reducer->scratch[worker],
+        };
+        if (task.first < task.last)
+            n->products->gradient(&task, sink, context);
+    }
+}
+
+void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker)
+{
+    (void)reducer, (void)plan, (void)worker;
+}
+
+void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
+                         dt_block_sink sink, void *context)
+{
+    form(reducer, worker, (dt_span){0, plan->samples}, blocks, sink, context);
+}
+
+static void copy_block(void *context, int64_t offset, dt_real *g)
+{
+    memcpy((dt_real *)context + offset, g, DT_BLOCK * sizeof *g);
+}
+
+void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int64_t worker)
+{
+    if (!reducer->buffers_a_worker)
+        return;
+    for (int64_t s = plan->first_subtree[worker], i = 0; s < plan->first_subtree[worker + 1]; s++, i++) {
+        const dt_span shards = plan->subtrees[s].shards;
+        const dt_span samples = {shards.first * reducer->shard_size,
+                                 dt_min(shards.last * reducer->shard_size, plan->samples)};
+        form(reducer, worker, samples, (dt_span){0, reducer->network->blocks}, copy_block,
+             reducer->buffer[worker * reducer->buffers_a_worker + i]);
+    }
+}
+
+/* Which buffer holds subtree s. */
+static const dt_real *buffer_of(const dt_reducer *r, const dt_plan *plan, int64_t s)
+{
+    int64_t t = 0;
+    while (s >= plan->first_subtree[t + 1])
+        t++;
+    return r->buffer[t * r->buffers_a_worker + s - plan->first_subtree[t]];
+}
+
+void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_block_sink sink,
+                     void *context)
+{
+    const dt_products *products = reducer->network->products;
+    if (!reducer->buffers_a_worker) {
+        dt_reducer_form_all(reducer, plan, worker, blocks, sink, context);
+        return;
+    }
+    const dt_real *stack[2 * DT_COVER_MAX]; /* a sum is in place i of the scratch, a pushed buffer stays where it is */
+    for (int64_t block = blocks.first; block < blocks.last; block++) {
+        int top = 0;
+        for (int64_t i = 0; i < plan->program_length; i++) {
+            if (plan->program[i] != DT_JOIN_ADD) {
+                stack[top++] = buffer_of(reducer, plan, plan->program[i]) + block * DT_BLOCK;
+                continue;
+            }
+            top--;
+            dt_real *sum = reducer->scratch[worker] + (top - 1) * DT_BLOCK;
+            products->add(DT_BLOCK, stack[top - 1], stack[top], sum);
+            stack[top - 1] = sum;
+        }
+        dt_real *sum = reducer->scratch[worker];
+        if (stack[0] != sum) /* a single buffer: the sink may overwrite what it gets */
+            memcpy(sum, stack[0], DT_BLOCK * sizeof *sum);
+        sink(context, block * DT_BLOCK, sum);
+    }
+}

@@ -1,0 +1,124 @@
+/* Reductions: how the workers' contributions to dW and db (equations (5) and (6)) become one gradient.
+ *
+ * A strategy has two halves. `local` runs on every worker before the step's barrier, on the worker's own shards; `sum`
+ * runs after it and gives each block of the worker's slice of the parameter vector, summed over all shards, to a sink
+ * (which updates it, or keeps it to be shown first). A deterministic strategy adds in the order of the fixed tree
+ * (base/tree.h), so that its bits don't depend on the team.
+ *
+ * To add one: write both halves in a file of its own, and one line in reduction.c's table.
+ *
+ * Compiled in both precisions.
+ */
+#ifndef DT_PARALLEL_REDUCTION_H
+#define DT_PARALLEL_REDUCTION_H
+
+#include <stdbool.h>
+
+#include "base/tree.h"
+#include "deltoid/tables.h"
+#include "kernels/products.h"
+#include "nn/network.h"
+
+/* The rows of one layer that (5) and (6) are formed from: a^{l-1} and delta^l of the whole minibatch. */
+typedef struct dt_layer_rows {
+    const dt_real *a, *delta;
+    int64_t a_stride, delta_stride;
+} dt_layer_rows;
+
+/* Who holds what of a minibatch of a given number of shards, for a given team: computed when the trainer is created. */
+typedef struct dt_plan {
+    int64_t samples, shards, workers;
+    dt_subtree *subtrees;   /* of all workers, ascending */
+    int64_t *first_subtree; /* (workers + 1): worker t has subtrees first_subtree[t] .. first_subtree[t+1]-1 */
+    int32_t *program;       /* dt_tree_join's */
+    int64_t program_length;
+    int depth;
+} dt_plan;
+
+/* Everything a reduction works with. Buffers and scratch belong to one worker each and are written by it first. */
+typedef struct dt_reducer {
+    const dt_network *network;
+    const struct dt_reduction *strategy;
+    int64_t workers, shard_size;
+    int64_t buffers_a_worker;
+    dt_real **buffer;  /* [worker * buffers_a_worker + i]: as long as the parameter vector */
+    dt_real **scratch; /* [worker] */
+    dt_plan plans[2];  /* of a full minibatch, and of the short last one (shards 0: none) */
+
+    const dt_layer_rows *rows; /* rows[l], l = 1 .. L, of the whole minibatch; borrowed */
+} dt_reducer;
+
+typedef struct dt_reduction {
+    dt_entry entry;
+    bool deterministic;
+    bool buffers;  /* needs gradient buffers, when there is more than one worker */
+    bool one_sums; /* worker 0's slice is the whole vector */
+    void (*local)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker);
+    void (*sum)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_block_sink sink,
+                void *context);
+} dt_reduction;
+
+/* NULL past the last. */
+#define dt_reduction_at DT_R(dt_reduction_at)
+const dt_reduction *dt_reduction_at(size_t i);
+
+/* The strategies, one a file. */
+#define dt_reduction_tree   DT_R(dt_reduction_tree)
+#define dt_reduction_owner  DT_R(dt_reduction_owner)
+#define dt_reduction_serial DT_R(dt_reduction_serial)
+extern const dt_reduction dt_reduction_tree, dt_reduction_owner, dt_reduction_serial;
+
+/* Shards of `samples`, and the samples of worker t: a contiguous run of whole shards. */
+static inline int64_t dt_shards_of(int64_t samples, int64_t shard_size)
+{
+    return dt_ceil_div(samples, shard_size);
+}
+
+static inline dt_span dt_worker_samples(int64_t samples, int64_t shard_size, int64_t workers, int64_t worker)
+{
+    const dt_span shards = dt_split(dt_shards_of(samples, shard_size), workers, worker);
+    return (dt_span){dt_min(shards.first * shard_size, samples), dt_min(shards.last * shard_size, samples)};
+}
+
+/* Largest number of gradient buffers that a worker needs for minibatches of these sizes (0: no such minibatch). */
+#define dt_reducer_buffers DT_R(dt_reducer_buffers)
+int64_t dt_reducer_buffers(const dt_reduction *strategy, int64_t samples, int64_t short_samples, int64_t shard_size,
+                           int64_t workers);
+
+#define dt_reducer_create DT_R(dt_reducer_create)
+dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, const dt_network *network,
+                            int64_t samples, int64_t short_samples, int64_t shard_size, int64_t workers,
+                            const dt_layer_rows *rows, dt_error *error);
+#define dt_reducer_destroy DT_R(dt_reducer_destroy)
+void dt_reducer_destroy(dt_reducer *reducer);
+
+/* The plan of a minibatch of `samples`, one of the two sizes given to create. */
+#define dt_reducer_plan DT_R(dt_reducer_plan)
+const dt_plan *dt_reducer_plan(const dt_reducer *reducer, int64_t samples);
+
+/* The blocks that `worker` sums, shows and updates. */
+#define dt_reducer_slice DT_R(dt_reducer_slice)
+dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t worker);
+
+/* --- what strategies are built from --- */
+
+/* A `local` for strategies without buffers: nothing. */
+#define dt_reducer_no_local DT_R(dt_reducer_no_local)
+void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker);
+
+/* A `local`: the worker's subtrees into its buffers, where it has any. */
+#define dt_reducer_fill_buffers DT_R(dt_reducer_fill_buffers)
+void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int64_t worker);
+
+/* A `sum`: forms the blocks over all shards, in the tree's order. */
+#define dt_reducer_form_all DT_R(dt_reducer_form_all)
+void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
+                         dt_block_sink sink, void *context);
+
+/* A `sum`: adds the blocks of all buffers in the tree's order. With one worker there are none, and the blocks are
+ * formed. */
+#define dt_reducer_join DT_R(dt_reducer_join)
+void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_block_sink sink,
+                     void *context);
+
+#endif

@@ -1,0 +1,37 @@
+/* The team of workers: OpenMP threads that live through many steps, and the barrier between a step's phases. `#pragma
+ * omp` lives in team.c.
+ */
+#ifndef DT_PARALLEL_TEAM_H
+#define DT_PARALLEL_TEAM_H
+
+#include <stdint.h>
+
+#include "deltoid/status.h"
+
+typedef struct dt_team dt_team;
+
+/* One worker of the running team, borrowed until its function returns. */
+typedef struct dt_worker {
+    dt_team *team;
+    int64_t index, count; /* worker index of count */
+    uint32_t phase;       /* of the barrier: this worker's own */
+} dt_worker;
+
+/* A team of `workers` (1 .. 1024), or of the processors this process may use when it is 0. DT_SYSTEM where OpenMP gives
+ * fewer. */
+dt_status dt_team_create(dt_team **team, int64_t workers, dt_error *error);
+void dt_team_destroy(dt_team *team);
+int64_t dt_team_count(const dt_team *team);
+
+/* Processors this process may use. */
+int64_t dt_processors(void);
+
+/* Runs work(worker, context) on every worker and returns when all have. On each, denormal numbers are flushed to zero
+ * (FTZ, DAZ) while it runs, the same everywhere; the caller's setting is put back. */
+void dt_team_run(dt_team *team, void (*work)(dt_worker *worker, void *context), void *context);
+
+/* Waits until all workers of the team are here. Spins a while, then yields the processor: with more workers than
+ * processors it still makes progress. */
+void dt_worker_barrier(dt_worker *worker);
+
+#endif

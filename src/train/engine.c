@@ -1,0 +1,420 @@
+#include "train/engine.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/optimizer.h"
+#include "train/pass.h"
+
+struct dt_engine {
+    dt_run *run;
+    const dt_experiment *experiment;
+    int64_t workers;
+    dt_network *network;
+    const dt_optimizer *optimizer;
+    int states;
+    dt_real *state[DT_STATES_MAX];
+    dt_reducer *reducer;
+    dt_pass *pass;                    /* of the minibatch */
+    dt_pass *evaluation;              /* DT_EVALUATION_CHUNK rows a worker */
+    int64_t *evaluation_sample;       /* which rows of the data set they are */
+    dt_real *gradient;                /* of a watched step; NULL where nobody ever watches */
+    dt_pass *probe[DT_OBSERVERS_MAX]; /* of observers with rows of their own */
+};
+
+/* --- life --- */
+
+static const dt_loss *loss_named(const char *name)
+{
+    const dt_loss *table = DT_SELECT(dt_loss, dt_losses, );
+    for (int i = 0; i < DT_LOSS_COUNT; i++)
+        if (strcmp(table[i].entry.name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static const dt_optimizer *optimizer_named(const char *name)
+{
+    const dt_optimizer *table = DT_SELECT(dt_optimizer, dt_optimizers, );
+    for (int i = 0; i < DT_OPTIMIZER_COUNT; i++)
+        if (strcmp(table[i].entry.name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static const dt_reduction *reduction_named(const char *name)
+{
+    const dt_reduction *reduction;
+    for (size_t i = 0; (reduction = dt_reduction_at(i)); i++)
+        if (strcmp(reduction->entry.name, name) == 0)
+            return reduction;
+    return NULL;
+}
+
+static bool measure(const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_trainer_info *info)
+{
+    size_t parameters, transposed, state, pass, buffers;
+    const dt_reduction *reduction = reduction_named(experiment->parallel.reduction);
+    const size_t arrays = (size_t)optimizer_named(experiment->optimizer.name)->states(&experiment->optimizer);
+    const size_t own =
+        (size_t)dt_reducer_buffers(reduction, sizes->batch, sizes->short_batch, sizes->shard_size, sizes->workers);
+    if (!dt_network_measure(sizes->layers, sizes->units, &parameters, &transposed) ||
+        !dt_pass_measure(sizes->layers, sizes->units, sizes->batch, &pass) ||
+        !dt_multiply(parameters, arrays, &state) || !dt_multiply(parameters, own, &buffers))
+        return false;
+    info->parameter_bytes = parameters + transposed + state;
+    info->bytes_per_worker = buffers + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK * sizeof(dt_real);
+    info->activation_bytes = pass;
+    info->deterministic = reduction->deterministic;
+    return true;
+}
+
+static void destroy(dt_engine *e)
+{
+    if (!e)
+        return;
+    for (int i = 0; i < DT_OBSERVERS_MAX; i++)
+        dt_pass_destroy(e->probe[i]);
+    dt_pass_destroy(e->pass);
+    dt_pass_destroy(e->evaluation);
+    dt_release(e->evaluation_sample);
+    dt_reducer_destroy(e->reducer);
+    for (int i = 0; i < e->states; i++)
+        dt_release(e->state[i]);
+    dt_release(e->gradient);
+    dt_network_destroy(e->network);
+    dt_release(e);
+}
+
+static dt_status create(dt_engine **engine, const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_run *run,
+                        dt_error *error)
+{
+    *engine = NULL;
+    dt_engine *e = dt_allocate_zeroed(1, sizeof *e);
+    if (!e)
+        return dt_fail_memory(error, "the engine");
+    e->run = run;
+    e->experiment = experiment;
+    e->workers = sizes->workers;
+    e->optimizer = optimizer_named(experiment->optimizer.name);
+    const dt_loss *loss = loss_named(experiment->loss);
+    dt_status status = dt_network_create(&e->network, experiment->network, sizes->layers, sizes->units[0], error);
+    for (int i = e->optimizer->states(&experiment->optimizer); status == DT_OK && i > 0; i--) {
+        if (!(e->state[e->states] = dt_allocate_array((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
+            status = dt_fail_memory(error, "the optimizer's state");
+        e->states++;
+    }
+    if (status == DT_OK)
+        status = dt_pass_create(&e->pass, e->network, loss, sizes->batch, error);
+    if (status == DT_OK)
+        status = dt_pass_create(&e->evaluation, e->network, loss, sizes->workers * DT_EVALUATION_CHUNK, error);
+    if (status == DT_OK &&
+        !(e->evaluation_sample = dt_allocate((size_t)e->evaluation->capacity, sizeof *e->evaluation_sample)))
+        status = dt_fail_memory(error, "the evaluation");
+    if (status == DT_OK)
+        status =
+            dt_reducer_create(&e->reducer, reduction_named(experiment->parallel.reduction), e->network, sizes->batch,
+                              sizes->short_batch, sizes->shard_size, sizes->workers, e->pass->rows, error);
+    if (status != DT_OK) {
+        destroy(e);
+        return status;
+    }
+    *engine = e;
+    return DT_OK;
+}
+
+static dt_status prepare(dt_engine *e, dt_error *error)
+{
+    for (int i = 0; i < e->run->observer_count; i++) {
+        const dt_observer *o = &e->run->observers[i];
+        if (o->watches && !e->gradient &&
+            !(e->gradient = dt_allocate_array((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
+            return dt_fail_memory(error, "the gradient that observers see");
+        if (o->watches && o->probe_count > 0 && !e->probe[i]) {
+            const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, o->probe_count, error);
+            if (status != DT_OK)
+                return status;
+            dt_pass_touch(e->probe[i], (dt_span){0, o->probe_count});
+            e->probe[i]->gradient = e->gradient;
+        }
+    }
+    e->pass->gradient = e->gradient;
+    return DT_OK;
+}
+
+static void touch(dt_worker *worker, void *context)
+{
+    dt_engine *e = context;
+    const dt_span slice = dt_reducer_slice(e->reducer, worker->index);
+    dt_network_draw(e->network, e->experiment->seed, slice);
+    for (int i = 0; i < e->states; i++)
+        memset(e->state[i] + slice.first * DT_BLOCK, 0, (size_t)dt_span_count(slice) * DT_BLOCK * sizeof(dt_real));
+    dt_pass_touch(e->pass, dt_worker_samples(e->pass->capacity, e->run->shard_size, worker->count, worker->index));
+    dt_pass_touch(e->evaluation, dt_split(e->evaluation->capacity, worker->count, worker->index));
+}
+
+/* --- the step --- */
+
+/* What a worker carries through a step. */
+typedef struct step {
+    dt_engine *engine;
+    dt_worker *worker;
+    int64_t number, batch; /* steps done before this one; samples */
+    const int64_t *sample; /* (batch) */
+    dt_span rows, slice;   /* this worker's */
+    uint64_t watching;
+    dt_hyper hyper;
+    dt_real inverse_batch;
+} step;
+
+/* W <- W - ... for one block, from the summed gradient; the transposed copy follows. */
+static void update_block(void *context, int64_t offset, dt_real *g)
+{
+    const step *s = context;
+    dt_engine *e = s->engine;
+    dt_real *state[DT_STATES_MAX];
+    for (int i = 0; i < e->states; i++)
+        state[i] = e->state[i] + offset;
+    e->optimizer->scale(DT_BLOCK, s->inverse_batch, g, g);
+    e->optimizer->update(DT_BLOCK, &s->hyper, e->network->parameters + offset, g, state);
+    dt_network_transpose(e->network, offset / DT_BLOCK);
+}
+
+/* The first half of update_block, when observers come in between. */
+static void keep_block(void *context, int64_t offset, dt_real *g)
+{
+    const step *s = context;
+    s->engine->optimizer->scale(DT_BLOCK, s->inverse_batch, g, s->engine->gradient + offset);
+}
+
+/* The second half. */
+static void update_kept(const step *s)
+{
+    dt_engine *e = s->engine;
+    for (int64_t block = s->slice.first; block < s->slice.last; block++) {
+        const int64_t offset = block * DT_BLOCK;
+        dt_real *state[DT_STATES_MAX];
+        for (int i = 0; i < e->states; i++)
+            state[i] = e->state[i] + offset;
+        e->optimizer->update(DT_BLOCK, &s->hyper, e->network->parameters + offset, e->gradient + offset, state);
+        dt_network_transpose(e->network, block);
+    }
+}
+
+static dt_step_view view_for(const step *s, int observer)
+{
+    const dt_engine *e = s->engine;
+    const dt_observer *o = &e->run->observers[observer];
+    const bool probe = o->probe_count > 0;
+    return (dt_step_view){
+        .step = s->number,
+        .epoch = e->run->epoch,
+        .precision = DT_REAL_ENUM,
+        .layers = e->network->layers,
+        .batch = probe ? o->probe_count : s->batch,
+        .sample_id = probe ? o->probe_rows : s->sample,
+        .pass = probe ? e->probe[observer] : e->pass,
+    };
+}
+
+/* Observers' own rows go forward and back with this step's weights. */
+static void run_probes(const step *s)
+{
+    dt_engine *e = s->engine;
+    const dt_run *run = e->run;
+    for (int i = 0; i < run->observer_count; i++) {
+        if (!(s->watching >> i & 1) || !e->probe[i])
+            continue;
+        const dt_observer *o = &run->observers[i];
+        const dt_span rows = dt_split(o->probe_count, s->worker->count, s->worker->index);
+        dt_pass_gather(e->probe[i], run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
+        dt_pass_forward(e->probe[i], rows, true);
+        dt_pass_cost(e->probe[i], run->train->labels, o->probe_rows, rows);
+        dt_pass_backward(e->probe[i], rows, true);
+    }
+}
+
+static void begin_observers(const step *s)
+{
+    const dt_run *run = s->engine->run;
+    for (int i = 0; i < run->observer_count; i++) {
+        const dt_step_view view = view_for(s, i);
+        if (s->watching >> i & 1 && run->observers[i].begin)
+            run->observers[i].begin(run->observers[i].self, &view);
+    }
+}
+
+static void show_observers(const step *s)
+{
+    const dt_run *run = s->engine->run;
+    for (int i = 0; i < run->observer_count; i++) {
+        if (!(s->watching >> i & 1))
+            continue;
+        const dt_observer *o = &run->observers[i];
+        const dt_step_view view = view_for(s, i);
+        const dt_span rows =
+            o->probe_count > 0 ? dt_split(o->probe_count, s->worker->count, s->worker->index) : s->rows;
+        if (o->samples)
+            o->samples(o->self, &view, rows.first, dt_span_count(rows));
+        if (o->slice)
+            o->slice(o->self, &view, (dt_slice){s->slice.first, s->slice.last});
+    }
+}
+
+static void end_observers(const step *s, double loss)
+{
+    const dt_run *run = s->engine->run;
+    for (int i = 0; i < run->observer_count; i++) {
+        const dt_observer *o = &run->observers[i];
+        const dt_step_view view = view_for(s, i);
+        if (s->watching >> i & 1 && o->end)
+            o->end(o->self, &view);
+        if (o->progress)
+            o->progress(o->self, s->number + 1, run->total_steps, loss);
+    }
+}
+
+/* The cost of this worker's shards, each a sum in ascending order. */
+static void sum_shard_losses(const step *s)
+{
+    dt_run *run = s->engine->run;
+    for (int64_t first = s->rows.first; first < s->rows.last; first += run->shard_size) {
+        double sum = 0;
+        for (int64_t i = first; i < dt_min(first + run->shard_size, s->rows.last); i++)
+            sum += s->engine->pass->cost[i];
+        run->shard_loss[first / run->shard_size] = sum;
+    }
+}
+
+/* Worker 0's bookkeeping between the barriers. */
+static void count_step(const step *s, double loss_sum)
+{
+    dt_run *run = s->engine->run;
+    run->loss_sum += loss_sum;
+    for (int64_t i = 0; i < s->batch; i++)
+        run->right += s->engine->pass->right[i];
+    run->seen += s->batch;
+    run->done++;
+    run->halt = atomic_load_explicit(&run->stop, memory_order_relaxed) != 0;
+}
+
+/* One step of one worker: the derivation, line by line. false where training must stop. */
+static bool train_step(step *s)
+{
+    dt_engine *e = s->engine;
+    dt_run *run = e->run;
+    dt_pass *p = e->pass;
+    const dt_plan *plan = dt_reducer_plan(e->reducer, s->batch);
+    const bool one = s->worker->index == 0, watched = s->watching != 0;
+
+    if (one && watched)
+        begin_observers(s);
+    dt_pass_gather(p, run->train, (dt_real)run->experiment->data.scale, s->sample, s->rows); /* a^0 = x */
+    dt_pass_forward(p, s->rows, watched);                            /* z^l, a^l        (1) (2) */
+    dt_pass_cost(p, run->train->labels, s->sample, s->rows);         /* C_i, delta^L    (3)     */
+    dt_pass_backward(p, s->rows, watched);                           /* delta^l         (4)     */
+    e->reducer->strategy->local(e->reducer, plan, s->worker->index); /* shards' dW, db  (5) (6) */
+    if (watched)
+        run_probes(s);
+    sum_shard_losses(s);
+
+    dt_worker_barrier(s->worker); /* every contribution is complete */
+    const double loss_sum = dt_tree_sum(run->shard_loss, plan->shards);
+    if (!isfinite(loss_sum)) { /* the same on every worker */
+        if (one)
+            run->diverged = true;
+        return false;
+    }
+    e->reducer->strategy->sum(e->reducer, plan, s->worker->index, s->slice, watched ? keep_block : update_block, s);
+    if (watched) {
+        show_observers(s); /* own rows, own slice, W still before the update */
+        update_kept(s);
+    }
+    if (one)
+        count_step(s, loss_sum);
+    dt_worker_barrier(s->worker); /* the next step may read the weights */
+    if (one)
+        end_observers(s, loss_sum / (double)s->batch);
+    return !run->halt;
+}
+
+static void train(dt_worker *worker, void *context)
+{
+    dt_engine *e = context;
+    dt_run *run = e->run;
+    const dt_optimizer_spec *optimizer = &e->experiment->optimizer;
+    step s = {
+        .engine = e,
+        .worker = worker,
+        .slice = dt_reducer_slice(e->reducer, worker->index),
+        .hyper = {(dt_real)run->learning_rate, (dt_real)optimizer->momentum, (dt_real)optimizer->weight_decay,
+                  optimizer->nesterov},
+    };
+    for (int64_t i = run->first; i < run->last; i++) {
+        s.number = run->base + i;
+        s.sample = dt_sampler_minibatch(run->sampler, i, &s.batch);
+        s.rows = dt_worker_samples(s.batch, run->shard_size, worker->count, worker->index);
+        s.watching = dt_run_watching(run, s.number, run->epoch);
+        s.inverse_batch = (dt_real)(1.0 / (double)s.batch);
+        if (!train_step(&s))
+            return;
+    }
+}
+
+/* --- evaluation --- */
+
+/* Chunk `chunk` of the job's rows, in rows window .. of the evaluation's pass. */
+static void evaluate_chunk(const dt_evaluation_job *job, int64_t chunk, int64_t window)
+{
+    dt_pass *p = job->engine->evaluation;
+    int64_t *sample = job->engine->evaluation_sample;
+    const int64_t first = chunk * DT_EVALUATION_CHUNK, count = dt_min(DT_EVALUATION_CHUNK, job->rows.count - first);
+    const dt_span rows = {window, window + count};
+    for (int64_t i = 0; i < count; i++)
+        sample[window + i] = job->rows.index ? job->rows.index[first + i] : first + i;
+    dt_pass_gather(p, job->data, (dt_real)job->engine->experiment->data.scale, sample, rows);
+    dt_pass_forward(p, rows, false);
+    dt_pass_cost(p, job->data->labels, sample, rows);
+    const int64_t classes = p->network->layer[p->network->layers].units;
+    for (int64_t i = window; i < window + count; i++) {
+        job->chunk_loss[chunk] += p->cost[i];
+        job->chunk_right[chunk] += p->right[i];
+        if (job->confusion)
+            atomic_fetch_add(&job->confusion[job->data->labels[sample[i]] * classes + dt_pass_answer(p, i)], 1);
+    }
+}
+
+static void evaluate(dt_worker *worker, void *context)
+{
+    const dt_evaluation_job *job = context;
+    const dt_span chunks = dt_split(dt_ceil_div(job->rows.count, DT_EVALUATION_CHUNK), worker->count, worker->index);
+    for (int64_t chunk = chunks.first; chunk < chunks.last; chunk++)
+        evaluate_chunk(job, chunk, worker->index * DT_EVALUATION_CHUNK);
+}
+
+/* --- weights in and out --- */
+
+static void get(const dt_engine *e, int64_t l, void *W, void *b)
+{
+    dt_network_export(e->network, e->network->parameters, l, (dt_span){0, e->network->blocks}, W, b);
+}
+
+static void set(dt_engine *e, int64_t l, const void *W, const void *b)
+{
+    dt_network_import(e->network, l, W, b);
+}
+
+const dt_engine_ops DT_R(dt_engine_ops) = {
+    .measure = measure,
+    .create = create,
+    .destroy = destroy,
+    .prepare = prepare,
+    .touch = touch,
+    .train = train,
+    .evaluate = evaluate,
+    .get = get,
+    .set = set,
+    .samples = dt_pass_samples,
+    .copy_slice = dt_pass_copy_slice,
+};

@@ -1,0 +1,58 @@
+/* Engines: the numeric half of the trainer, one for each precision, behind one table of functions. */
+#ifndef DT_TRAIN_ENGINE_H
+#define DT_TRAIN_ENGINE_H
+
+#include <stddef.h>
+
+#include "base/split.h"
+#include "deltoid/trainer.h"
+#include "parallel/team.h"
+#include "train/run.h"
+
+typedef struct dt_engine dt_engine;
+
+/* Sizes that decide what an engine allocates. */
+typedef struct dt_engine_sizes {
+    int64_t layers;
+    const int64_t *units;       /* units[0] = features, .. units[layers] */
+    int64_t batch, short_batch; /* samples of a full minibatch, and of an epoch's last one if it is shorter (else 0) */
+    int64_t shard_size, workers;
+} dt_engine_sizes;
+
+/* A chunk of rows to evaluate, on all workers. */
+typedef struct dt_evaluation_job {
+    dt_engine *engine;
+    const dt_dataset *data;
+    dt_rows rows;
+    double *chunk_loss;      /* [chunk]: sum of C_i over DT_EVALUATION_CHUNK rows */
+    int64_t *chunk_right;    /* [chunk] */
+    atomic_llong *confusion; /* (units, units) or NULL */
+} dt_evaluation_job;
+
+enum { DT_EVALUATION_CHUNK = 64 };
+
+typedef struct dt_engine_ops {
+    /* Fills the *_bytes of info. false on overflow. */
+    bool (*measure)(const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_trainer_info *info);
+    dt_status (*create)(dt_engine **engine, const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_run *run,
+                        dt_error *error);
+    void (*destroy)(dt_engine *engine);
+    /* What observers will need: the gradient vector, passes of their probes. Before the first step. */
+    dt_status (*prepare)(dt_engine *engine, dt_error *error);
+    void (*touch)(dt_worker *worker, void *engine); /* on the team: first touch, initial weights */
+    void (*train)(dt_worker *worker, void *engine); /* on the team: the run's steps */
+    void (*evaluate)(dt_worker *worker, void *job); /* on the team: a dt_evaluation_job */
+    void (*get)(const dt_engine *engine, int64_t l, void *W, void *b);
+    void (*set)(dt_engine *engine, int64_t l, const void *W, const void *b);
+    dt_matrix_view (*samples)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
+    void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out);
+} dt_engine_ops;
+
+extern const dt_engine_ops dt_engine_ops_f32, dt_engine_ops_f64;
+
+static inline const dt_engine_ops *dt_engine_ops_of(dt_precision precision)
+{
+    return precision == DT_FLOAT64 ? &dt_engine_ops_f64 : &dt_engine_ops_f32;
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* To add an optimizer: its update and how much state it keeps, here, and one line in the table. */
+#include "train/optimizer.h"
+
+static void scale(int64_t n, dt_real factor, const dt_real *sum, dt_real *g)
+{
+    for (int64_t i = 0; i < n; i++)
+        g[i] = sum[i] * factor;
+}
+
+static int sgd_states(const dt_optimizer_spec *spec)
+{
+    return spec->momentum > 0;
+}
+
+/* g += weight_decay W; v = momentum v + g; W -= learning_rate v, or with Nesterov's look-ahead W -= learning_rate (g +
+ * momentum v) */
+static void sgd_update(int64_t n, const dt_hyper *hyper, dt_real *restrict W, dt_real *restrict g,
+                       dt_real *const *state)
+{
+    const dt_real rate = -hyper->learning_rate, momentum = hyper->momentum, decay = hyper->weight_decay;
+    if (decay != 0)
+        for (int64_t i = 0; i < n; i++)
+            g[i] = DT_FMA(decay, W[i], g[i]);
+    if (momentum > 0) {
+        dt_real *restrict v = state[0];
+        for (int64_t i = 0; i < n; i++)
+            v[i] = DT_FMA(momentum, v[i], g[i]);
+        if (hyper->nesterov)
+            for (int64_t i = 0; i < n; i++)
+                g[i] = DT_FMA(momentum, v[i], g[i]);
+        else
+            for (int64_t i = 0; i < n; i++)
+                g[i] = v[i];
+    }
+    for (int64_t i = 0; i < n; i++)
+        W[i] = DT_FMA(rate, g[i], W[i]);
+}
+
+const dt_optimizer DT_VARIANT(dt_optimizers)[DT_OPTIMIZER_COUNT] = {
+    {{"sgd", "W <- W - learning_rate (dW + weight_decay W)", "with momentum and Nesterov's look-ahead"},
+     sgd_states,
+     sgd_update,
+     scale},
+};

@@ -1,0 +1,222 @@
+#include "train/pass.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+/* Numbers from row to row: the units, the 1 behind them, whole panels; and off powers of two, which would make all rows
+ * share a few cache sets. */
+static int64_t stride_of(int64_t units)
+{
+    const int64_t n = dt_whole_panels(units + 1);
+    return n % (16 * DT_LANES) == 0 ? n + DT_LANES : n;
+}
+
+bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, size_t *bytes)
+{
+    *bytes = 0;
+    for (int64_t l = 0; l <= layers; l++) {
+        const size_t arrays = l == 0 ? 1 : l == layers ? 2 : 3; /* a; z = a and delta; z, a and delta */
+        size_t layer;
+        if (__builtin_mul_overflow((size_t)stride_of(units[l]) * arrays * sizeof(dt_real), (size_t)capacity, &layer) ||
+            __builtin_add_overflow(*bytes, layer, bytes))
+            return false;
+    }
+    return *bytes <= PTRDIFF_MAX;
+}
+
+static dt_status allocate_layers(dt_pass *p, dt_error *error)
+{
+    const int64_t L = p->network->layers;
+    for (int64_t l = 0; l <= L; l++) {
+        const size_t row = (size_t)p->stride[l] * sizeof(dt_real), rows = (size_t)p->capacity;
+        if (!(p->a[l] = dt_allocate_array(rows, row)) || (l > 0 && !(p->delta[l] = dt_allocate_array(rows, row))) ||
+            (l > 0 && l < L && !(p->z[l] = dt_allocate_array(rows, row))))
+            return dt_fail_memory(error, "activations");
+    }
+    return DT_OK;
+}
+
+dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, int64_t capacity,
+                         dt_error *error)
+{
+    *pass = NULL;
+    const size_t layers = (size_t)network->layers + 1;
+    dt_pass *p = dt_allocate_zeroed(1, sizeof *p);
+    if (!p)
+        return dt_fail_memory(error, "activations");
+    p->network = network;
+    p->loss = loss;
+    p->capacity = capacity;
+    p->stride = dt_allocate_zeroed(layers, sizeof *p->stride);
+    p->z = dt_allocate_zeroed(layers, sizeof *p->z);
+    p->a = dt_allocate_zeroed(layers, sizeof *p->a);
+    p->delta = dt_allocate_zeroed(layers, sizeof *p->delta);
+    p->rows = dt_allocate_zeroed(layers, sizeof *p->rows);
+    p->cost = dt_allocate_zeroed((size_t)capacity, sizeof *p->cost);
+    p->right = dt_allocate_zeroed((size_t)capacity, sizeof *p->right);
+    dt_status status = DT_NO_MEMORY;
+    if (p->stride && p->z && p->a && p->delta && p->rows && p->cost && p->right) {
+        for (int64_t l = 0; l <= network->layers; l++)
+            p->stride[l] = stride_of(l ? network->layer[l].units : network->layer[1].inputs);
+        status = allocate_layers(p, error);
+    }
+    if (status != DT_OK) {
+        dt_pass_destroy(p);
+        return dt_fail_memory(error, "activations");
+    }
+    for (int64_t l = 1; l <= network->layers; l++)
+        p->rows[l] = (dt_layer_rows){p->a[l - 1], p->delta[l], p->stride[l - 1], p->stride[l]};
+    p->z[network->layers] = p->a[network->layers];
+    *pass = p;
+    return DT_OK;
+}
+
+void dt_pass_destroy(dt_pass *pass)
+{
+    if (!pass)
+        return;
+    for (int64_t l = 0; l <= pass->network->layers; l++) {
+        dt_release(pass->a ? pass->a[l] : NULL);
+        dt_release(pass->delta ? pass->delta[l] : NULL);
+        if (pass->z && l < pass->network->layers)
+            dt_release(pass->z[l]);
+    }
+    dt_release(pass->stride);
+    dt_release(pass->z);
+    dt_release(pass->a);
+    dt_release(pass->delta);
+    dt_release(pass->rows);
+    dt_release(pass->cost);
+    dt_release(pass->right);
+    dt_release(pass);
+}
+
+void dt_pass_touch(dt_pass *pass, dt_span rows)
+{
+    const int64_t L = pass->network->layers, count = dt_span_count(rows);
+    for (int64_t l = 0; l <= L; l++) {
+        const int64_t stride = pass->stride[l];
+        const size_t bytes = (size_t)(count * stride) * sizeof(dt_real);
+        memset(pass->a[l] + rows.first * stride, 0, bytes);
+        if (l > 0)
+            memset(pass->delta[l] + rows.first * stride, 0, bytes);
+        if (l > 0 && l < L)
+            memset(pass->z[l] + rows.first * stride, 0, bytes);
+        const int64_t units = l ? pass->network->layer[l].units : pass->network->layer[1].inputs;
+        for (int64_t i = rows.first; i < rows.last && l < L; i++)
+            pass->a[l][i * stride + units] = 1;
+    }
+}
+
+/* Where z of layer l stands in a forward: apart from a, or in its place. */
+static dt_real *place_of_z(const dt_pass *pass, int64_t l, bool keep_z)
+{
+    return keep_z || pass->network->layer[l].activation->needs_z ? pass->z[l] : pass->a[l];
+}
+
+void dt_pass_gather(dt_pass *pass, const dt_dataset *data, dt_real scale, const int64_t *sample, dt_span rows)
+{
+    const dt_products *products = pass->network->products;
+    const int64_t n = data->features;
+    for (int64_t i = rows.first; i < rows.last; i++) {
+        dt_real *x = pass->a[0] + i * pass->stride[0];
+        switch (data->element) {
+        case DT_U8:
+            products->convert_u8(n, (const uint8_t *)data->inputs + sample[i] * n, scale, x);
+            break;
+        case DT_F32:
+            products->convert_f32(n, (const float *)data->inputs + sample[i] * n, scale, x);
+            break;
+        case DT_F64:
+            products->convert_f64(n, (const double *)data->inputs + sample[i] * n, scale, x);
+            break;
+        }
+    }
+}
+
+void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z)
+{
+    const dt_network *network = pass->network;
+    for (int64_t l = 1; l <= network->layers; l++) {
+        const dt_layer *layer = &network->layer[l];
+        const int64_t stride = pass->stride[l], n = layer->units;
+        dt_real *z = place_of_z(pass, l, keep_z), *a = pass->a[l];
+        /* (1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j: the bias is the weight of the 1 behind a^{l-1} */
+        network->products->product(dt_span_count(rows), layer->panels, layer->inputs + 1,
+                                   pass->a[l - 1] + rows.first * pass->stride[l - 1], pass->stride[l - 1],
+                                   network->parameters + layer->first_block * DT_BLOCK, layer->column * DT_BLOCK,
+                                   z + rows.first * stride, stride);
+        if (l == network->layers)
+            return; /* no activation on layer L */
+        for (int64_t i = rows.first; i < rows.last; i++) {
+            layer->activation->value(n, z + i * stride, a + i * stride); /* (2) a^l_j = sigma(z^l_j) */
+            a[i * stride + n] = 1;
+        }
+    }
+}
+
+int64_t dt_pass_answer(const dt_pass *pass, int64_t i)
+{
+    const int64_t L = pass->network->layers, units = pass->network->layer[L].units;
+    const dt_real *z = pass->z[L] + i * pass->stride[L];
+    int64_t best = 0;
+    for (int64_t j = 1; j < units; j++)
+        if (z[j] > z[best])
+            best = j;
+    return best;
+}
+
+/* delta's padding must be zero: (5) forms whole panels. */
+static void clear_padding(dt_real *delta, int64_t units)
+{
+    for (int64_t j = units; j < dt_whole_panels(units); j++)
+        delta[j] = 0;
+}
+
+void dt_pass_cost(dt_pass *pass, const int32_t *labels, const int64_t *sample, dt_span rows)
+{
+    const int64_t L = pass->network->layers, units = pass->network->layer[L].units, stride = pass->stride[L];
+    for (int64_t i = rows.first; i < rows.last; i++) {
+        const int32_t y = labels[sample[i]];
+        dt_real *delta = pass->delta[L] + i * stride;
+        pass->cost[i] = pass->loss->cost(units, pass->z[L] + i * stride, y, delta); /* (3) delta^L_j = dC/dz^L_j */
+        clear_padding(delta, units);
+        pass->right[i] = dt_pass_answer(pass, i) == y;
+    }
+}
+
+void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z)
+{
+    const dt_network *network = pass->network;
+    for (int64_t l = network->layers - 1; l >= 1; l--) {
+        const dt_layer *layer = &network->layer[l], *next = &network->layer[l + 1];
+        const int64_t stride = pass->stride[l], n = layer->units;
+        const dt_real *z = place_of_z(pass, l, keep_z);
+        dt_real *delta = pass->delta[l];
+        /* (4) delta^l_j = sigma'(z^l_j) sum_i delta^{l+1}_i w^{l+1}_ij */
+        network->products->product(dt_span_count(rows), layer->panels, next->units,
+                                   pass->delta[l + 1] + rows.first * pass->stride[l + 1], pass->stride[l + 1],
+                                   next->transposed, next->transposed_rows * DT_LANES, delta + rows.first * stride,
+                                   stride);
+        for (int64_t i = rows.first; i < rows.last; i++) {
+            layer->activation->derivative(n, z + i * stride, pass->a[l] + i * stride, delta + i * stride);
+            clear_padding(delta + i * stride, n);
+        }
+    }
+}
+
+dt_matrix_view dt_pass_samples(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows)
+{
+    dt_real *const *array = quantity == DT_QUANTITY_Z ? pass->z : quantity == DT_QUANTITY_A ? pass->a : pass->delta;
+    const int64_t units = l ? pass->network->layer[l].units : pass->network->layer[1].inputs;
+    return (dt_matrix_view){array[l] + rows.first * pass->stride[l], dt_span_count(rows), units, pass->stride[l]};
+}
+
+void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out)
+{
+    const bool gradient = quantity == DT_QUANTITY_DW || quantity == DT_QUANTITY_DB;
+    const bool weights = quantity == DT_QUANTITY_W || quantity == DT_QUANTITY_DW;
+    dt_network_export(pass->network, gradient ? pass->gradient : pass->network->parameters, l, blocks,
+                      weights ? out : NULL, weights ? NULL : out);
+}

@@ -1,0 +1,68 @@
+/* One pass of samples through the network and back: equations (1) to (4) on the rows of one worker.
+ *
+ * The arrays are those of all the samples of a minibatch (or of a probe, or of a chunk of an evaluation); each worker
+ * calls the functions for its own rows first .. last-1, so that nobody writes another's. Row i of layer l holds
+ * units[l] numbers; a^l has a 1 behind them (the bias gate's other input) and delta^l zeros up to a whole panel.
+ *
+ * Compiled in both precisions.
+ */
+#ifndef DT_TRAIN_PASS_H
+#define DT_TRAIN_PASS_H
+
+#include "base/split.h"
+#include "deltoid/dataset.h"
+#include "deltoid/observer.h"
+#include "nn/loss.h"
+#include "nn/network.h"
+#include "parallel/reduction.h"
+
+typedef struct dt_pass {
+    const dt_network *network;
+    const dt_loss *loss;
+    const dt_real *gradient; /* of the step that observers are shown; NULL where there is none */
+    int64_t capacity;        /* rows */
+    int64_t *stride;         /* stride[l], l = 0 .. L: numbers from row to row */
+    dt_real **a, **delta;    /* [l]; a[0] = x */
+    dt_real **z;             /* [l], where z is kept apart from a; z[L] = a[L] */
+    dt_layer_rows *rows;     /* rows[l], l = 1 .. L: what reductions see */
+    double *cost;            /* C_i */
+    uint8_t *right;          /* 1 where the largest z^L is that of the label */
+} dt_pass;
+
+/* Bytes of a pass of `capacity` rows, for a report. */
+#define dt_pass_measure DT_R(dt_pass_measure)
+bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, size_t *bytes);
+
+#define dt_pass_create DT_R(dt_pass_create)
+dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, int64_t capacity,
+                         dt_error *error);
+#define dt_pass_destroy DT_R(dt_pass_destroy)
+void dt_pass_destroy(dt_pass *pass);
+
+/* Zeroes the worker's rows, on the worker: pages come to lie near it. */
+#define dt_pass_touch DT_R(dt_pass_touch)
+void dt_pass_touch(dt_pass *pass, dt_span rows);
+
+/* a^0 = x: row i is row sample[i] of the data set, converted and scaled. */
+#define dt_pass_gather DT_R(dt_pass_gather)
+void dt_pass_gather(dt_pass *pass, const dt_dataset *data, dt_real scale, const int64_t *sample, dt_span rows);
+
+/* `keep_z`: z is kept apart from a everywhere (a step that is watched), not only where a derivative needs it. */
+#define dt_pass_forward DT_R(dt_pass_forward)
+void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z); /* (1) (2) */
+#define dt_pass_cost DT_R(dt_pass_cost)
+void dt_pass_cost(dt_pass *pass, const int32_t *labels, const int64_t *sample, dt_span rows); /* C_i, (3) */
+#define dt_pass_backward DT_R(dt_pass_backward)
+void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z); /* (4) */
+
+/* The unit with the largest z^L of row i, the first of equals. */
+#define dt_pass_answer DT_R(dt_pass_answer)
+int64_t dt_pass_answer(const dt_pass *pass, int64_t i);
+
+/* deltoid/observer.h's calls, for this precision; z only after a forward that kept it. */
+#define dt_pass_samples DT_R(dt_pass_samples)
+dt_matrix_view dt_pass_samples(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
+#define dt_pass_copy_slice DT_R(dt_pass_copy_slice)
+void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out);
+
+#endif

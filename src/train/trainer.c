@@ -1,0 +1,461 @@
+#include "deltoid/trainer.h"
+
+#include <math.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/memory.h"
+#include "kernels/isa.h"
+#include "parallel/team.h"
+#include "train/engine.h"
+#include "train/schedule.h"
+
+struct dt_trainer {
+    const dt_experiment *experiment;
+    dt_trainer_data data;
+    dt_rows train_rows, validation_rows; /* of data.train; validation_rows.count 0 without data.validation_fraction */
+    int64_t layers, *units;              /* units[0 .. layers] */
+    dt_trainer_info info;
+    const dt_engine_ops *ops;
+    dt_engine *engine;
+    dt_team *team;
+    dt_run run;
+    int64_t step;          /* done in all */
+    double began, trained; /* seconds: when the run began; spent in this epoch's training steps */
+};
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --- what the data allow --- */
+
+static dt_status check_data_set(const char *key, const dt_dataset *data, const dt_dataset *train, int64_t outputs,
+                                dt_error *error)
+{
+    if (data->features != train->features)
+        return dt_fail(error, DT_INVALID, "data.%s: %lld inputs a row, but data.train has %lld; use data of one kind",
+                       key, (long long)data->features, (long long)train->features);
+    if (data->classes > outputs)
+        return dt_fail(error, DT_INVALID,
+                       "data.%s: has label %lld, but the last layer has %lld units; give it at least %lld", key,
+                       (long long)data->classes - 1, (long long)outputs, (long long)data->classes);
+    if (data->rows < 1)
+        return dt_fail(error, DT_INVALID, "data.%s: is empty; it needs at least one row", key);
+    return DT_OK;
+}
+
+static dt_status check_data(const dt_experiment *experiment, const dt_trainer_data *data, dt_error *error)
+{
+    const int64_t outputs = experiment->network[experiment->layer_count - 1].units;
+    if (!data->train)
+        return dt_fail(error, DT_INVALID, "data.train: is missing; a trainer needs training data");
+    dt_status status = check_data_set("train", data->train, data->train, outputs, error);
+    if (status == DT_OK && data->test)
+        status = check_data_set("test", data->test, data->train, outputs, error);
+    if (status == DT_OK && data->validation)
+        status = check_data_set("validation", data->validation, data->train, outputs, error);
+    if (status == DT_OK && data->validation && experiment->data.validation_fraction > 0)
+        return dt_fail(error, DT_INVALID,
+                       "data.validation: give either a fraction of the training rows or a data set, not both");
+    return status;
+}
+
+/* --- plan --- */
+
+/* What follows from the experiment and the rows to train on: info, but for what only the team can say. */
+static dt_status plan(const dt_experiment *experiment, const dt_trainer_data *data, int64_t train_rows, int64_t workers,
+                      const int64_t *units, dt_engine_sizes *sizes, dt_trainer_info *info, dt_error *error)
+{
+    const int64_t L = (int64_t)experiment->layer_count, batch = dt_min(experiment->training.batch_size, train_rows);
+    const int64_t wanted = experiment->parallel.shard_size;
+    *sizes = (dt_engine_sizes){
+        .layers = L,
+        .units = units,
+        .batch = batch,
+        .short_batch = train_rows % batch,
+        .shard_size = wanted ? wanted : dt_shard_size_auto(experiment->training.batch_size),
+        .workers = workers,
+    };
+    *info = (dt_trainer_info){
+        .layers = L,
+        .features = units[0],
+        .workers = workers,
+        .shard_size = sizes->shard_size,
+        .shards = dt_ceil_div(batch, sizes->shard_size),
+        .train_rows = train_rows,
+        .validation_rows = data->validation ? data->validation->rows : data->train->rows - train_rows,
+        .test_rows = data->test ? data->test->rows : 0,
+        .steps_per_epoch = dt_ceil_div(train_rows, batch),
+        .isa = dt_isa_name(dt_isa_current()),
+        .reduction = experiment->parallel.reduction,
+    };
+    for (int64_t l = 1; l <= L; l++)
+        info->parameters += units[l] * (units[l - 1] + 1);
+    if (!dt_engine_ops_of(experiment->precision)->measure(experiment, sizes, info))
+        return dt_fail(error, DT_INVALID, "network: too large to address; use fewer units or a smaller minibatch");
+    return DT_OK;
+}
+
+static int64_t *units_of(const dt_experiment *experiment, const dt_dataset *train)
+{
+    int64_t *units = dt_allocate(experiment->layer_count + 1, sizeof *units);
+    if (!units)
+        return NULL;
+    units[0] = train->features;
+    for (size_t l = 0; l < experiment->layer_count; l++)
+        units[l + 1] = experiment->network[l].units;
+    return units;
+}
+
+static dt_status check(const dt_experiment *experiment, const dt_trainer_data *data, dt_error *error)
+{
+    dt_status status = dt_isa_check(error);
+    if (status == DT_OK)
+        status = dt_experiment_validate(experiment, error);
+    return status == DT_OK ? check_data(experiment, data, error) : status;
+}
+
+/* The rows to train on: all of data.train, or what the validation fraction leaves. */
+static dt_status split(const dt_experiment *experiment, const dt_trainer_data *data, dt_rows *train,
+                       dt_rows *validation, dt_error *error)
+{
+    *train = (dt_rows){data->train->rows, NULL};
+    *validation = (dt_rows){0, NULL};
+    const double fraction = experiment->data.validation_fraction;
+    return fraction > 0 ? dt_rows_split(data->train->rows, fraction, experiment->seed, train, validation, error)
+                        : DT_OK;
+}
+
+dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data *data, dt_trainer_info *info,
+                          dt_error *error)
+{
+    dt_rows train = {0, NULL}, validation;
+    dt_engine_sizes sizes;
+    dt_status status = check(experiment, data, error);
+    if (status == DT_OK)
+        status = split(experiment, data, &train, &validation, error);
+    if (status != DT_OK)
+        return status;
+    int64_t *units = units_of(experiment, data->train);
+    const int64_t workers = experiment->parallel.threads ? experiment->parallel.threads : dt_processors();
+    status = units ? plan(experiment, data, train.count, workers, units, &sizes, info, error)
+                   : dt_fail_memory(error, "the plan");
+    dt_release(units);
+    dt_rows_release(&train);
+    return status;
+}
+
+/* --- life --- */
+
+static dt_status check_bytes(const dt_trainer_info *info, dt_error *error)
+{
+    size_t workers, total;
+    if (!dt_multiply(info->bytes_per_worker, (size_t)info->workers, &workers) ||
+        __builtin_add_overflow(workers, info->parameter_bytes + info->activation_bytes, &total))
+        return dt_fail(error, DT_INVALID,
+                       "network: too large to address; use fewer units, workers or a smaller minibatch");
+    return DT_OK;
+}
+
+dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experiment, const dt_trainer_data *data,
+                            dt_error *error)
+{
+    *trainer = NULL;
+    dt_engine_sizes sizes;
+    dt_status status = check(experiment, data, error);
+    if (status != DT_OK)
+        return status;
+    dt_trainer *t = dt_allocate_zeroed(1, sizeof *t);
+    if (!t)
+        return dt_fail_memory(error, "the trainer");
+    t->experiment = experiment;
+    t->data = *data;
+    t->layers = (int64_t)experiment->layer_count;
+    t->ops = dt_engine_ops_of(experiment->precision);
+    status = split(experiment, data, &t->train_rows, &t->validation_rows, error);
+    if (status == DT_OK && !(t->units = units_of(experiment, data->train)))
+        status = dt_fail_memory(error, "the trainer");
+    if (status == DT_OK)
+        status = dt_team_create(&t->team, experiment->parallel.threads, error);
+    if (status == DT_OK)
+        status = plan(experiment, data, t->train_rows.count, dt_team_count(t->team), t->units, &sizes, &t->info, error);
+    if (status == DT_OK)
+        status = check_bytes(&t->info, error);
+    if (status == DT_OK)
+        status = dt_sampler_create(&t->run.sampler, t->train_rows, sizes.batch, experiment->training.shuffle,
+                                   experiment->seed, error);
+    if (status == DT_OK && !(t->run.shard_loss = dt_allocate_zeroed((size_t)t->info.shards, sizeof *t->run.shard_loss)))
+        status = dt_fail_memory(error, "the trainer");
+    if (status == DT_OK)
+        status = t->ops->create(&t->engine, experiment, &sizes, &t->run, error);
+    if (status != DT_OK) {
+        dt_trainer_destroy(t);
+        return status;
+    }
+    t->run.experiment = experiment;
+    t->run.train = data->train;
+    t->run.shard_size = sizes.shard_size;
+    t->run.total_steps = t->info.steps_per_epoch * experiment->training.epochs;
+    atomic_init(&t->run.stop, 0);
+    dt_team_run(t->team, t->ops->touch, t->engine);
+    *trainer = t;
+    return DT_OK;
+}
+
+void dt_trainer_destroy(dt_trainer *trainer)
+{
+    if (!trainer)
+        return;
+    trainer->ops->destroy(trainer->engine);
+    dt_sampler_destroy(trainer->run.sampler);
+    dt_team_destroy(trainer->team);
+    dt_release(trainer->run.shard_loss);
+    dt_release(trainer->units);
+    dt_rows_release(&trainer->train_rows);
+    dt_release(trainer);
+}
+
+dt_status dt_trainer_observe(dt_trainer *trainer, const dt_observer *observer, dt_error *error)
+{
+    if (trainer->run.observer_count == DT_OBSERVERS_MAX)
+        return dt_fail(error, DT_INVALID, "a trainer takes at most %d observers; use fewer capture rules",
+                       DT_OBSERVERS_MAX);
+    for (int64_t i = 0; i < observer->probe_count; i++)
+        if (observer->probe_rows[i] < 0 || observer->probe_rows[i] >= trainer->data.train->rows)
+            return dt_fail(error, DT_INVALID, "row %lld: the training set has rows 0 to %lld",
+                           (long long)observer->probe_rows[i], (long long)trainer->data.train->rows - 1);
+    trainer->run.observers[trainer->run.observer_count++] = *observer;
+    return DT_OK;
+}
+
+/* --- training --- */
+
+static void begin_epoch(dt_trainer *t)
+{
+    dt_run *run = &t->run;
+    run->epoch = t->step / t->info.steps_per_epoch;
+    run->base = run->epoch * t->info.steps_per_epoch;
+    run->done = t->step - run->base;
+    run->learning_rate = dt_learning_rate(t->experiment, run->epoch);
+    run->loss_sum = 0;
+    run->right = run->seen = 0;
+    t->trained = 0;
+    dt_sampler_begin_epoch(run->sampler, run->epoch);
+}
+
+/* Up to `steps` steps of the epoch that has begun. */
+static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
+{
+    dt_run *run = &t->run;
+    run->first = run->done;
+    run->last = dt_min(run->done + steps, t->info.steps_per_epoch);
+    run->halt = run->diverged = false;
+    const double began = seconds();
+    dt_team_run(t->team, t->ops->train, t->engine);
+    t->trained += seconds() - began;
+    t->step = run->base + run->done;
+    if (run->diverged)
+        return dt_fail(
+            error, DT_DIVERGED,
+            "training diverged: the loss of step %lld (epoch %lld) is not finite; lower optimizer.learning_rate",
+            (long long)t->step, (long long)run->epoch + 1);
+    if (run->halt)
+        return dt_fail(error, DT_STOPPED, "stopped after step %lld, in epoch %lld", (long long)t->step,
+                       (long long)run->epoch + 1);
+    return DT_OK;
+}
+
+dt_status dt_trainer_steps(dt_trainer *trainer, int64_t steps, dt_error *error)
+{
+    dt_status status = trainer->ops->prepare(trainer->engine, error);
+    while (status == DT_OK && steps > 0) {
+        const int64_t before = trainer->step;
+        begin_epoch(trainer);
+        status = train_in_epoch(trainer, steps, error);
+        steps -= trainer->step - before;
+    }
+    return status;
+}
+
+static dt_status evaluate_rows(dt_trainer *t, const dt_dataset *data, dt_rows rows, dt_evaluation *evaluation,
+                               int64_t *confusion, dt_error *error)
+{
+    const int64_t chunks = dt_ceil_div(rows.count, DT_EVALUATION_CHUNK), classes = t->units[t->layers];
+    dt_evaluation_job job = {.engine = t->engine, .data = data, .rows = rows};
+    job.chunk_loss = dt_allocate_zeroed((size_t)chunks, sizeof *job.chunk_loss);
+    job.chunk_right = dt_allocate_zeroed((size_t)chunks, sizeof *job.chunk_right);
+    job.confusion = confusion ? dt_allocate((size_t)(classes * classes), sizeof *job.confusion) : NULL;
+    dt_status status = DT_OK;
+    if (!job.chunk_loss || !job.chunk_right || (confusion && !job.confusion)) {
+        status = dt_fail_memory(error, "an evaluation");
+        goto end;
+    }
+    for (int64_t i = 0; confusion && i < classes * classes; i++)
+        atomic_init(&job.confusion[i], 0);
+    dt_team_run(t->team, t->ops->evaluate, &job);
+    double loss = 0;
+    int64_t right = 0;
+    for (int64_t i = 0; i < chunks; i++) {
+        loss += job.chunk_loss[i];
+        right += job.chunk_right[i];
+    }
+    *evaluation = (dt_evaluation){loss / (double)rows.count, (double)right / (double)rows.count};
+    for (int64_t i = 0; confusion && i < classes * classes; i++)
+        confusion[i] = atomic_load(&job.confusion[i]);
+end:
+    dt_release(job.chunk_loss);
+    dt_release(job.chunk_right);
+    dt_release(job.confusion);
+    return status;
+}
+
+dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation,
+                              int64_t *confusion, dt_error *error)
+{
+    dt_status status = check_data_set("test", dataset, trainer->data.train, trainer->units[trainer->layers], error);
+    if (status != DT_OK)
+        return status;
+    return evaluate_rows(trainer, dataset, (dt_rows){dataset->rows, NULL}, evaluation, confusion, error);
+}
+
+/* Evaluates what there is, and tells the observers. */
+static dt_status report_epoch(dt_trainer *t, dt_error *error)
+{
+    const dt_run *run = &t->run;
+    dt_evaluation validation = {NAN, NAN}, test = {NAN, NAN};
+    dt_status status = DT_OK;
+    if (t->data.validation)
+        status =
+            evaluate_rows(t, t->data.validation, (dt_rows){t->data.validation->rows, NULL}, &validation, NULL, error);
+    else if (t->validation_rows.count)
+        status = evaluate_rows(t, t->data.train, t->validation_rows, &validation, NULL, error);
+    if (status == DT_OK && t->data.test)
+        status = evaluate_rows(t, t->data.test, (dt_rows){t->data.test->rows, NULL}, &test, NULL, error);
+    const dt_epoch_report report = {
+        .epoch = run->epoch + 1,
+        .step = t->step,
+        .seconds = seconds() - t->began,
+        .train_loss = run->loss_sum / (double)run->seen,
+        .train_accuracy = (double)run->right / (double)run->seen,
+        .validation_loss = validation.loss,
+        .validation_accuracy = validation.accuracy,
+        .test_loss = test.loss,
+        .test_accuracy = test.accuracy,
+        .learning_rate = run->learning_rate,
+        .samples_per_second = (double)run->seen / t->trained,
+    };
+    for (int i = 0; status == DT_OK && i < run->observer_count; i++)
+        if (run->observers[i].epoch)
+            status = run->observers[i].epoch(run->observers[i].self, &report, error);
+    return status;
+}
+
+dt_status dt_trainer_run(dt_trainer *trainer, dt_error *error)
+{
+    trainer->began = seconds();
+    dt_status status = trainer->ops->prepare(trainer->engine, error);
+    while (status == DT_OK && trainer->step < trainer->run.total_steps) {
+        begin_epoch(trainer);
+        status = train_in_epoch(trainer, trainer->info.steps_per_epoch, error);
+        if (status == DT_OK || (status == DT_STOPPED && trainer->run.done == trainer->info.steps_per_epoch)) {
+            const dt_status reported = report_epoch(trainer, error);
+            status = status == DT_OK ? reported : status;
+        }
+    }
+    return status;
+}
+
+void dt_trainer_stop(dt_trainer *trainer)
+{
+    atomic_store_explicit(&trainer->run.stop, 1, memory_order_relaxed);
+}
+
+/* --- what observers call --- */
+
+dt_matrix_view dt_step_samples(const dt_step_view *view, dt_quantity quantity, int64_t l, int64_t first, int64_t count)
+{
+    return dt_engine_ops_of(view->precision)->samples(view->pass, quantity, l, (dt_span){first, first + count});
+}
+
+void dt_step_copy_slice(const dt_step_view *view, dt_quantity quantity, int64_t l, dt_slice slice, void *out)
+{
+    dt_engine_ops_of(view->precision)->copy_slice(view->pass, quantity, l, (dt_span){slice.first, slice.last}, out);
+}
+
+/* --- weights and facts --- */
+
+void dt_trainer_weights(const dt_trainer *trainer, int64_t l, void *W, void *b)
+{
+    trainer->ops->get(trainer->engine, l, W, b);
+}
+
+void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const void *b)
+{
+    trainer->ops->set(trainer->engine, l, W, b);
+}
+
+/* Hashes numbers as little-endian bytes. */
+static int hash_numbers(EVP_MD_CTX *context, unsigned char *bytes, size_t count, size_t size)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < size / 2; j++) {
+            const unsigned char byte = bytes[i * size + j];
+            bytes[i * size + j] = bytes[(i + 1) * size - 1 - j];
+            bytes[(i + 1) * size - 1 - j] = byte;
+        }
+#endif
+    return EVP_DigestUpdate(context, bytes, count * size);
+}
+
+dt_status dt_trainer_weights_sha256(const dt_trainer *trainer, char hex[65], dt_error *error)
+{
+    const size_t size = dt_precision_size(trainer->experiment->precision);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int ok = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    for (int64_t l = 1; ok && l <= trainer->layers; l++) {
+        const size_t units = (size_t)trainer->units[l], weights = units * (size_t)trainer->units[l - 1];
+        unsigned char *W = dt_allocate(weights, size), *b = dt_allocate(units, size);
+        ok = W && b;
+        if (ok) {
+            dt_trainer_weights(trainer, l, W, b);
+            ok = hash_numbers(context, W, weights, size) && hash_numbers(context, b, units, size);
+        }
+        dt_release(W);
+        dt_release(b);
+    }
+    ok = ok && EVP_DigestFinal_ex(context, digest, NULL);
+    EVP_MD_CTX_free(context);
+    if (!ok)
+        return dt_fail_memory(error, "the weights' SHA-256");
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return DT_OK;
+}
+
+void dt_trainer_describe(const dt_trainer *trainer, dt_trainer_info *info)
+{
+    *info = trainer->info;
+}
+
+int64_t dt_trainer_units(const dt_trainer *trainer, int64_t l)
+{
+    return trainer->units[l];
+}
+
+int64_t dt_trainer_step(const dt_trainer *trainer)
+{
+    return trainer->step;
+}
+
+const dt_experiment *dt_trainer_experiment(const dt_trainer *trainer)
+{
+    return trainer->experiment;
+}
