@@ -13,21 +13,16 @@ DT_INLINE void tile(const int rows, const int panels, int64_t depth, const dt_re
                     dt_vector acc[DT_TILE_ROWS][DT_TILE_PANELS * DT_VECTORS_A_PANEL])
 {
     const int vectors = panels * DT_VECTORS_A_PANEL;
-    DT_UNROLL
-    for (int r = 0; r < rows; r++)
-        DT_UNROLL
-    for (int v = 0; v < vectors; v++)
-        acc[r][v] = dt_zero();
+    DT_REPEAT (r, rows)
+        DT_REPEAT (v, vectors)
+            acc[r][v] = dt_zero();
     for (int64_t p = 0; p < depth; p++) {
         dt_vector b[DT_TILE_PANELS * DT_VECTORS_A_PANEL];
-        DT_UNROLL
-        for (int v = 0; v < vectors; v++)
+        DT_REPEAT (v, vectors)
             b[v] = dt_load(B + p * b_step + (v / DT_VECTORS_A_PANEL) * b_panel + (v % DT_VECTORS_A_PANEL) * DT_WIDTH);
-        DT_UNROLL
-        for (int r = 0; r < rows; r++) {
+        DT_REPEAT (r, rows) {
             dt_vector a = dt_broadcast(A + r * a_row + p * a_step);
-            DT_UNROLL
-            for (int v = 0; v < vectors; v++)
+            DT_REPEAT (v, vectors)
                 acc[r][v] = dt_fma(a, b[v], acc[r][v]);
         }
     }
@@ -40,11 +35,9 @@ DT_INLINE void product_tile(const int rows, const int panels, int64_t depth, con
 {
     dt_vector acc[DT_TILE_ROWS][DT_TILE_PANELS * DT_VECTORS_A_PANEL];
     tile(rows, panels, depth, A, a_stride, 1, B, DT_LANES, b_panel, acc);
-    DT_UNROLL
-    for (int r = 0; r < rows; r++)
-        DT_UNROLL
-    for (int v = 0; v < panels * DT_VECTORS_A_PANEL; v++)
-        dt_store(C + r * c_stride + v * DT_WIDTH, acc[r][v]);
+    DT_REPEAT (r, rows)
+        DT_REPEAT (v, panels * DT_VECTORS_A_PANEL)
+            dt_store(C + r * c_stride + v * DT_WIDTH, acc[r][v]);
 }
 
 typedef void product_tile_fn(int64_t depth, const dt_real *A, int64_t a_stride, const dt_real *B, int64_t b_panel,
@@ -107,16 +100,12 @@ DT_INLINE void gradient_tile(const int rows, const int panels, int64_t samples, 
     dt_vector acc[DT_TILE_ROWS][DT_TILE_PANELS * DT_VECTORS_A_PANEL];
     tile(rows, panels, samples, a, 1, a_stride, delta, delta_stride, DT_LANES, acc);
     if (left)
-        DT_UNROLL
-    for (int r = 0; r < rows; r++)
-        DT_UNROLL
-    for (int v = 0; v < panels * DT_VECTORS_A_PANEL; v++)
-        acc[r][v] = dt_add(dt_load(left + block_offset(r, v)), acc[r][v]);
-    DT_UNROLL
-    for (int r = 0; r < rows; r++)
-        DT_UNROLL
-    for (int v = 0; v < panels * DT_VECTORS_A_PANEL; v++)
-        dt_store(out + block_offset(r, v), acc[r][v]);
+        DT_REPEAT (r, rows)
+            DT_REPEAT (v, panels * DT_VECTORS_A_PANEL)
+                acc[r][v] = dt_add(dt_load(left + block_offset(r, v)), acc[r][v]);
+    DT_REPEAT (r, rows)
+        DT_REPEAT (v, panels * DT_VECTORS_A_PANEL)
+            dt_store(out + block_offset(r, v), acc[r][v]);
 }
 
 typedef void gradient_tile_fn(int64_t samples, const dt_real *a, int64_t a_stride, const dt_real *delta,

@@ -8,11 +8,11 @@
 
 #define DT_INLINE static inline __attribute__((always_inline))
 
-/* Before a loop of constant length whose arrays must become registers. */
+/* A loop of constant length that is unrolled whole, so that the arrays it indexes become registers. */
 #if defined(__clang__)
-#define DT_UNROLL _Pragma("clang loop unroll(full)")
+#define DT_REPEAT(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 #else
-#define DT_UNROLL _Pragma("GCC unroll 16")
+#define DT_REPEAT(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
 #endif
 
 #if defined(__AVX512F__) && DT_PRECISION == 32

@@ -131,6 +131,8 @@ void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks)
 
 void dt_network_transpose(dt_network *network, int64_t block)
 {
+    if (network->layers == 1 || block < network->layer[2].first_block)
+        return;
     const place p = place_of(network, block);
     const dt_layer *layer = &network->layer[p.l];
     if (!layer->transposed || p.k >= layer->inputs) /* nothing is propagated to the inputs, or to a bias */

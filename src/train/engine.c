@@ -176,8 +176,7 @@ static void update_block(void *context, int64_t offset, dt_real *g)
     dt_real *state[DT_STATES_MAX];
     for (int i = 0; i < e->states; i++)
         state[i] = e->state[i] + offset;
-    e->optimizer->scale(DT_BLOCK, s->inverse_batch, g, g);
-    e->optimizer->update(DT_BLOCK, &s->hyper, e->network->parameters + offset, g, state);
+    e->optimizer->update(DT_BLOCK, &s->hyper, s->inverse_batch, e->network->parameters + offset, g, state);
     dt_network_transpose(e->network, offset / DT_BLOCK);
 }
 
@@ -197,7 +196,7 @@ static void update_kept(const step *s)
         dt_real *state[DT_STATES_MAX];
         for (int i = 0; i < e->states; i++)
             state[i] = e->state[i] + offset;
-        e->optimizer->update(DT_BLOCK, &s->hyper, e->network->parameters + offset, e->gradient + offset, state);
+        e->optimizer->update(DT_BLOCK, &s->hyper, 1, e->network->parameters + offset, e->gradient + offset, state);
         dt_network_transpose(e->network, block);
     }
 }

@@ -23,11 +23,12 @@ typedef struct dt_optimizer {
     /* How many arrays as long as the parameters it keeps between steps; they start at zero. */
     int (*states)(const dt_optimizer_spec *spec);
 
-    /* One step of n parameters W with gradient g (of the mean cost); g may be overwritten. state[i] is array i at the
-     * same place. */
-    void (*update)(int64_t n, const dt_hyper *hyper, dt_real *W, dt_real *g, dt_real *const *state);
+    /* One step of n parameters W with gradient g = sum * factor (of the mean cost): the one place where 1/B is applied.
+     * `sum` may be overwritten. state[i] is array i at the same place. */
+    void (*update)(int64_t n, const dt_hyper *hyper, dt_real factor, dt_real *W, dt_real *sum, dt_real *const *state);
 
-    /* g[i] = sum[i] * factor: where 1/B is applied. */
+    /* The same gradient, kept to be shown first: g[i] = sum[i] * factor. An update of g with factor 1 then gives the
+     * same bits. */
     void (*scale)(int64_t n, dt_real factor, const dt_real *sum, dt_real *g);
 } dt_optimizer;
 

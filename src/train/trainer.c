@@ -94,6 +94,7 @@ static dt_status plan(const dt_experiment *experiment, const dt_trainer_data *da
         .steps_per_epoch = dt_ceil_div(train_rows, batch),
         .isa = dt_isa_name(dt_isa_current()),
         .reduction = experiment->parallel.reduction,
+        .created = (int64_t)time(NULL),
     };
     for (int64_t l = 1; l <= L; l++)
         info->parameters += units[l] * (units[l - 1] + 1);

@@ -1,0 +1,291 @@
+#include "train/keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define EXPERIMENT(field) .of = DT_OF_EXPERIMENT, .offset = offsetof(dt_experiment, field)
+#define LAYER(field)      .of = DT_OF_LAYER, .offset = offsetof(dt_layer_spec, field)
+#define RULE(field)       .of = DT_OF_RULE, .offset = offsetof(dt_capture_rule, field)
+
+/* In the order in which a resolved experiment is written. Keys of one section stand together. */
+static const dt_key keys[] = {
+    {"name", DT_KEY_NAME, EXPERIMENT(name), .text = "the file's name without its ending",
+     .help = "Names the folder under results/."},
+    {"seed", DT_KEY_SEED, EXPERIMENT(seed), .number = 1,
+     .help = "Decides the initial weights, the order of the minibatches and the validation split."},
+    {"precision", DT_KEY_PRECISION, EXPERIMENT(precision), .text = "float32", .help = "Of every number in training."},
+
+    {"data.format", DT_KEY_ENTRY, EXPERIMENT(data.format), .table = DT_FORMATS, .required = true,
+     .help = "What the files are."},
+    {"data.train.inputs", DT_KEY_FILE, EXPERIMENT(data.train.inputs), .required = true, .help = "Training inputs."},
+    {"data.train.labels", DT_KEY_FILE, EXPERIMENT(data.train.labels), .required = true, .help = "Training labels."},
+    {"data.test.inputs", DT_KEY_FILE, EXPERIMENT(data.test.inputs), .required_in = true,
+     .help = "Test inputs: evaluated after each epoch, never trained on."},
+    {"data.test.labels", DT_KEY_FILE, EXPERIMENT(data.test.labels), .required_in = true, .help = "Test labels."},
+    {"data.validation.inputs", DT_KEY_FILE, EXPERIMENT(data.validation.inputs), .help = "Validation inputs."},
+    {"data.validation.labels", DT_KEY_FILE, EXPERIMENT(data.validation.labels), .help = "Validation labels."},
+    {"data.validation.fraction", DT_KEY_REAL, EXPERIMENT(data.validation_fraction), .high = 1, .high_open = true,
+     .help = "In place of files: this share of the training rows, drawn by the seed. 0: none."},
+    {"data.scale", DT_KEY_REAL, EXPERIMENT(data.scale), .high = 1e30, .low_open = true, .number = 1,
+     .help = "x <- scale * x."},
+
+    {"network.#.units", DT_KEY_INTEGER, LAYER(units), .low = 1, .high = 1048576, .required = true,
+     .help = "Units of the layer. The list's first entry is layer 1; 1 to 64 layers."},
+    {"network.#.activation", DT_KEY_ENTRY, LAYER(activation), .table = DT_ACTIVATIONS, .text = "linear",
+     .help = "a = sigma(z). The last layer has none: the cost sees z."},
+    {"network.#.init", DT_KEY_ENTRY, LAYER(init), .table = DT_INITIALIZERS, .text = "glorot_uniform",
+     .help = "How the layer's first weights are drawn."},
+
+    {"loss", DT_KEY_ENTRY, EXPERIMENT(loss), .table = DT_LOSSES, .required = true, .help = "The cost C of a sample."},
+
+    {"optimizer.name", DT_KEY_ENTRY, EXPERIMENT(optimizer.name), .table = DT_OPTIMIZERS, .text = "sgd",
+     .help = "How a step changes the weights."},
+    {"optimizer.learning_rate", DT_KEY_REAL, EXPERIMENT(optimizer.learning_rate), .high = 1e6, .low_open = true,
+     .number = 0.01, .help = "Before the schedule."},
+    {"optimizer.momentum", DT_KEY_REAL, EXPERIMENT(optimizer.momentum), .high = 1, .high_open = true,
+     .help = "Share of the last step's direction that is kept."},
+    {"optimizer.nesterov", DT_KEY_BOOL, EXPERIMENT(optimizer.nesterov),
+     .help = "Nesterov's momentum; needs momentum above 0."},
+    {"optimizer.weight_decay", DT_KEY_REAL, EXPERIMENT(optimizer.weight_decay), .high = 1e6,
+     .help = "L2, on weights and biases alike."},
+
+    {"schedule.name", DT_KEY_ENTRY, EXPERIMENT(schedule.name), .table = DT_SCHEDULES, .text = "constant",
+     .help = "How the learning rate changes from epoch to epoch."},
+    {"schedule.every", DT_KEY_INTEGER, EXPERIMENT(schedule.every), .low = 1, .high = 1000000, .number = 10,
+     .only = "step", .help = "Epochs between two changes."},
+    {"schedule.factor", DT_KEY_REAL, EXPERIMENT(schedule.factor), .high = 1, .low_open = true, .number = 0.1,
+     .only = "step", .help = "What the learning rate is multiplied by."},
+
+    {"training.epochs", DT_KEY_INTEGER, EXPERIMENT(training.epochs), .low = 1, .high = 1000000, .number = 10,
+     .help = "Passes through the training rows."},
+    {"training.batch_size", DT_KEY_INTEGER, EXPERIMENT(training.batch_size), .low = 1, .high = 1048576, .number = 128,
+     .help = "Samples of a minibatch. The last of an epoch may be shorter."},
+    {"training.shuffle", DT_KEY_BOOL, EXPERIMENT(training.shuffle), .number = 1,
+     .help = "Another order in each epoch."},
+
+    {"parallel.threads", DT_KEY_INTEGER, EXPERIMENT(parallel.threads), .low = 1, .high = 1024, .word = "auto",
+     .help = "Workers. auto: the processors this process may use. Never changes the result."},
+    {"parallel.shard_size", DT_KEY_INTEGER, EXPERIMENT(parallel.shard_size), .low = 1, .high = 1048576, .word = "auto",
+     .help = "Samples that are summed as one leaf of the gradient's tree. auto: from batch_size alone."},
+    {"parallel.reduction", DT_KEY_ENTRY, EXPERIMENT(parallel.reduction), .table = DT_REDUCTIONS, .text = "tree",
+     .help = "How the workers' gradients are added."},
+
+    {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
+     .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA, .help = "What is recorded."},
+    {"capture.*.layers", DT_KEY_LAYERS, RULE(layers), .text = "all",
+     .help = "Of which layers, from 1. Layer 0 is the inputs, for the quantity a."},
+    {"capture.*.every", DT_KEY_INTEGER, RULE(every), .low = 1, .high = 1000000000, .number = 100,
+     .help = "At every so many steps, from step 0."},
+    {"capture.*.steps", DT_KEY_STEPS, RULE(steps), .text = "none",
+     .help = "In place of every: at these steps. log: at 0, 1, 2, 4, 8, ..."},
+    {"capture.*.samples", DT_KEY_SAMPLES, RULE(samples), .low = 1, .high = 1048576, .number = 64, .text = "64",
+     .help = "How many of the minibatch's samples; batch: all; a list: these rows of the training set, at every "
+             "captured step."},
+};
+
+enum { KEYS = sizeof keys / sizeof *keys };
+
+const dt_key *dt_key_at(size_t i)
+{
+    return i < KEYS ? &keys[i] : NULL;
+}
+
+const dt_key *dt_key_find(const char *pattern)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (strcmp(keys[i].pattern, pattern) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+/* What of `pattern` follows "section.", NULL where it lies elsewhere. */
+static const char *under(const char *pattern, const char *section)
+{
+    size_t n = strlen(section);
+    if (n == 0)
+        return pattern;
+    return strncmp(pattern, section, n) == 0 && pattern[n] == '.' ? pattern + n + 1 : NULL;
+}
+
+bool dt_key_is_section(const char *pattern)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (under(keys[i].pattern, pattern))
+            return true;
+    return false;
+}
+
+const char *dt_key_child(const char *section, size_t i, char name[DT_KEY_NAME_SIZE])
+{
+    const char *last = "";
+    size_t last_length = 0;
+    for (size_t k = 0; k < KEYS; k++) {
+        const char *rest = under(keys[k].pattern, section);
+        if (!rest || *rest == '#' || *rest == '*')
+            continue;
+        size_t length = strcspn(rest, ".");
+        if (length == last_length && strncmp(rest, last, length) == 0)
+            continue;
+        last = rest, last_length = length;
+        if (i-- == 0) {
+            snprintf(name, DT_KEY_NAME_SIZE, "%.*s", (int)length, rest);
+            return name;
+        }
+    }
+    return NULL;
+}
+
+static void store_default(const dt_key *key, void *field)
+{
+    switch (key->kind) {
+    case DT_KEY_INTEGER:
+        *(int64_t *)field = (int64_t)key->number;
+        break;
+    case DT_KEY_SEED:
+        *(uint64_t *)field = (uint64_t)key->number;
+        break;
+    case DT_KEY_REAL:
+        *(double *)field = key->number;
+        break;
+    case DT_KEY_BOOL:
+        *(bool *)field = key->number != 0;
+        break;
+    case DT_KEY_NAME:
+        *(const char **)field = "experiment";
+        break;
+    case DT_KEY_FILE:
+        *(const char **)field = NULL;
+        break;
+    case DT_KEY_ENTRY:
+        *(const char **)field = key->text;
+        break;
+    case DT_KEY_PRECISION:
+        *(dt_precision *)field = DT_FLOAT32;
+        break;
+    case DT_KEY_QUANTITIES:
+        *(unsigned *)field = (unsigned)key->number;
+        break;
+    case DT_KEY_LAYERS:
+    case DT_KEY_STEPS:
+        *(const int64_t **)field = NULL;
+        break;
+    case DT_KEY_SAMPLES:
+        *(dt_capture_samples *)field = DT_SAMPLES_FIRST;
+        break;
+    }
+}
+
+void dt_key_defaults(dt_key_of of, void *base)
+{
+    static const size_t sizes[] = {
+        [DT_OF_EXPERIMENT] = sizeof(dt_experiment),
+        [DT_OF_LAYER] = sizeof(dt_layer_spec),
+        [DT_OF_RULE] = sizeof(dt_capture_rule),
+    };
+    memset(base, 0, sizes[of]);
+    for (size_t i = 0; i < KEYS; i++)
+        if (keys[i].of == of)
+            store_default(&keys[i], (char *)base + keys[i].offset);
+    if (of == DT_OF_RULE)
+        ((dt_capture_rule *)base)->sample_count = (int64_t)dt_key_find("capture.*.samples")->number;
+}
+
+static void append(char *out, size_t size, const char *text)
+{
+    size_t used = strlen(out);
+    if (used < size)
+        snprintf(out + used, size - used, "%s", text);
+}
+
+static void append_names(char *out, size_t size, const dt_key *key)
+{
+    const char *name;
+    for (size_t i = 0;; i++) {
+        if (key->kind == DT_KEY_ENTRY) {
+            const dt_entry *entry = dt_table_at(key->table, i);
+            name = entry ? entry->name : NULL;
+        } else if (key->kind == DT_KEY_PRECISION) {
+            name = i <= DT_FLOAT64 ? dt_precision_name((dt_precision)i) : NULL;
+        } else {
+            name = i < DT_QUANTITIES ? dt_quantity_name((dt_quantity)i) : NULL;
+        }
+        if (!name)
+            return;
+        append(out, size, i ? ", " : "");
+        append(out, size, name);
+    }
+}
+
+static void append_range(char *out, size_t size, const dt_key *key)
+{
+    char text[128];
+    if (key->kind == DT_KEY_INTEGER || key->kind == DT_KEY_SAMPLES) {
+        snprintf(text, sizeof text, "a whole number from %.0f to %.0f", key->low, key->high);
+    } else if (key->low_open) {
+        snprintf(text, sizeof text, "a number above %.15g and %s %.15g", key->low, key->high_open ? "below" : "at most",
+                 key->high);
+    } else {
+        snprintf(text, sizeof text, "a number from %.15g to %s%.15g", key->low, key->high_open ? "below " : "", key->high);
+    }
+    append(out, size, text);
+}
+
+void dt_key_accepts(const dt_key *key, char *out, size_t size)
+{
+    if (size == 0)
+        return;
+    *out = '\0';
+    switch (key->kind) {
+    case DT_KEY_INTEGER:
+    case DT_KEY_REAL:
+        append_range(out, size, key);
+        if (key->word) {
+            append(out, size, ", or ");
+            append(out, size, key->word);
+        }
+        break;
+    case DT_KEY_SEED:
+        append(out, size, "a whole number from 0 to 18446744073709551615");
+        break;
+    case DT_KEY_BOOL:
+        append(out, size, "true or false");
+        break;
+    case DT_KEY_NAME:
+        append(out, size, "up to 128 letters, digits, '.', '_' and '-', no dot in front");
+        break;
+    case DT_KEY_FILE:
+        append(out, size, "a file");
+        break;
+    case DT_KEY_ENTRY:
+    case DT_KEY_PRECISION:
+        append(out, size, "one of ");
+        append_names(out, size, key);
+        break;
+    case DT_KEY_QUANTITIES:
+        append(out, size, "a list of ");
+        append_names(out, size, key);
+        break;
+    case DT_KEY_LAYERS:
+        append(out, size, "all, or a list of layers");
+        break;
+    case DT_KEY_STEPS:
+        append(out, size, "log, or an ascending list of steps from 0");
+        break;
+    case DT_KEY_SAMPLES:
+        append_range(out, size, key);
+        append(out, size, ", batch, or a list of rows of the training set from 0");
+        break;
+    }
+}
+
+bool dt_is_name(const char *text, size_t longest, bool dots)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    size_t n = strlen(text);
+    if (n == 0 || n > longest || *text == '.')
+        return false;
+    for (const char *c = text; *c; c++)
+        if (!strchr(letters, *c) && !(dots && *c == '.'))
+            return false;
+    return true;
+}

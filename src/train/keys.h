@@ -1,0 +1,83 @@
+/* The keys of an experiment: one table that gives every key its place in dt_experiment, its type, range, default and
+ * explanation.
+ *
+ * dt_experiment_init and dt_experiment_validate walk it, and so does everything that reads, overrides, writes or
+ * explains an experiment file. To add a key, add a field to the struct in deltoid/experiment.h and one line to the
+ * table in keys.c, among the keys of its section.
+ *
+ * A key's pattern is its path with '#' for a position in a list and '*' for a name of the user's: "network.#.units",
+ * "capture.*.every".
+ */
+#ifndef DT_TRAIN_KEYS_H
+#define DT_TRAIN_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "deltoid/experiment.h"
+#include "deltoid/tables.h"
+
+typedef enum dt_key_kind {
+    DT_KEY_INTEGER,    /* int64_t in low .. high; `word`, where there is one, stands for 0 */
+    DT_KEY_SEED,       /* uint64_t */
+    DT_KEY_REAL,       /* double between low and high */
+    DT_KEY_BOOL,       /* bool */
+    DT_KEY_NAME,       /* const char *: letters, digits, '.', '_', '-', no leading dot */
+    DT_KEY_FILE,       /* const char *, NULL: none */
+    DT_KEY_ENTRY,      /* const char *: a name of `table` */
+    DT_KEY_PRECISION,  /* dt_precision */
+    DT_KEY_QUANTITIES, /* the fields of a dt_capture_rule: a list of quantities, */
+    DT_KEY_LAYERS,     /* `all` or a list of layers, */
+    DT_KEY_STEPS,      /* `log` or a list of steps, */
+    DT_KEY_SAMPLES     /* a number, `batch` or a list of rows */
+} dt_key_kind;
+
+/* The struct that a key's field is in. */
+typedef enum dt_key_of { DT_OF_EXPERIMENT, DT_OF_LAYER, DT_OF_RULE } dt_key_of;
+
+typedef struct dt_key {
+    const char *pattern;
+    dt_key_kind kind;
+    dt_key_of of;
+    size_t offset;
+    dt_table table;   /* DT_KEY_ENTRY */
+    double low, high; /* numbers */
+    bool low_open;    /* low itself is outside */
+    bool high_open;
+    const char *word; /* DT_KEY_INTEGER: spells 0 */
+    double number;    /* default, of numbers and bools */
+    const char *text; /* default, of names; of the kinds above that have no number, its words for help */
+    bool required;    /* must be in the file */
+    bool required_in; /* must be in its section where the file has that section */
+    const char *only; /* applies where its section's `name` is this */
+    const char *help; /* a sentence */
+} dt_key;
+
+const dt_key *dt_key_at(size_t i);              /* NULL past the last */
+const dt_key *dt_key_find(const char *pattern); /* NULL where no key has that pattern */
+bool dt_key_is_section(const char *pattern);    /* keys lie under it */
+
+/* The i-th distinct name under a section, "" for the top: under "training" epochs, batch_size, shuffle. NULL past the
+ * last, or where names are free or numbers. Written to `name`. */
+enum { DT_KEY_NAME_SIZE = 32 };
+const char *dt_key_child(const char *section, size_t i, char name[DT_KEY_NAME_SIZE]);
+
+/* Stores the defaults of all keys of a struct: a dt_experiment, a dt_layer_spec or a dt_capture_rule. */
+void dt_key_defaults(dt_key_of of, void *base);
+
+/* What it accepts, as a noun phrase: "a whole number from 1 to 1024, or auto". `out` always ends up terminated. */
+void dt_key_accepts(const dt_key *key, char *out, size_t size);
+
+static inline const void *dt_key_field(const dt_key *key, const void *base)
+{
+    return (const char *)base + key->offset;
+}
+
+/* Ranges that are no single key's. */
+enum { DT_LAYERS_MAX = 64, DT_RULES_MAX = 12 };
+#define DT_STEP_MAX INT64_C(1000000000000) /* the largest step and row number a list may name */
+
+/* Letters, digits, '_', '-' and, where `dots` says so, '.' but not in front; 1 to `longest` of them. */
+bool dt_is_name(const char *text, size_t longest, bool dots);
+
+#endif
