@@ -12,6 +12,8 @@
 
 typedef enum dt_element { DT_U8, DT_F32, DT_F64 } dt_element;
 
+size_t dt_element_size(dt_element element); /* in bytes */
+
 /* Read-only after it is opened: any number of threads may read it. */
 typedef struct dt_dataset {
     int64_t rows;

@@ -2,6 +2,7 @@
 #ifndef DELTOID_DELTOID_H
 #define DELTOID_DELTOID_H
 
+#include "circuit.h"
 #include "dataset.h"
 #include "experiment.h"
 #include "memory.h"

@@ -1,7 +1,7 @@
 /* An experiment: everything that decides the numbers of a run, as plain data.
  *
- * The command line fills it from a YAML file; a program fills it itself, starting from dt_experiment_init, which sets every
- * documented default. Names ("relu", "sgd") are looked up in the tables when the trainer is created.
+ * The command line fills it from a YAML file; a program fills it itself, starting from dt_experiment_init, which sets
+ * every documented default. Names ("relu", "sgd") are looked up in the tables when the trainer is created.
  *
  * Ownership: strings and arrays that the structure points to are borrowed, and usually live in `arena`, which
  * dt_experiment_clear frees.
@@ -27,18 +27,18 @@ typedef struct dt_source {
 } dt_source;
 
 typedef struct dt_data_spec {
-    const char *format;          /* a name of the table in src/data/dataset.c: "idx" */
-    dt_source train;             /* required */
-    dt_source test, validation;  /* inputs NULL: none */
-    double validation_fraction;  /* 0: none; else in (0, 1), of the training rows */
-    double scale;                /* x <- scale * x; default 1 */
+    const char *format;         /* a name of the table in src/data/dataset.c: "idx" */
+    dt_source train;            /* required */
+    dt_source test, validation; /* inputs NULL: none */
+    double validation_fraction; /* 0: none; else in (0, 1), of the training rows */
+    double scale;               /* x <- scale * x; default 1 */
 } dt_data_spec;
 
 /* Layer l = 1..L. The last has no activation ("linear"): the cost sees z^L. */
 typedef struct dt_layer_spec {
-    int64_t units;           /* 1 .. 1,048,576 */
-    const char *activation;  /* default "linear" */
-    const char *init;        /* default "glorot_uniform" */
+    int64_t units;          /* 1 .. 1,048,576 */
+    const char *activation; /* default "linear" */
+    const char *init;       /* default "glorot_uniform" */
 } dt_layer_spec;
 
 typedef struct dt_optimizer_spec {
@@ -62,7 +62,7 @@ typedef struct dt_training_spec {
 } dt_training_spec;
 
 typedef struct dt_parallel_spec {
-    int64_t threads;       /* 0: auto, the processors this process may use */
+    int64_t threads;       /* 0: auto, the processors this process may use, fewer for networks too small for them */
     int64_t shard_size;    /* 0: auto, dt_shard_size_auto(batch_size) */
     const char *reduction; /* default "tree" */
 } dt_parallel_spec;
@@ -81,7 +81,7 @@ typedef enum dt_quantity {
 #define DT_QUANTITY_ENUM(id, name) id,
     DT_QUANTITY_LIST(DT_QUANTITY_ENUM)
 #undef DT_QUANTITY_ENUM
-    DT_QUANTITIES
+        DT_QUANTITIES
 } dt_quantity;
 
 const char *dt_quantity_name(dt_quantity quantity);
@@ -93,8 +93,8 @@ typedef enum dt_capture_samples {
 } dt_capture_samples;
 
 typedef struct dt_capture_rule {
-    const char *name;    /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
-    unsigned quantities; /* set of 1u << dt_quantity */
+    const char *name;      /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
+    unsigned quantities;   /* set of 1u << dt_quantity */
     const int64_t *layers; /* NULL: all; else layer_count numbers in 0..L (0: the inputs, for `a` alone) */
     size_t layer_count;
     int64_t every;        /* steps, >= 1: captured where step % every == 0; 0 where `steps` decides */
@@ -102,7 +102,7 @@ typedef struct dt_capture_rule {
     const int64_t *steps; /* else: exactly these, ascending */
     size_t step_count;
     dt_capture_samples samples;
-    int64_t sample_count;       /* DT_SAMPLES_FIRST: how many (default 64); DT_SAMPLES_ROWS: the length of sample_rows */
+    int64_t sample_count; /* DT_SAMPLES_FIRST: how many (default 64); DT_SAMPLES_ROWS: the length of sample_rows */
     const int64_t *sample_rows; /* DT_SAMPLES_ROWS */
 } dt_capture_rule;
 
@@ -129,13 +129,14 @@ void dt_experiment_init(dt_experiment *experiment);
 /* Frees the arena and what lives in it. */
 void dt_experiment_clear(dt_experiment *experiment);
 
-/* Every range and every combination above, and every name against its table, DT_INVALID or DT_UNKNOWN with the key's path
- * in the message ("training.batch_size: must be ..."). What needs the data (a row number, layers against features) is
- * checked by the trainer. */
+/* Every range and every combination above, and every name against its table, DT_INVALID or DT_UNKNOWN with the key's
+ * path in the message ("training.batch_size: must be ..."). What needs the data (a row number, layers against features)
+ * is checked by the trainer. */
 dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *error);
 
-/* The documented function of the minibatch's size alone behind `shard_size: auto`: B for B <= 16, else the largest power of two
- * that is at most sqrt(8 B), so that shards grow with the root of the minibatch: 16 at 32, 32 at 128, 64 at 512. */
+/* The documented function of the minibatch's size alone behind `shard_size: auto`: B for B <= 16, else the largest
+ * power of two that is at most sqrt(8 B), so that shards grow with the root of the minibatch: 16 at 32, 32 at 128, 64
+ * at 512. */
 int64_t dt_shard_size_auto(int64_t batch_size);
 
 #endif

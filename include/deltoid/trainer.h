@@ -79,6 +79,7 @@ typedef struct dt_trainer_info {
     const char *isa;         /* "generic", "avx2", "avx512" */
     const char *reduction;
     bool deterministic;
+    int64_t created; /* when the trainer (or the plan) was made: seconds since 1970, UTC */
 } dt_trainer_info;
 
 /* Borrowed strings. Also without a trainer, from the data's sizes alone, nothing allocated: dt_trainer_plan. */

@@ -23,6 +23,13 @@ static bool siblings(dt_subtree left, dt_subtree right)
            left.shards.first % (2 * left.size) == 0;
 }
 
+/* A node at the right edge that starts where its parent does is that parent: there is nothing to its right. */
+static void rise(dt_subtree *node, int64_t shards)
+{
+    while (node->shards.last == shards && node->size < shards && node->shards.first % (2 * node->size) == 0)
+        node->size *= 2;
+}
+
 int64_t dt_tree_join(const dt_subtree *subtrees, int64_t count, int32_t *program, int *depth)
 {
     dt_subtree stack[2 * DT_COVER_MAX];
@@ -32,6 +39,7 @@ int64_t dt_tree_join(const dt_subtree *subtrees, int64_t count, int32_t *program
         if (top == 2 * DT_COVER_MAX)
             return 0;
         stack[top++] = subtrees[i];
+        rise(&stack[top - 1], subtrees[count - 1].shards.last);
         deepest = top > deepest ? top : deepest;
         program[length++] = (int32_t)i;
         while (top > 1 && siblings(stack[top - 2], stack[top - 1])) {
@@ -39,6 +47,7 @@ int64_t dt_tree_join(const dt_subtree *subtrees, int64_t count, int32_t *program
             stack[top - 2].size *= 2;
             stack[top - 2].shards.last = stack[top - 1].shards.last;
             top--;
+            rise(&stack[top - 1], subtrees[count - 1].shards.last);
         }
     }
     *depth = deepest;
