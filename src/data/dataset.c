@@ -1,0 +1,137 @@
+/* The table of data formats, and the life of a data set.
+ *
+ * To add a format, write `open` in a file of its own beside idx.c and add its line to the table here: experiments,
+ * messages, help texts and tests find it by that line. `open` gets a zeroed data set and fills it; arrays come from
+ * dt_allocate_array. It refuses what is malformed with one sentence that names the file, what was expected, what was
+ * found and what to do, and allocates nothing on the word of a header alone. When it fails, dt_dataset_open releases
+ * what it has set.
+ */
+#include "deltoid/dataset.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/names.h"
+#include "data/idx.h"
+
+static const dt_format formats[] = {
+    {{"idx", "inputs: FILE, labels: FILE",
+      "MNIST's format, plain or gzipped: ranks 1 to 4, integers or floats; integer labels"},
+     dt_idx_open},
+};
+
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+const dt_format *dt_format_at(size_t i)
+{
+    return i < FORMATS ? &formats[i] : NULL;
+}
+
+static const char *name_at(const void *context, size_t i)
+{
+    (void)context;
+    return i < FORMATS ? formats[i].entry.name : NULL;
+}
+
+const dt_format *dt_format_find(const char *name, dt_error *error)
+{
+    for (size_t i = 0; i < FORMATS; i++)
+        if (strcmp(formats[i].entry.name, name) == 0)
+            return &formats[i];
+    dt_fail_unknown(error, "data format", name, name_at, NULL);
+    return NULL;
+}
+
+size_t dt_element_size(dt_element element)
+{
+    static const size_t sizes[] = {[DT_U8] = 1, [DT_F32] = sizeof(float), [DT_F64] = sizeof(double)};
+    return sizes[element];
+}
+
+dt_status dt_dataset_open(dt_dataset **dataset, const char *format, const dt_source *source, dt_error *error)
+{
+    *dataset = NULL;
+    const dt_format *found = dt_format_find(format, error);
+    if (!found)
+        return DT_UNKNOWN;
+    dt_dataset *d = dt_allocate_zeroed(1, sizeof *d);
+    if (!d)
+        return dt_fail_memory(error, "a data set");
+    dt_status status = found->open(d, source, error);
+    if (status != DT_OK) {
+        dt_dataset_destroy(d);
+        return status;
+    }
+    *dataset = d;
+    return DT_OK;
+}
+
+static dt_status check_arrays(int64_t rows, int64_t features, int64_t classes, dt_element element, const void *inputs,
+                              const int32_t *labels, dt_error *error)
+{
+    size_t count, bytes;
+    if (rows < 1 || features < 1 || classes < 1)
+        return dt_fail(error, DT_INVALID,
+                       "a data set of %lld rows, %lld features and %lld classes; each must be at least 1",
+                       (long long)rows, (long long)features, (long long)classes);
+    if (element != DT_U8 && element != DT_F32 && element != DT_F64)
+        return dt_fail(error, DT_INVALID, "element type %d of a data set is unknown; use DT_U8, DT_F32 or DT_F64",
+                       (int)element);
+    if (!inputs || !labels)
+        return dt_fail(error, DT_INVALID, "a data set needs both inputs and labels; one of them is NULL");
+    if (!dt_multiply((size_t)rows, (size_t)features, &count) || !dt_multiply(count, sizeof(double), &bytes))
+        return dt_fail(error, DT_INVALID, "a data set of %lld rows and %lld features can't be addressed; use fewer",
+                       (long long)rows, (long long)features);
+    for (int64_t i = 0; i < rows; i++)
+        if (labels[i] < 0 || labels[i] >= classes)
+            return dt_fail(error, DT_INVALID,
+                           "the label of row %lld is %d, expected 0 to %lld; number the classes from 0", (long long)i,
+                           labels[i], (long long)classes - 1);
+    return DT_OK;
+}
+
+static void *copy(const void *array, size_t count, size_t size)
+{
+    void *memory = dt_allocate_array(count, size);
+    return memory ? memcpy(memory, array, count * size) : NULL;
+}
+
+dt_status dt_dataset_from_arrays(dt_dataset **dataset, int64_t rows, int64_t features, int64_t classes,
+                                 dt_element element, const void *inputs, const int32_t *labels, dt_error *error)
+{
+    *dataset = NULL;
+    dt_status status = check_arrays(rows, features, classes, element, inputs, labels, error);
+    if (status != DT_OK)
+        return status;
+    dt_dataset *d = dt_allocate_zeroed(1, sizeof *d);
+    if (!d)
+        goto fail;
+    d->rows = rows;
+    d->features = features;
+    d->classes = classes;
+    d->element = element;
+    d->inputs = copy(inputs, (size_t)rows * (size_t)features, dt_element_size(element));
+    d->labels = copy(labels, (size_t)rows, sizeof *labels);
+    if (!d->inputs || !d->labels)
+        goto fail;
+    *dataset = d;
+    return DT_OK;
+fail:
+    dt_dataset_destroy(d);
+    return dt_fail_memory(error, "a data set");
+}
+
+/* Arrays are const to everyone who reads them; here they are the data set's own. */
+static void release_own(const void *array)
+{
+    dt_release((void *)(uintptr_t)array);
+}
+
+void dt_dataset_destroy(dt_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    release_own(dataset->inputs);
+    release_own(dataset->labels);
+    dt_release(dataset);
+}
