@@ -64,7 +64,8 @@ static const dt_key keys[] = {
      .help = "Another order in each epoch."},
 
     {"parallel.threads", DT_KEY_INTEGER, EXPERIMENT(parallel.threads), .low = 1, .high = 1024, .word = "auto",
-     .help = "Workers. auto: the processors this process may use. Never changes the result."},
+     .help =
+         "Workers. auto: the processors this process may use, fewer for a small network. Never changes the result."},
     {"parallel.shard_size", DT_KEY_INTEGER, EXPERIMENT(parallel.shard_size), .low = 1, .high = 1048576, .word = "auto",
      .help = "Samples that are summed as one leaf of the gradient's tree. auto: from batch_size alone."},
     {"parallel.reduction", DT_KEY_ENTRY, EXPERIMENT(parallel.reduction), .table = DT_REDUCTIONS, .text = "tree",
@@ -225,7 +226,8 @@ static void append_range(char *out, size_t size, const dt_key *key)
         snprintf(text, sizeof text, "a number above %.15g and %s %.15g", key->low, key->high_open ? "below" : "at most",
                  key->high);
     } else {
-        snprintf(text, sizeof text, "a number from %.15g to %s%.15g", key->low, key->high_open ? "below " : "", key->high);
+        snprintf(text, sizeof text, "a number from %.15g to %s%.15g", key->low, key->high_open ? "below " : "",
+                 key->high);
     }
     append(out, size, text);
 }

@@ -103,6 +103,22 @@ static dt_status plan(const dt_experiment *experiment, const dt_trainer_data *da
     return DT_OK;
 }
 
+/* `threads: auto`: the processors there are, but no more workers than one for each 2 million floating-point operations
+ * of a minibatch: below that, two barriers and moving the data cost more than a worker brings. */
+static int64_t workers_of(const dt_experiment *experiment, const int64_t *units)
+{
+    if (experiment->parallel.threads)
+        return experiment->parallel.threads;
+    const double operations_a_worker = 2e6;
+    double operations = 0;
+    for (size_t l = 1; l <= experiment->layer_count; l++)
+        operations +=
+            (l > 1 ? 6.0 : 4.0) * (double)units[l] * (double)units[l - 1] * (double)experiment->training.batch_size;
+    const int64_t processors = dt_processors();
+    const double pay = operations / operations_a_worker;
+    return pay < 1 ? 1 : pay < (double)processors ? (int64_t)pay : processors;
+}
+
 static int64_t *units_of(const dt_experiment *experiment, const dt_dataset *train)
 {
     int64_t *units = dt_allocate(experiment->layer_count + 1, sizeof *units);
@@ -183,7 +199,7 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     if (status == DT_OK && !(t->units = units_of(experiment, data->train)))
         status = dt_fail_memory(error, "the trainer");
     if (status == DT_OK)
-        status = dt_team_create(&t->team, experiment->parallel.threads, error);
+        status = dt_team_create(&t->team, workers_of(experiment, t->units), error);
     if (status == DT_OK)
         status = plan(experiment, data, t->train_rows.count, dt_team_count(t->team), t->units, &sizes, &t->info, error);
     if (status == DT_OK)

@@ -1,0 +1,203 @@
+#include "cli/emit.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "train/keys.h"
+
+static void emit_integers(dt_text *text, const int64_t *values, size_t count)
+{
+    dt_text_add(text, "[");
+    for (size_t i = 0; i < count; i++)
+        dt_text_add(text, "%s%" PRId64, i ? ", " : "", values[i]);
+    dt_text_add(text, "]");
+}
+
+static void emit_quantities(dt_text *text, unsigned set)
+{
+    const char *comma = "";
+    dt_text_add(text, "[");
+    for (unsigned q = 0; q < DT_QUANTITIES; q++)
+        if (set & 1u << q) {
+            dt_text_add(text, "%s%s", comma, dt_quantity_name((dt_quantity)q));
+            comma = ", ";
+        }
+    dt_text_add(text, "]");
+}
+
+static void emit_samples(dt_text *text, const dt_capture_rule *rule)
+{
+    if (rule->samples == DT_SAMPLES_BATCH)
+        dt_text_add(text, "batch");
+    else if (rule->samples == DT_SAMPLES_ROWS)
+        emit_integers(text, rule->sample_rows, (size_t)rule->sample_count);
+    else
+        dt_text_add(text, "%" PRId64, rule->sample_count);
+}
+
+void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
+{
+    const void *field = dt_key_field(key, base);
+    const dt_capture_rule *rule = base; /* where the key is one of a rule's */
+    switch (key->kind) {
+    case DT_KEY_INTEGER:
+        if (key->word && *(const int64_t *)field == 0)
+            dt_text_add(text, "%s", key->word);
+        else
+            dt_text_add(text, "%" PRId64, *(const int64_t *)field);
+        break;
+    case DT_KEY_SEED:
+        dt_text_add(text, "%" PRIu64, *(const uint64_t *)field);
+        break;
+    case DT_KEY_REAL:
+        dt_text_add_real(text, *(const double *)field);
+        break;
+    case DT_KEY_BOOL:
+        dt_text_add(text, "%s", *(const bool *)field ? "true" : "false");
+        break;
+    case DT_KEY_NAME:
+    case DT_KEY_FILE:
+    case DT_KEY_ENTRY: {
+        const char *string = *(const char *const *)field;
+        if (string)
+            dt_text_add_yaml(text, string);
+        break;
+    }
+    case DT_KEY_PRECISION:
+        dt_text_add(text, "%s", dt_precision_name(*(const dt_precision *)field));
+        break;
+    case DT_KEY_QUANTITIES:
+        emit_quantities(text, rule->quantities);
+        break;
+    case DT_KEY_LAYERS:
+        if (rule->layers)
+            emit_integers(text, rule->layers, rule->layer_count);
+        else
+            dt_text_add(text, "all");
+        break;
+    case DT_KEY_STEPS:
+        if (rule->steps_log)
+            dt_text_add(text, "log");
+        else
+            emit_integers(text, rule->steps, rule->step_count);
+        break;
+    case DT_KEY_SAMPLES:
+        emit_samples(text, rule);
+        break;
+    }
+}
+
+/* Does the experiment say anything under this key? What does not apply is left out, as it would be refused. */
+static bool is_present(const dt_key *key, const dt_experiment *experiment, const void *base)
+{
+    switch (key->kind) {
+    case DT_KEY_FILE:
+        return *(const char *const *)dt_key_field(key, base) != NULL;
+    case DT_KEY_STEPS:
+        return ((const dt_capture_rule *)base)->every == 0;
+    case DT_KEY_INTEGER:
+        if (strcmp(key->pattern, "capture.*.every") == 0)
+            return ((const dt_capture_rule *)base)->every != 0;
+        break;
+    case DT_KEY_REAL:
+        if (strcmp(key->pattern, "data.validation.fraction") == 0)
+            return experiment->data.validation_fraction > 0;
+        break;
+    default:
+        break;
+    }
+    return !key->only || strcmp(experiment->schedule.name, key->only) == 0;
+}
+
+/* Keys first .. last-1 of the table lie under one section, whose pattern is `depth` bytes long with its dot. */
+typedef struct range {
+    size_t first, last, depth;
+} range;
+
+static range subrange(range r, size_t first)
+{
+    const char *pattern = dt_key_at(first)->pattern;
+    size_t length = strcspn(pattern + r.depth, ".") + 1;
+    range sub = {first, first, r.depth + length};
+    while (sub.last < r.last && strncmp(dt_key_at(sub.last)->pattern, pattern, sub.depth) == 0)
+        sub.last++;
+    return sub;
+}
+
+static bool any_present(range r, const dt_experiment *experiment)
+{
+    for (size_t i = r.first; i < r.last; i++) {
+        const dt_key *key = dt_key_at(i);
+        if (key->of == DT_OF_LAYER  ? experiment->layer_count > 0
+            : key->of == DT_OF_RULE ? experiment->capture_count > 0
+                                    : is_present(key, experiment, experiment))
+            return true;
+    }
+    return false;
+}
+
+static void indent(dt_text *text, int level)
+{
+    dt_text_add(text, "%*s", 2 * level, "");
+}
+
+static void emit_range(dt_text *text, range r, const dt_experiment *experiment, const void *base, int level,
+                       const char *dash);
+
+static void emit_layers(dt_text *text, range r, const dt_experiment *experiment, int level)
+{
+    for (size_t l = 0; l < experiment->layer_count; l++)
+        emit_range(text, r, experiment, &experiment->network[l], level + 1, "- ");
+}
+
+static void emit_rules(dt_text *text, range r, const dt_experiment *experiment, int level)
+{
+    for (size_t i = 0; i < experiment->capture_count; i++) {
+        indent(text, level);
+        dt_text_add_yaml(text, experiment->capture[i].name);
+        dt_text_add(text, ":\n");
+        emit_range(text, r, experiment, &experiment->capture[i], level + 1, NULL);
+    }
+}
+
+/* One section's keys, and the sections under it. `dash` opens an entry of a list: it replaces the first key's
+ * indentation. */
+static void emit_range(dt_text *text, range r, const dt_experiment *experiment, const void *base, int level,
+                       const char *dash)
+{
+    for (size_t i = r.first; i < r.last;) {
+        const dt_key *key = dt_key_at(i);
+        const char *name = key->pattern + r.depth;
+        size_t length = strcspn(name, ".");
+        if (!name[length]) {
+            i++;
+            if (!is_present(key, experiment, base))
+                continue;
+            indent(text, dash ? level - 1 : level);
+            dt_text_add(text, "%s%s: ", dash ? dash : "", name);
+            dash = NULL;
+            dt_emit_value(text, key, base);
+            dt_text_add(text, "\n");
+            continue;
+        }
+        range sub = subrange(r, i);
+        i = sub.last;
+        if (*name == '#') {
+            emit_layers(text, sub, experiment, level);
+        } else if (*name == '*') {
+            emit_rules(text, sub, experiment, level);
+        } else if (any_present(sub, experiment)) {
+            indent(text, level);
+            dt_text_add(text, "%.*s:\n", (int)length, name);
+            emit_range(text, sub, experiment, base, level + 1, NULL);
+        }
+    }
+}
+
+void dt_emit_experiment(dt_text *text, const dt_experiment *experiment)
+{
+    size_t keys = 0;
+    while (dt_key_at(keys))
+        keys++;
+    emit_range(text, (range){0, keys, 0}, experiment, experiment, 0, NULL);
+}

@@ -1,0 +1,219 @@
+/* deltoid help: everything here is made from tables, so that it can't fall behind the program. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/names.h"
+#include "cli/command.h"
+#include "cli/emit.h"
+#include "cli/terminal.h"
+#include "cli/text.h"
+#include "deltoid/tables.h"
+#include "deltoid/version.h"
+#include "plot/plot.h"
+#include "train/keys.h"
+
+static void print_experiment(void);
+static void print_quantities(void);
+static void print_plots(void);
+
+/* What deltoid help explains beside commands: one of the library's tables, or a page of its own. */
+static const struct topic {
+    const char *name, *summary;
+    void (*print)(void); /* NULL: `table` */
+    dt_table table;
+} topics[] = {
+    {"experiment", "every key of an experiment file", print_experiment, DT_TABLES},
+    {"activations", "activation functions", NULL, DT_ACTIVATIONS},
+    {"losses", "costs", NULL, DT_LOSSES},
+    {"initializers", "how first weights are drawn", NULL, DT_INITIALIZERS},
+    {"optimizers", "how a step changes the weights", NULL, DT_OPTIMIZERS},
+    {"schedules", "how the learning rate changes", NULL, DT_SCHEDULES},
+    {"reductions", "how the workers' gradients are added", NULL, DT_REDUCTIONS},
+    {"formats", "data formats", NULL, DT_FORMATS},
+    {"quantities", "what can be captured", print_quantities, DT_TABLES},
+    {"plots", "kinds of pictures", print_plots, DT_TABLES},
+};
+
+enum { TOPICS = sizeof topics / sizeof *topics };
+
+static void print_table(dt_table table)
+{
+    const dt_entry *entry;
+    int names = 0, formulas = 0;
+    for (size_t i = 0; (entry = dt_table_at(table, i)); i++) {
+        int n = (int)strlen(entry->name), f = (int)strlen(entry->formula);
+        names = n > names ? n : names;
+        formulas = f > formulas ? f : formulas;
+    }
+    for (size_t i = 0; (entry = dt_table_at(table, i)); i++)
+        if (*entry->note)
+            printf("  %-*s  %-*s  %s\n", names, entry->name, formulas, entry->formula, entry->note);
+        else
+            printf("  %-*s  %s\n", names, entry->name, entry->formula);
+}
+
+static void print_quantities(void)
+{
+    static const char *const meaning[DT_QUANTITIES] = {
+        [DT_QUANTITY_W] = "weights before the step's update                (unit, input)",
+        [DT_QUANTITY_B] = "biases before the step's update                 (unit)",
+        [DT_QUANTITY_Z] = "W a + b of the layer below                      (sample, unit)",
+        [DT_QUANTITY_A] = "activation of z; of layer 0, the inputs         (sample, unit)",
+        [DT_QUANTITY_DELTA] = "dC/dz of the sample's own cost                  (sample, unit)",
+        [DT_QUANTITY_DW] = "gradient of the minibatch's mean cost           (unit, input)",
+        [DT_QUANTITY_DB] = "gradient of the minibatch's mean cost           (unit)",
+    };
+    for (unsigned q = 0; q < DT_QUANTITIES; q++)
+        printf("  %-6s %s\n", dt_quantity_name((dt_quantity)q), meaning[q]);
+}
+
+static void print_plots(void)
+{
+    const dt_plot_kind *kind;
+    for (size_t i = 0; (kind = dt_plot_kind_at(i)); i++)
+        printf("  %-12s %s\n", kind->name, kind->summary);
+}
+
+/* "(default 0.01)", "(required)" */
+static void print_default(const dt_key *key)
+{
+    union {
+        dt_experiment experiment;
+        dt_layer_spec layer;
+        dt_capture_rule rule;
+    } defaults;
+    if (key->required || key->required_in) {
+        printf("%s", key->required ? "required" : "required in its section");
+    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS) {
+        printf("default: %s", key->text);
+    } else if (key->kind == DT_KEY_FILE) {
+        printf("default: none");
+    } else {
+        dt_text text = {0};
+        dt_key_defaults(key->of, &defaults);
+        dt_emit_value(&text, key, &defaults);
+        printf("default: %s", text.bytes ? text.bytes : "");
+        dt_text_clear(&text);
+    }
+}
+
+static void print_experiment(void)
+{
+    const dt_key *key;
+    printf("An experiment file is YAML: sections, keys and lists. In the keys below # is a place in a list, from 0 as "
+           "key=value\n"
+           "counts them, and * a name of your choice.\n");
+    for (size_t i = 0; (key = dt_key_at(i)); i++) {
+        char accepts[320];
+        dt_key_accepts(key, accepts, sizeof accepts);
+        printf("\n%s\n    %s\n    %s; ", key->pattern, key->help, accepts);
+        print_default(key);
+        if (key->only)
+            printf("; with name: %s alone", key->only);
+        printf("\n");
+    }
+    printf("\nExample:\n\n"
+           "  name: first\n"
+           "  data:\n"
+           "    format: idx\n"
+           "    train: {inputs: train-images-idx3-ubyte.gz, labels: train-labels-idx1-ubyte.gz}\n"
+           "    test: {inputs: t10k-images-idx3-ubyte.gz, labels: t10k-labels-idx1-ubyte.gz}\n"
+           "    scale: 0.00392156862745098\n"
+           "  network:\n"
+           "    - {units: 128, activation: relu, init: he_normal}\n"
+           "    - {units: 10}\n"
+           "  loss: cross_entropy\n"
+           "  optimizer: {learning_rate: 0.1, momentum: 0.9}\n"
+           "  capture:\n"
+           "    probe: {quantities: [a, delta], every: 100, samples: 64}\n");
+}
+
+static void print_overview(void)
+{
+    const dt_command *command;
+    printf("deltoid %s: parallel backpropagation with reproducible bits and a record of every layer\n\nusage:\n",
+           dt_version());
+    for (size_t i = 0; (command = dt_command_at(i)); i++)
+        printf("  deltoid %-5s %s\n", command->name, command->usage);
+    printf("\ncommands:\n");
+    for (size_t i = 0; (command = dt_command_at(i)); i++)
+        printf("  %-13s %s\n", command->name, command->summary);
+    printf("\ndeltoid help TOPIC:\n");
+    for (size_t i = 0; i < TOPICS; i++)
+        printf("  %-13s %s\n", topics[i].name, topics[i].summary);
+    printf("\nexit status:\n"
+           "  0    done\n"
+           "  1    done, and the answer is no: training diverged\n"
+           "  2    bad command line, experiment or data\n"
+           "  3    the system failed: input or output, memory, disk full\n"
+           "  130  stopped by SIGINT, 143 by SIGTERM, after the model was written\n");
+}
+
+void dt_help_command(const dt_command *command)
+{
+    printf("usage: deltoid %s %s\n\n%s\n", command->name, command->usage, command->details);
+    if (command->options[0].name)
+        printf("\noptions:\n");
+    for (size_t i = 0; i < DT_OPTIONS_MAX && command->options[i].name; i++) {
+        char option[48];
+        snprintf(option, sizeof option, "--%s%s%s", command->options[i].name, command->options[i].value ? " " : "",
+                 command->options[i].value ? command->options[i].value : "");
+        printf("  %-15s %s\n", option, command->options[i].help);
+    }
+    if (command == &dt_command_plot) {
+        printf("\nkinds:\n");
+        print_plots();
+    }
+}
+
+/* Commands, then topics. */
+static const char *subject_at(const void *context, size_t i)
+{
+    size_t commands = 0;
+    (void)context;
+    while (dt_command_at(commands))
+        commands++;
+    if (i < commands)
+        return dt_command_at(i)->name;
+    return i - commands < TOPICS ? topics[i - commands].name : NULL;
+}
+
+static dt_status print_subject(const char *name, dt_error *error)
+{
+    const dt_command *command;
+    for (size_t i = 0; (command = dt_command_at(i)); i++)
+        if (strcmp(command->name, name) == 0) {
+            dt_help_command(command);
+            return DT_OK;
+        }
+    for (size_t i = 0; i < TOPICS; i++)
+        if (strcmp(topics[i].name, name) == 0) {
+            if (topics[i].print)
+                topics[i].print();
+            else
+                print_table(topics[i].table);
+            return DT_OK;
+        }
+    return dt_fail_unknown(error, "subject", name, subject_at, NULL);
+}
+
+static dt_status run_help(const dt_arguments *arguments, dt_error *error)
+{
+    dt_status status = DT_OK;
+    if (arguments->positional_count)
+        status = print_subject(arguments->positional[0], error);
+    else
+        print_overview();
+    return status == DT_OK ? dt_terminal_flush(error) : status;
+}
+
+const dt_command dt_command_help = {
+    .name = "help",
+    .usage = "[COMMAND|TOPIC]",
+    .summary = "this page, or one on a command or topic",
+    .details = "Explains the program, one of its commands, or a topic (deltoid help lists them).",
+    .least = 0,
+    .most = 1,
+    .what = "a command or topic",
+    .run = run_help,
+};

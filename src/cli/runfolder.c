@@ -1,0 +1,79 @@
+#include "cli/runfolder.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { SAME_SECOND_MAX = 1000 };
+
+static dt_status exists(const char *folder, dt_error *error)
+{
+    return dt_fail(error, DT_EXISTS, "%s: exists already; name another folder with --out, or remove it", folder);
+}
+
+static dt_status cannot_make(const char *folder, int failure, dt_error *error)
+{
+    return dt_fail(error, DT_IO, "%s: can't be made: %s; use --out to name a folder that can", folder,
+                   strerror(failure));
+}
+
+dt_status dt_runfolder_check(const char *out, dt_error *error)
+{
+    struct stat there;
+    return out && lstat(out, &there) == 0 ? exists(out, error) : DT_OK;
+}
+
+/* The folders above the last part of `path`. */
+static dt_status make_parents(const char *path, dt_arena *arena, dt_error *error)
+{
+    char *copy = dt_arena_duplicate(arena, path);
+    if (!copy)
+        return dt_fail_memory(error, "a path");
+    for (char *end = copy + strlen(copy); end > copy + 1 && end[-1] == '/';)
+        *--end = '\0';
+    for (char *slash = strchr(copy + 1, '/'); *copy && slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+            return cannot_make(copy, errno, error);
+        *slash = '/';
+    }
+    return DT_OK;
+}
+
+dt_status dt_runfolder_make(const char **folder, const char *out, const dt_config *config, dt_arena *arena,
+                            dt_error *error)
+{
+    char base[256] = "", hash[13], stamp[32];
+    if (!out) {
+        time_t now = time(NULL);
+        struct tm utc;
+        dt_config_hash(config, hash);
+        if (!gmtime_r(&now, &utc) || strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc) == 0)
+            return dt_fail(error, DT_SYSTEM, "the clock can't be read; name the run's folder with --out");
+        snprintf(base, sizeof base, "results/%.128s/%s-%s-s%" PRIu64, config->experiment.name, stamp, hash,
+                 config->experiment.seed);
+    }
+    dt_status status = make_parents(out ? out : base, arena, error);
+    for (int n = 1; status == DT_OK; n++) {
+        size_t size = strlen(out ? out : base) + 16;
+        char *path = dt_arena_allocate(arena, size, 1);
+        if (!path)
+            return dt_fail_memory(error, "a path");
+        if (n == 1)
+            snprintf(path, size, "%s", out ? out : base);
+        else
+            snprintf(path, size, "%s-%d", base, n);
+        if (mkdir(path, 0777) == 0) {
+            *folder = path;
+            return DT_OK;
+        }
+        if (errno != EEXIST)
+            status = cannot_make(path, errno, error);
+        else if (out || n == SAME_SECOND_MAX)
+            status = exists(path, error);
+    }
+    return status;
+}

@@ -1,0 +1,17 @@
+/* The folder of a run: made exclusively, never over an existing one. */
+#ifndef DT_CLI_RUNFOLDER_H
+#define DT_CLI_RUNFOLDER_H
+
+#include "base/memory.h"
+#include "cli/config.h"
+#include "deltoid/status.h"
+
+/* DT_EXISTS where `out` is there already, so that a command can say so before it does any work. */
+dt_status dt_runfolder_check(const char *out, dt_error *error);
+
+/* Makes `out`, or where it is NULL results/<name>/<UTC time>-<config hash>-s<seed>/ under the current directory, with
+ * the folders above it. *folder is allocated in the arena. */
+dt_status dt_runfolder_make(const char **folder, const char *out, const dt_config *config, dt_arena *arena,
+                            dt_error *error);
+
+#endif

@@ -1,0 +1,245 @@
+#include "cli/schema.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/names.h"
+#include "cli/values.h"
+#include "train/keys.h"
+
+enum { PATTERN_SIZE = 64, PATH_SIZE = 160 };
+
+/* A section: its pattern in the table, its path for people, the struct of its keys. */
+typedef struct section {
+    char pattern[PATTERN_SIZE], path[PATH_SIZE];
+    void *base;
+} section;
+
+typedef struct reader {
+    dt_experiment *experiment;
+    dt_error *error;
+} reader;
+
+static dt_status no_memory(reader *r)
+{
+    return dt_fail(r->error, DT_NO_MEMORY, "out of memory for the experiment; free some memory");
+}
+
+/* Child `name` of a section: the names of both, joined. */
+static void enter(section *to, const section *from, const char *name, const char *pattern_name)
+{
+    to->base = from->base;
+    snprintf(to->pattern, sizeof to->pattern, "%.40s%s%.20s", from->pattern, *from->pattern ? "." : "", pattern_name);
+    snprintf(to->path, sizeof to->path, "%.80s%s%.64s", from->path, *from->path ? "." : "", name);
+}
+
+enum { CHILDREN_MAX = 24 };
+
+typedef struct child_names {
+    char at[CHILDREN_MAX][DT_KEY_NAME_SIZE];
+} child_names;
+
+static const char *child_at(const void *context, size_t i)
+{
+    const child_names *names = context;
+    return i < CHILDREN_MAX && *names->at[i] ? names->at[i] : NULL;
+}
+
+/* The last part of a key's path, for names that were written in the wrong section. */
+static const char *leaf_at(const void *context, size_t i)
+{
+    const dt_key *key = dt_key_at(i);
+    (void)context;
+    return !key ? NULL : strrchr(key->pattern, '.') ? strrchr(key->pattern, '.') + 1 : key->pattern;
+}
+
+static const char *nearest_elsewhere(const char *name)
+{
+    const char *leaf = dt_nearest_name(name, leaf_at, NULL);
+    for (size_t i = 0; leaf && dt_key_at(i); i++)
+        if (leaf_at(NULL, i) == leaf)
+            return dt_key_at(i)->pattern;
+    return NULL;
+}
+
+static dt_status unknown_key(reader *r, const section *s, const dt_node *node)
+{
+    if (strchr(node->key, '.'))
+        return dt_fail_at_key(
+            r->error, node, DT_UNKNOWN,
+            "unknown key '%.64s'; write a key with dots as keys under each other, as in training: {epochs: 3}",
+            node->key);
+    child_names names = {0};
+    char list[CHILDREN_MAX * (DT_KEY_NAME_SIZE + 2)] = "";
+    for (size_t i = 0, n = 0; i < CHILDREN_MAX && dt_key_child(s->pattern, i, names.at[i]); i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", names.at[i]);
+    const char *nearest = dt_nearest_name(node->key, child_at, &names);
+    if (!nearest)
+        nearest = nearest_elsewhere(node->key);
+    return dt_fail_at_key(r->error, node, DT_UNKNOWN, "%s%sunknown key '%.64s'%s%s%s valid here: %s", s->path,
+                          *s->path ? ": " : "", node->key, nearest ? "; did you mean '" : ";", nearest ? nearest : "",
+                          nearest ? "'?" : "", list);
+}
+
+static dt_status read_section(reader *r, const section *s, const dt_node *node);
+
+/* What must be there: keys of this section, and sections that have such keys. */
+static dt_status check_missing(reader *r, const section *s, const dt_node *node)
+{
+    char name[DT_KEY_NAME_SIZE];
+    for (size_t i = 0; dt_key_child(s->pattern, i, name); i++) {
+        if (dt_node_child(node, name))
+            continue;
+        section child;
+        enter(&child, s, name, name);
+        const dt_key *key = dt_key_find(child.pattern);
+        bool required = key && (key->required || key->required_in);
+        size_t n = strlen(child.pattern);
+        for (size_t k = 0; !key && dt_key_at(k); k++)
+            required |= dt_key_at(k)->required && strncmp(dt_key_at(k)->pattern, child.pattern, n) == 0 &&
+                        dt_key_at(k)->pattern[n] == '.';
+        if (required)
+            return dt_fail_at(r->error, node, DT_INVALID, "%s is missing; add it (deltoid help experiment explains it)",
+                              child.path);
+    }
+    return DT_OK;
+}
+
+/* A key that another name of the section has no use for. */
+static dt_status check_applies(reader *r, const section *s, const dt_node *node)
+{
+    for (const dt_node *child = node->first; child; child = child->next) {
+        section place;
+        enter(&place, s, child->key, child->key);
+        const dt_key *key = dt_key_find(place.pattern);
+        if (!key || !key->only)
+            continue;
+        section name;
+        enter(&name, s, "name", "name");
+        const dt_key *chosen = dt_key_find(name.pattern);
+        const char *value = chosen ? *(const char *const *)dt_key_field(chosen, s->base) : key->only;
+        if (strcmp(value, key->only) != 0)
+            return dt_fail_at_key(r->error, child, DT_INVALID,
+                                  "%s: has no effect with %s: %s; remove it, or set %s: %s", place.path, name.path,
+                                  value, name.path, key->only);
+    }
+    return DT_OK;
+}
+
+static dt_status expected(reader *r, const char *path, const dt_node *node, const char *what)
+{
+    if (node->kind == DT_NODE_SCALAR && !*node->text)
+        return dt_fail_at(r->error, node, DT_INVALID, "%s: nothing under it; write %s, or remove it", path, what);
+    return dt_fail_at(r->error, node, DT_INVALID, "%s: can't be %s%.64s%s; write %s", path,
+                      node->kind == DT_NODE_SCALAR ? "'" : "",
+                      node->kind == DT_NODE_LIST  ? "a list"
+                      : node->kind == DT_NODE_MAP ? "a section"
+                                                  : node->text,
+                      node->kind == DT_NODE_SCALAR ? "'" : "", what);
+}
+
+static dt_status read_network(reader *r, const section *s, const dt_node *node)
+{
+    dt_experiment *e = r->experiment;
+    if (node->kind != DT_NODE_LIST)
+        return expected(r, s->path, node, "a list of layers");
+    if (node->count < 1 || node->count > DT_LAYERS_MAX)
+        return dt_fail_at(r->error, node, DT_INVALID, "network: %zu layers; give 1 to %d", node->count, DT_LAYERS_MAX);
+    e->network = dt_arena_allocate(e->arena, node->count, sizeof *e->network);
+    if (!e->network)
+        return no_memory(r);
+    for (const dt_node *item = node->first; item; item = item->next) {
+        char place[24];
+        section layer;
+        snprintf(place, sizeof place, "%zu", e->layer_count);
+        enter(&layer, s, place, "#");
+        layer.base = &e->network[e->layer_count++];
+        dt_key_defaults(DT_OF_LAYER, layer.base);
+        dt_status status = read_section(r, &layer, item);
+        if (status != DT_OK)
+            return status;
+    }
+    return DT_OK;
+}
+
+static dt_status read_capture(reader *r, const section *s, const dt_node *node)
+{
+    dt_experiment *e = r->experiment;
+    if (node->kind != DT_NODE_MAP)
+        return expected(r, s->path, node, "a section of rules by name");
+    if (node->count > DT_RULES_MAX)
+        return dt_fail_at(r->error, node, DT_INVALID, "capture: %zu rules; give at most %d", node->count, DT_RULES_MAX);
+    e->capture = dt_arena_allocate(e->arena, node->count, sizeof *e->capture);
+    if (!e->capture)
+        return no_memory(r);
+    for (const dt_node *child = node->first; child; child = child->next) {
+        section place;
+        enter(&place, s, child->key, "*");
+        dt_capture_rule *rule = &e->capture[e->capture_count++];
+        dt_key_defaults(DT_OF_RULE, rule);
+        rule->name = child->key;
+        if (!dt_is_name(rule->name, 64, false))
+            return dt_fail_at_key(r->error, child, DT_INVALID,
+                                  "capture: '%.80s' can't name a rule; use up to 64 letters, digits, '_' and '-'",
+                                  rule->name);
+        place.base = rule;
+        dt_status status = read_section(r, &place, child);
+        if (status != DT_OK)
+            return status;
+        if (child->kind == DT_NODE_MAP && dt_node_child(child, "every") && dt_node_child(child, "steps"))
+            return dt_fail_at_key(r->error, dt_node_child(child, "steps"), DT_INVALID,
+                                  "%s.steps: both every and steps are given; remove one of them", place.path);
+    }
+    return DT_OK;
+}
+
+static dt_status read_child(reader *r, const section *s, const dt_node *child)
+{
+    section place;
+    enter(&place, s, child->key, child->key);
+    bool plain = !strpbrk(child->key, ".#*"); /* else it could pass for a pattern of the table */
+    const dt_key *key = plain ? dt_key_find(place.pattern) : NULL;
+    if (key)
+        return dt_value_read(key, place.path, child, place.base, r->experiment->arena, r->error);
+    if (!plain || !dt_key_is_section(place.pattern))
+        return unknown_key(r, s, child);
+    if (strcmp(place.pattern, "network") == 0)
+        return read_network(r, &place, child);
+    if (strcmp(place.pattern, "capture") == 0)
+        return read_capture(r, &place, child);
+    return read_section(r, &place, child);
+}
+
+static dt_status read_section(reader *r, const section *s, const dt_node *node)
+{
+    if (node->kind != DT_NODE_MAP)
+        return expected(r, s->path, node, "a section of keys (deltoid help experiment lists them)");
+    for (const dt_node *child = node->first; child; child = child->next) {
+        dt_status status = read_child(r, s, child);
+        if (status != DT_OK)
+            return status;
+    }
+    dt_status status = check_missing(r, s, node);
+    return status == DT_OK ? check_applies(r, s, node) : status;
+}
+
+dt_status dt_schema_read(dt_experiment *experiment, const dt_node *root, dt_error *error)
+{
+    reader r = {experiment, error};
+    section top = {.base = experiment};
+    return read_section(&r, &top, root);
+}
+
+void dt_schema_place(dt_error *error, const dt_node *root)
+{
+    char path[PATH_SIZE];
+    size_t n = error ? strcspn(error->message, ": ") : 0;
+    if (n == 0 || n >= sizeof path || error->message[n] != ':')
+        return;
+    memcpy(path, error->message, n);
+    path[n] = '\0';
+    size_t followed;
+    const dt_node *node = dt_node_follow(root, path, &followed);
+    if (followed > 0)
+        dt_error_place(error, node);
+}

@@ -1,0 +1,267 @@
+/* deltoid train: experiment file in, run folder out. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/command.h"
+#include "cli/config.h"
+#include "cli/data.h"
+#include "cli/plan.h"
+#include "cli/progress.h"
+#include "cli/runfolder.h"
+#include "cli/schema.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "cli/text.h"
+#include "deltoid/record.h"
+
+/* What lives from the first file of a run to its last. */
+typedef struct run {
+    const dt_config *config;
+    const dt_trainer_data *data;
+    bool json, quiet;
+    const char *folder; /* NULL until it is made */
+    dt_trainer *trainer;
+    dt_capture *capture;
+    dt_metrics *metrics;
+    dt_progress progress;
+    char *provenance;
+    char weights[65];
+} run;
+
+/* DIR/NAME, for the length of one call; NULL when memory is out. */
+static const char *in_folder(run *r, const char *name)
+{
+    size_t size = strlen(r->folder) + strlen(name) + 2;
+    char *path = dt_arena_allocate(r->config->experiment.arena, size, 1);
+    if (path)
+        snprintf(path, size, "%s/%s", r->folder, name);
+    return path;
+}
+
+static dt_status write_provenance(run *r, bool final, dt_error *error)
+{
+    const char *path = in_folder(r, "provenance.json");
+    if (!path)
+        return dt_fail_memory(error, "a path");
+    dt_text_release(r->provenance);
+    r->provenance = NULL;
+    dt_status status = dt_provenance_json(&r->provenance, r->trainer, r->data, r->config->text, final, error);
+    return status == DT_OK ? dt_file_write(path, r->provenance, strlen(r->provenance), error) : status;
+}
+
+/* The folder, what is known before the first step, and those who watch. */
+static dt_status begin(run *r, const char *out, dt_error *error)
+{
+    dt_status status = dt_runfolder_make(&r->folder, out, r->config, r->config->experiment.arena, error);
+    if (status != DT_OK)
+        return status;
+    const char *experiment = in_folder(r, "experiment.yaml"), *metrics = in_folder(r, "metrics.tsv"),
+               *capture = in_folder(r, "capture.h5");
+    if (!experiment || !metrics || !capture)
+        return dt_fail_memory(error, "a path");
+    status = dt_file_write(experiment, r->config->text, r->config->text_size, error);
+    if (status == DT_OK)
+        status = write_provenance(r, false, error);
+    if (status == DT_OK)
+        status = dt_metrics_create(&r->metrics, metrics, r->trainer, error);
+    if (status == DT_OK && r->config->experiment.capture_count)
+        status = dt_capture_create(&r->capture, capture, r->trainer, r->config->text, r->provenance, error);
+    dt_progress_start(&r->progress, r->trainer, r->json, r->quiet);
+    dt_observer observer = dt_progress_observer(&r->progress);
+    return status == DT_OK ? dt_trainer_observe(r->trainer, &observer, error) : status;
+}
+
+/* Closes the records; the model where there is one worth keeping. The first failure of the run is the one that `error`
+ * tells. */
+static dt_status finish(run *r, bool complete, bool model, dt_error *error)
+{
+    dt_status status = DT_OK, own;
+    if (r->capture && (own = dt_capture_close(r->capture, complete ? "complete" : "interrupted", error)) != DT_OK)
+        status = own;
+    if (r->metrics && (own = dt_metrics_close(r->metrics, error)) != DT_OK && status == DT_OK)
+        status = own;
+    r->capture = NULL;
+    r->metrics = NULL;
+    if (!model)
+        return status;
+    const char *path = in_folder(r, "model.h5");
+    own = path ? write_provenance(r, true, error) : dt_fail_memory(error, "a path");
+    if (own == DT_OK)
+        own = dt_model_write(path, r->trainer, r->config->text, r->provenance, error);
+    if (own == DT_OK)
+        own = dt_trainer_weights_sha256(r->trainer, r->weights, error);
+    return status == DT_OK ? own : status;
+}
+
+static void print_end_json(const run *r, dt_status status, dt_text *text)
+{
+    const dt_epoch_report *last = &r->progress.last;
+    bool any = last->epoch > 0 && status == DT_OK; /* else the weights are no longer those of the last epoch's end */
+    const char *how = status == DT_OK ? "complete" : status == DT_STOPPED ? "interrupted" : "diverged";
+    dt_text_add(text, "{\"run\": ");
+    dt_text_add_json(text, r->folder);
+    dt_text_add(text, ", \"status\": \"%s\", \"weights_sha256\": ", how);
+    if (*r->weights)
+        dt_text_add_json(text, r->weights);
+    else
+        dt_text_add(text, "null");
+    dt_text_add(text, ", \"epochs\": %" PRId64 ", \"steps\": %" PRId64, last->epoch, dt_trainer_step(r->trainer));
+    const struct {
+        const char *name;
+        double value;
+    } figures[] = {{"seconds", last->seconds}, {"test_loss", last->test_loss}, {"test_accuracy", last->test_accuracy}};
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        dt_text_add(text, ", \"%s\": ", figures[i].name);
+        dt_text_add_json_real(text, any ? figures[i].value : NAN);
+    }
+    dt_text_add(text, "}\n");
+}
+
+static void print_end_text(const run *r, dt_status status, dt_text *text)
+{
+    const dt_epoch_report *last = &r->progress.last;
+    bool bold = dt_terminal_colours(1);
+    dt_text_add(text, "\n");
+    if (status == DT_OK && isfinite(last->test_loss))
+        dt_text_add(text, "test accuracy   %s%.4f%s (loss %.4f)\n", bold ? "\033[1m" : "", last->test_accuracy,
+                    bold ? "\033[0m" : "", last->test_loss);
+    else if (status == DT_OK && isfinite(last->validation_loss))
+        dt_text_add(text, "validation      accuracy %.4f (loss %.4f)\n", last->validation_accuracy,
+                    last->validation_loss);
+    dt_text_add(text, "weights sha256  %s\nrun             %s\n", r->weights, r->folder);
+}
+
+static dt_status print_end(const run *r, dt_status status, dt_error *error)
+{
+    dt_text text = {0};
+    if (r->json)
+        print_end_json(r, status, &text);
+    else if (!r->quiet && status != DT_DIVERGED)
+        print_end_text(r, status, &text);
+    dt_status failed = text.failed ? dt_fail_memory(error, "the last lines") : DT_OK;
+    if (text.bytes && failed == DT_OK)
+        fputs(text.bytes, stdout);
+    dt_text_clear(&text);
+    return failed == DT_OK ? dt_terminal_flush(error) : failed;
+}
+
+/* Adds where the run's files are to a message. */
+static void add_folder(dt_error *error, const char *folder)
+{
+    size_t used = strlen(error->message);
+    if (folder && used)
+        snprintf(error->message + used, sizeof error->message - used, "; the run so far is in %.300s", folder);
+}
+
+static dt_status train(run *r, const char *out, dt_error *error)
+{
+    dt_status status = dt_trainer_create(&r->trainer, &r->config->experiment, r->data, error);
+    if (status != DT_OK) {
+        dt_schema_place(error, r->config->root);
+        return status;
+    }
+    dt_signals_watch(r->trainer);
+    status = begin(r, out, error);
+    bool ran = status == DT_OK;
+    if (ran)
+        status = dt_trainer_run(r->trainer, error);
+    dt_progress_end(&r->progress);
+    if (status == DT_STOPPED)
+        dt_error_clear(error); /* no failure: told when all is written */
+    if (r->folder) {
+        dt_status closed = finish(r, status == DT_OK, ran && status != DT_DIVERGED, error);
+        if (status == DT_OK || status == DT_STOPPED)
+            status = closed == DT_OK ? status : closed;
+    }
+    if (status == DT_OK || status == DT_STOPPED || (status == DT_DIVERGED && ran)) {
+        dt_status printed = print_end(r, status, error);
+        status = printed == DT_OK || status == DT_DIVERGED ? status : printed;
+    }
+    if (status == DT_STOPPED)
+        dt_fail(error, DT_STOPPED, "stopped by %s after step %" PRId64, dt_signals_name(), dt_trainer_step(r->trainer));
+    if (status != DT_OK)
+        add_folder(error, r->folder);
+    dt_signals_forget();
+    dt_text_release(r->provenance);
+    dt_trainer_destroy(r->trainer);
+    return status;
+}
+
+static dt_status run_train(const dt_arguments *arguments, dt_error *error)
+{
+    bool print = dt_argument(arguments, "print-config"), dry = dt_argument(arguments, "dry-run");
+    const char *out = dt_argument(arguments, "out");
+    run r = {.json = dt_argument(arguments, "json"), .quiet = dt_argument(arguments, "quiet")};
+    if (print && dry)
+        return dt_fail(error, DT_INVALID, "--print-config and --dry-run are two things; give one of them");
+    if ((print || dry) && out)
+        return dt_fail(error, DT_INVALID, "--out has no use with --%s, which makes no run; remove it",
+                       print ? "print-config" : "dry-run");
+    dt_config config;
+    dt_status status =
+        dt_config_open(&config, arguments->positional[0], arguments->overrides, arguments->override_count, error);
+    if (status != DT_OK)
+        return status;
+    if (print) {
+        fputs(config.text, stdout);
+        status = dt_terminal_flush(error);
+        dt_config_clear(&config);
+        return status;
+    }
+    dt_data data = {0};
+    status = dt_runfolder_check(out, error);
+    if (status == DT_OK)
+        status = dt_data_open_all(&data, &config, error);
+    dt_trainer_data view = dt_data_view(&data);
+    r.config = &config;
+    r.data = &view;
+    if (status == DT_OK)
+        status = dry ? dt_plan_print(&config, &view, r.json, r.quiet, error) : train(&r, out, error);
+    dt_data_close(&data);
+    dt_config_clear(&config);
+    return status;
+}
+
+const dt_command dt_command_train = {
+    .name = "train",
+    .usage = "EXPERIMENT.yaml [key=value ...] [options]",
+    .summary = "train a network and record it in a run folder",
+    .details =
+        "Reads an experiment file (see deltoid help experiment), trains, and writes a run folder:\n"
+        "\n"
+        "  experiment.yaml   the resolved experiment: trains the same weights again\n"
+        "  provenance.json   what it ran on, and the SHA-256 of the final weights\n"
+        "  metrics.tsv       a row an epoch\n"
+        "  model.h5          the weights\n"
+        "  capture.h5        what the experiment asked to capture\n"
+        "\n"
+        "key=value changes a key of the experiment by its path: training.epochs=3 network.0.units=64\n"
+        "capture.probe.layers=[1,2]. The value is YAML on one line. What is not there yet is added; network.N with N = "
+        "the\n"
+        "number of layers adds a layer. File names are relative to the current directory here, to the file's folder in "
+        "the\n"
+        "file.\n"
+        "\n"
+        "A line an epoch goes to standard output. Where standard error is a terminal, one line there shows epoch, "
+        "step, loss\n"
+        "(a running mean over minibatches), the last epoch's accuracy, speed and the time left while an epoch runs.\n"
+        "\n"
+        "SIGINT (Ctrl-C) and SIGTERM stop after the step at hand and write the model; a second one leaves at once.",
+    .options =
+        {
+            {"out", "DIR",
+             "the run's folder, which must not exist; without it results/<name>/<UTC time>-<hash>-s<seed>"},
+            {"dry-run", NULL, "print layers, parameters, memory and the size of the capture; make nothing"},
+            {"print-config", NULL, "print the resolved experiment; make nothing"},
+            {"json", NULL, "print a JSON object an epoch, with metrics.tsv's columns as keys, and one at the end"},
+            {"quiet", NULL, "print errors only (and what --json prints)"},
+        },
+    .least = 1,
+    .most = 1,
+    .what = "an experiment file",
+    .overrides = true,
+    .run = run_train,
+};
