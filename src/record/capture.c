@@ -1,0 +1,312 @@
+/* capture.h5: one observer a rule fills slots of a bounded queue, one thread writes them.
+ *
+ *     workers: begin (a free slot) -> samples, slice (copies, in parallel) -> end (commit)       HDF5 thread: append,
+ * flush, give back
+ *
+ * The HDF5 thread never makes the team wait for a failure: after the first one it gives slots back unwritten, observers
+ * stop asking for them, and the end of the epoch reports it.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/split.h"
+#include "deltoid/record.h"
+#include "record/capture_file.h"
+#include "record/capture_layout.h"
+#include "record/queue.h"
+
+static const double flush_seconds = 1; /* a killed run loses no more than the captured steps of this long */
+
+typedef struct capture_rule {
+    dt_capture *capture;
+    size_t index;
+    const dt_capture_layout *layout;
+    dt_slot *slot; /* the step at hand; NULL outside a watched step and after a failure */
+} capture_rule;
+
+struct dt_capture {
+    char *path;
+    size_t count;
+    capture_rule *rules;
+    dt_capture_layout *layouts; /* one a rule */
+    dt_queue *queue;
+    dt_capture_file *file; /* the thread's, while it runs */
+    pthread_t thread;
+    bool running;
+    atomic_bool failed;
+    dt_error failure; /* written before `failed`, read after it */
+};
+
+/* --- the HDF5 thread --- */
+
+static void remember(dt_capture *capture, const dt_error *error)
+{
+    if (atomic_load(&capture->failed))
+        return;
+    capture->failure = *error;
+    atomic_store(&capture->failed, true);
+}
+
+static void *write_steps(void *context)
+{
+    dt_capture *capture = context;
+    double deadline = -1; /* of the next flush; none while nothing waits for one */
+    for (;;) {
+        dt_slot *slot;
+        dt_error error = {0};
+        dt_queue_event event = dt_queue_next(capture->queue, deadline, &slot);
+        if (event == DT_QUEUE_CLOSED)
+            return NULL;
+        bool good = !atomic_load(&capture->failed);
+        if (event == DT_QUEUE_SLOT) {
+            if (good && dt_capture_file_append(capture->file, slot->pool, slot->bytes, &error) != DT_OK)
+                remember(capture, &error);
+            dt_queue_give_back(capture->queue, slot);
+            if (deadline < 0)
+                deadline = dt_queue_now() + flush_seconds;
+        }
+        if (deadline >= 0 && dt_queue_now() >= deadline) {
+            if (good && dt_capture_file_flush(capture->file, &error) != DT_OK)
+                remember(capture, &error);
+            deadline = -1;
+        }
+    }
+}
+
+/* Signals are for the program's own threads; a blocked SIGXFSZ becomes an error of write(2). */
+static dt_status start_thread(dt_capture *capture, dt_error *error)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&capture->thread, NULL, write_steps, capture);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    capture->running = failed == 0;
+    return failed ? dt_fail(error, DT_SYSTEM,
+                            "%s: can't start the thread that writes it; raise the limit of threads (ulimit -u)",
+                            capture->path)
+                  : DT_OK;
+}
+
+static void stop_thread(dt_capture *capture)
+{
+    if (!capture->running)
+        return;
+    dt_queue_close(capture->queue);
+    pthread_join(capture->thread, NULL);
+    capture->running = false;
+}
+
+/* --- the observers --- */
+
+static bool watches(const void *self, int64_t step, int64_t epoch)
+{
+    (void)epoch;
+    return dt_capture_rule_watches(((const capture_rule *)self)->layout->rule, step);
+}
+
+static char *place(const capture_rule *rule, size_t set)
+{
+    return (char *)rule->slot->bytes + rule->layout->sets[set].offset;
+}
+
+/* Samples that a short minibatch has not: NaN (all bits set is one, in both precisions) and id -1 (all bits set too).
+ */
+static void pad(const capture_rule *rule, int64_t samples)
+{
+    for (size_t i = DT_SET_SAMPLE_ID; i < rule->layout->count; i++) {
+        const dt_capture_set *set = &rule->layout->sets[i];
+        size_t kept = (size_t)samples * (set->shape == DT_SHAPE_SAMPLES ? (size_t)set->columns : 1) * set->element;
+        if (set->shape == DT_SHAPE_IDS || set->shape == DT_SHAPE_SAMPLES)
+            memset(place(rule, i) + kept, 0xff, set->bytes - kept);
+    }
+}
+
+static void begin(void *self, const dt_step_view *view)
+{
+    capture_rule *rule = self;
+    rule->slot = NULL;
+    if (atomic_load(&rule->capture->failed))
+        return;
+    rule->slot = dt_queue_take(rule->capture->queue, rule->index);
+    int64_t samples = dt_min(view->batch, rule->layout->samples);
+    memcpy(place(rule, DT_SET_STEP), &view->step, sizeof view->step);
+    memcpy(place(rule, DT_SET_EPOCH), &view->epoch, sizeof view->epoch);
+    memcpy(place(rule, DT_SET_SAMPLE_ID), view->sample_id, (size_t)samples * sizeof *view->sample_id);
+    if (samples < rule->layout->samples)
+        pad(rule, samples);
+}
+
+static void take_samples(void *self, const dt_step_view *view, int64_t first, int64_t count)
+{
+    capture_rule *rule = self;
+    count = dt_min(count, rule->layout->samples - first);
+    if (!rule->slot || count <= 0)
+        return;
+    for (size_t i = DT_SET_FIRST_QUANTITY; i < rule->layout->count; i++) {
+        const dt_capture_set *set = &rule->layout->sets[i];
+        if (set->shape != DT_SHAPE_SAMPLES)
+            continue;
+        dt_matrix_view rows = dt_step_samples(view, set->quantity, set->layer, first, count);
+        size_t row = (size_t)set->columns * set->element;
+        for (int64_t r = 0; r < count; r++)
+            memcpy(place(rule, i) + (size_t)(first + r) * row,
+                   (const char *)rows.data + (size_t)(r * rows.stride) * set->element, row);
+    }
+}
+
+static void take_slice(void *self, const dt_step_view *view, dt_slice part)
+{
+    capture_rule *rule = self;
+    if (!rule->slot)
+        return;
+    for (size_t i = DT_SET_FIRST_QUANTITY; i < rule->layout->count; i++) {
+        const dt_capture_set *set = &rule->layout->sets[i];
+        if (set->shape == DT_SHAPE_MATRIX || set->shape == DT_SHAPE_VECTOR)
+            dt_step_copy_slice(view, set->quantity, set->layer, part, place(rule, i));
+    }
+}
+
+static void end(void *self, const dt_step_view *view)
+{
+    (void)view;
+    capture_rule *rule = self;
+    if (rule->slot)
+        dt_queue_commit(rule->capture->queue, rule->slot);
+    rule->slot = NULL;
+}
+
+static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error *error)
+{
+    (void)report;
+    const dt_capture *capture = ((const capture_rule *)self)->capture;
+    if (!atomic_load(&capture->failed))
+        return DT_OK;
+    return dt_fail(error, capture->failure.status, "%s", capture->failure.message);
+}
+
+static dt_status observe(dt_capture *capture, dt_trainer *trainer, dt_error *error)
+{
+    for (size_t i = 0; i < capture->count; i++) {
+        const dt_capture_rule *spec = capture->rules[i].layout->rule;
+        bool fixed = spec->samples == DT_SAMPLES_ROWS;
+        dt_observer observer = {.self = &capture->rules[i],
+                                .probe_rows = fixed ? spec->sample_rows : NULL,
+                                .probe_count = fixed ? spec->sample_count : 0,
+                                .watches = watches,
+                                .begin = begin,
+                                .samples = take_samples,
+                                .slice = take_slice,
+                                .end = end,
+                                .epoch = epoch_done};
+        dt_status status = dt_trainer_observe(trainer, &observer, error);
+        if (status != DT_OK)
+            return status;
+    }
+    return DT_OK;
+}
+
+/* --- making and closing --- */
+
+static void destroy(dt_capture *capture)
+{
+    if (!capture)
+        return;
+    stop_thread(capture);
+    dt_queue_destroy(capture->queue);
+    for (size_t i = 0; i < capture->count; i++)
+        dt_capture_layout_clear(&capture->layouts[i]);
+    dt_release(capture->rules);
+    dt_release(capture->layouts);
+    dt_release(capture->path);
+    dt_release(capture);
+}
+
+static dt_status make_layouts(dt_capture *capture, const dt_trainer *trainer, dt_error *error)
+{
+    const dt_experiment *experiment = dt_trainer_experiment(trainer);
+    size_t count = experiment->capture_count;
+    dt_trainer_info info;
+    int64_t units[DT_LAYERS_MAX + 1];
+    dt_trainer_describe(trainer, &info);
+    for (int64_t l = 0; l <= dt_min(info.layers, DT_LAYERS_MAX); l++)
+        units[l] = dt_trainer_units(trainer, l);
+
+    if (count == 0)
+        return dt_fail(error, DT_INVALID, "%s: the experiment has no capture rule", capture->path);
+    capture->rules = dt_allocate_zeroed(count, sizeof *capture->rules);
+    capture->layouts = dt_allocate_zeroed(count, sizeof *capture->layouts);
+    if (!capture->rules || !capture->layouts)
+        return dt_fail_memory(error, "the capture's rules");
+    for (size_t i = 0; i < count; i++) {
+        capture->rules[i] = (capture_rule){.capture = capture, .index = i, .layout = &capture->layouts[i]};
+        capture->count = i + 1;
+        dt_status status =
+            dt_capture_layout_init(&capture->layouts[i], experiment, &info, units, i, DT_CAPTURE_MEMORY / count, error);
+        if (status != DT_OK)
+            return status;
+    }
+    return DT_OK;
+}
+
+static dt_status make_queue(dt_capture *capture, dt_error *error)
+{
+    dt_queue_pool *pools = dt_allocate(capture->count, sizeof *pools);
+    if (!pools)
+        return dt_fail_memory(error, "the capture's queue");
+    for (size_t i = 0; i < capture->count; i++)
+        pools[i] = (dt_queue_pool){capture->layouts[i].slots, capture->layouts[i].slot_bytes};
+    dt_status status = dt_queue_create(&capture->queue, pools, capture->count, error);
+    dt_release(pools);
+    return status;
+}
+
+dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *trainer, const char *experiment_text,
+                            const char *provenance, dt_error *error)
+{
+    *capture = NULL;
+    dt_capture *c = dt_allocate_zeroed(1, sizeof *c);
+    if (!c)
+        return dt_fail_memory(error, "a capture");
+    c->path = dt_duplicate(path);
+    dt_status status = c->path ? make_layouts(c, trainer, error) : dt_fail_memory(error, "a file name");
+    if (status == DT_OK)
+        status = make_queue(c, error);
+    if (status == DT_OK)
+        status = dt_capture_file_create(&c->file, path, c->layouts, c->count, experiment_text, provenance, error);
+    if (status != DT_OK)
+        goto fail;
+    status = start_thread(c, error);
+    if (status == DT_OK)
+        status = observe(c, trainer, error);
+    if (status != DT_OK)
+        goto fail;
+    *capture = c;
+    return DT_OK;
+
+fail:
+    stop_thread(c);
+    if (c->file) {
+        dt_capture_file_close(c->file, "interrupted", NULL);
+        unlink(path);
+    }
+    destroy(c);
+    return status;
+}
+
+dt_status dt_capture_close(dt_capture *capture, const char *status_text, dt_error *error)
+{
+    stop_thread(capture);
+    dt_error failure = {0};
+    dt_status status = dt_capture_file_close(capture->file, status_text, &failure);
+    if (atomic_load(&capture->failed))
+        failure = capture->failure;
+    destroy(capture);
+    if (failure.status == DT_OK)
+        return status;
+    return dt_fail(error, failure.status, "%s", failure.message);
+}

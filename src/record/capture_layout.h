@@ -1,0 +1,84 @@
+/* What one rule captures, as numbers: which data sets, their shapes, where each lies in a queue's slot, how each is cut
+ * into chunks. Made from the experiment alone, without HDF5.
+ */
+#ifndef DT_RECORD_CAPTURE_LAYOUT_H
+#define DT_RECORD_CAPTURE_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "deltoid/experiment.h"
+#include "deltoid/status.h"
+#include "deltoid/trainer.h"
+
+/* How a step of a quantity is shaped. */
+typedef enum dt_shape {
+    DT_SHAPE_SCALAR,  /* step, epoch: (step) */
+    DT_SHAPE_IDS,     /* sample_id: (step, sample) */
+    DT_SHAPE_SAMPLES, /* z, a, delta: (step, sample, unit) */
+    DT_SHAPE_MATRIX,  /* W, dW: (step, unit, input) */
+    DT_SHAPE_VECTOR   /* b, db: (step, unit) */
+} dt_shape;
+
+/* What a quantity is, for its attributes. */
+typedef struct dt_quantity_facts {
+    dt_shape shape;
+    const char *long_name, *equation, *scaling;
+    const char *last_long_name, *last_equation; /* for layer L where they differ, else NULL */
+} dt_quantity_facts;
+
+const dt_quantity_facts *dt_quantity_facts_of(dt_quantity quantity);
+
+enum {
+    DT_LAYERS_MAX = 64,
+    DT_SLOTS_MAX = 64,
+    DT_CAPTURE_MEMORY =
+        64 << 20 /* bytes, once for the queue's slots and once for the writer's blocks, shared by all rules */
+};
+
+/* One data set. Its element (step s, row r, column c); `rows` is 1 where the shape has no rows. */
+typedef struct dt_capture_set {
+    dt_shape shape;
+    dt_quantity quantity; /* not for step, epoch, sample_id */
+    int64_t layer;        /* -1 for those */
+    const char *name;     /* "z", "step" */
+    int64_t rows, columns;
+    size_t element;       /* bytes of one number */
+    size_t offset, bytes; /* its dense (rows, columns) in the slot */
+    int64_t chunk_steps, chunk_rows, chunk_columns;
+} dt_capture_set;
+
+/* The first three sets are step, epoch and sample_id. */
+enum { DT_SET_STEP, DT_SET_EPOCH, DT_SET_SAMPLE_ID, DT_SET_FIRST_QUANTITY };
+
+typedef struct dt_capture_layout {
+    const dt_capture_rule *rule; /* borrowed */
+    dt_precision precision;
+    int64_t layers;                   /* L */
+    int64_t samples;                  /* S, the extent of the dimension `sample` */
+    int64_t units[DT_LAYERS_MAX + 1]; /* of layer 0 .. L */
+    int64_t steps;                    /* captured in the whole run */
+    dt_capture_set *sets;
+    size_t count;
+    size_t slots;         /* of the queue: as many as the budget has room for, 2 to DT_SLOTS_MAX */
+    size_t slot_bytes;    /* one captured step, each set at a cache line */
+    uint64_t step_bytes;  /* the same without padding: what one step adds to the file */
+    uint64_t block_bytes; /* the writer's blocks: chunk_steps of every set */
+} dt_capture_layout;
+
+/* `units` has L + 1 entries. `budget` bounds the blocks and, on its own, the slots (one block of one step and two slots
+ * there are always). Errors: DT_INVALID with the rule's name, DT_NO_MEMORY. Cleared by dt_capture_layout_clear also
+ * after a failure. */
+dt_status dt_capture_layout_init(dt_capture_layout *layout, const dt_experiment *experiment,
+                                 const dt_trainer_info *info, const int64_t *units, size_t rule, uint64_t budget,
+                                 dt_error *error);
+void dt_capture_layout_clear(dt_capture_layout *layout);
+
+/* Does the rule capture this step? */
+bool dt_capture_rule_watches(const dt_capture_rule *rule, int64_t step);
+
+/* All the chunks of one block of a set, in bytes: chunk_steps steps, edges included. */
+size_t dt_capture_set_block_bytes(const dt_capture_set *set);
+
+#endif

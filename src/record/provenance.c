@@ -1,0 +1,199 @@
+/* provenance.json: with what, where and from what a run was made. Every string in it comes from outside and is escaped
+ * by json.c. */
+#include <float.h>
+#include <hwloc.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
+#include "base/memory.h"
+#include "deltoid/record.h"
+#include "deltoid/version.h"
+#include "parallel/team.h"
+#include "record/build_info.h"
+#include "record/hdf5.h"
+#include "record/json.h"
+#include "record/machine.h"
+#include "record/sha256.h"
+
+extern char **environ;
+
+static void put_build(dt_json *json)
+{
+    dt_json_open(json, "deltoid");
+    dt_json_text(json, "version", dt_version());
+    dt_json_text(json, "git_commit", DT_BUILD_COMMIT);
+    dt_json_text(json, "compiler", DT_BUILD_COMPILER);
+    dt_json_text(json, "flags", DT_BUILD_FLAGS);
+    dt_json_text(json, "build_type", DT_BUILD_TYPE);
+    dt_json_close(json);
+}
+
+static void put_libraries(dt_json *json)
+{
+    unsigned major = 0, minor = 0, release = 0, hwloc = hwloc_get_api_version();
+    char text[64];
+    dt_hdf5_enter();
+    (void)H5get_libversion(&major, &minor, &release);
+    dt_hdf5_leave();
+
+    dt_json_open(json, "libraries");
+    snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
+    dt_json_text(json, "hdf5", text);
+    dt_json_text(json, "openmp", DT_BUILD_OPENMP); /* the date of the specification, as in _OPENMP */
+    snprintf(text, sizeof text, "%u.%u.%u", hwloc >> 16, hwloc >> 8 & 0xff, hwloc & 0xff);
+    dt_json_text(json, "hwloc", text);
+    dt_json_text(json, "openssl", OpenSSL_version(OPENSSL_VERSION));
+    dt_json_text(json, "libfyaml", DT_BUILD_LIBFYAML);
+#ifdef __GLIBC__
+    dt_json_text(json, "glibc", gnu_get_libc_version());
+#endif
+    dt_json_close(json);
+}
+
+/* The settings of the environment that can change how a run goes. */
+static void put_environment(dt_json *json)
+{
+    static const char *const prefixes[] = {"OMP_", "GOMP_", "KMP_", "LIBOMP_", "DELTOID_", "HDF5_", "HWLOC_"};
+    dt_json_open(json, "environment");
+    for (char **setting = environ; setting && *setting; setting++) {
+        const char *value = strchr(*setting, '=');
+        char name[64];
+        for (size_t i = 0; value && i < sizeof prefixes / sizeof *prefixes; i++) {
+            if (strncmp(*setting, prefixes[i], strlen(prefixes[i])) != 0 || (size_t)(value - *setting) >= sizeof name)
+                continue;
+            snprintf(name, sizeof name, "%.*s", (int)(value - *setting), *setting);
+            dt_json_text(json, name, value + 1);
+        }
+    }
+    dt_json_close(json);
+}
+
+typedef struct denormals {
+    bool flushed, are_zero;
+} denormals;
+
+/* On a worker: does a product that is a denormal number become 0, and does a denormal operand count as 0? */
+static void try_denormals(dt_worker *worker, void *context)
+{
+    denormals *found = context;
+    volatile double smallest = DBL_MIN, half = 0.5, denormal = DBL_TRUE_MIN, huge = 0x1p1000;
+    found->flushed = smallest * half == 0;
+    found->are_zero = denormal * huge == 0;
+    (void)worker;
+}
+
+static void put_denormals(dt_json *json)
+{
+    dt_team *team;
+    denormals found;
+    if (dt_team_create(&team, 1, NULL) != DT_OK) {
+        dt_json_text(json, "denormals", NULL);
+        return;
+    }
+    dt_team_run(team, try_denormals, &found);
+    dt_team_destroy(team);
+    dt_json_open(json, "denormals");
+    dt_json_truth(json, "flushed_to_zero", found.flushed);
+    dt_json_truth(json, "taken_as_zero", found.are_zero);
+    dt_json_close(json);
+}
+
+static void put_parallel(dt_json *json, const dt_trainer_info *info)
+{
+    dt_json_open(json, "parallel");
+    dt_json_integer(json, "threads", info->workers);
+    dt_json_integer(json, "shard_size", info->shard_size);
+    dt_json_integer(json, "shards", info->shards);
+    dt_json_text(json, "reduction", info->reduction);
+    dt_json_truth(json, "deterministic", info->deterministic);
+    dt_json_text(json, "instruction_set", info->isa);
+    put_denormals(json);
+    put_environment(json);
+    dt_json_close(json);
+}
+
+static const char *or_null(const char *text)
+{
+    return text && text[0] ? text : NULL;
+}
+
+static void put_data_set(dt_json *json, const char *key, const dt_dataset *data, const dt_source *source)
+{
+    if (!data)
+        return;
+    dt_json_open(json, key);
+    dt_json_text(json, "inputs", source->inputs);
+    dt_json_text(json, "inputs_sha256", or_null(data->inputs_sha256));
+    dt_json_text(json, "labels", source->labels);
+    dt_json_text(json, "labels_sha256", or_null(data->labels_sha256));
+    dt_json_integer(json, "rows", data->rows);
+    dt_json_integer(json, "features", data->features);
+    dt_json_integer(json, "classes", data->classes);
+    dt_json_close(json);
+}
+
+static void put_data(dt_json *json, const dt_experiment *experiment, const dt_trainer_data *data,
+                     const dt_trainer_info *info)
+{
+    dt_json_open(json, "data");
+    if (data) {
+        put_data_set(json, "train", data->train, &experiment->data.train);
+        put_data_set(json, "validation", data->validation, &experiment->data.validation);
+        put_data_set(json, "test", data->test, &experiment->data.test);
+    }
+    dt_json_integer(json, "train_rows", info->train_rows);
+    dt_json_integer(json, "validation_rows", info->validation_rows);
+    dt_json_close(json);
+}
+
+static void put_time(dt_json *json, const char *key, time_t when)
+{
+    char text[32];
+    struct tm parts;
+    bool known = gmtime_r(&when, &parts) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) > 0;
+    dt_json_text(json, key, known ? text : NULL);
+}
+
+dt_status dt_provenance_json(char **json, const dt_trainer *trainer, const dt_trainer_data *data,
+                             const char *experiment_text, bool final, dt_error *error)
+{
+    const dt_experiment *experiment = dt_trainer_experiment(trainer);
+    dt_trainer_info info;
+    char experiment_sha256[65], weights_sha256[65];
+    *json = NULL;
+    dt_trainer_describe(trainer, &info);
+    dt_status status = dt_sha256(&(dt_bytes){experiment_text, strlen(experiment_text)}, 1, experiment_sha256, error);
+    if (status == DT_OK && final)
+        status = dt_trainer_weights_sha256(trainer, weights_sha256, error);
+    if (status != DT_OK)
+        return status;
+
+    dt_json out = {0};
+    dt_json_open(&out, NULL);
+    dt_json_text(&out, "name", experiment->name);
+    dt_json_text(&out, "experiment_sha256", experiment_sha256);
+    put_time(&out, "started", (time_t)info.created);
+    if (final) {
+        put_time(&out, "finished", time(NULL));
+        dt_json_integer(&out, "steps", dt_trainer_step(trainer));
+        dt_json_text(&out, "weights_sha256", weights_sha256);
+    }
+    put_data(&out, experiment, data, &info);
+    put_build(&out);
+    put_libraries(&out);
+    put_parallel(&out, &info);
+    dt_machine_json(&out);
+    dt_json_close(&out);
+    return dt_json_finish(&out, json, error);
+}
+
+void dt_text_release(char *text)
+{
+    dt_release(text);
+}

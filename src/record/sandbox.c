@@ -1,0 +1,166 @@
+#include "record/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "record/file.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+enum { CPU_SECONDS = 60, SILENCE_SECONDS = 60, REPORT = -1 };
+
+/* --- the child --- */
+
+static void limit(int resource, rlim_t most)
+{
+    struct rlimit now;
+    if (getrlimit(resource, &now) != 0)
+        return;
+    now.rlim_cur = now.rlim_max != RLIM_INFINITY && now.rlim_max < most ? now.rlim_max : most;
+    now.rlim_max = now.rlim_cur;
+    (void)setrlimit(resource, &now);
+}
+
+/* Address space of this process in bytes; 0 where /proc is silent. Without stdio, for the child. */
+static rlim_t address_space(void)
+{
+    char text[64];
+    unsigned long long pages = 0;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (fd >= 0)
+        close(fd);
+    for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+        pages = 10 * pages + (unsigned)(text[i] - '0');
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static void confine(size_t memory)
+{
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGPIPE, SIGXCPU, SIGTERM};
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        signal(fatal[i], SIG_DFL); /* the program's handlers are not for a copy of it */
+    signal(SIGINT, SIG_IGN);       /* the terminal sends it to us too; the parent decides */
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_FSIZE, 0);
+    limit(RLIMIT_CPU, CPU_SECONDS);
+    rlim_t now = address_space();
+    if (!SANITIZED && now > 0 && now < RLIM_INFINITY - memory)
+        limit(RLIMIT_AS, now + memory);
+}
+
+dt_status dt_sandbox_send(int pipe, const void *bytes, size_t size)
+{
+    int64_t header = (int64_t)size;
+    dt_status status = dt_write_all(pipe, &header, sizeof header, "", NULL);
+    return status == DT_OK ? dt_write_all(pipe, bytes, size, "", NULL) : status;
+}
+
+static _Noreturn void run_child(dt_sandbox_work work, void *context, int out, size_t memory)
+{
+    static dt_error error; /* of the child alone */
+    dt_error_clear(&error);
+    confine(memory);
+    if (work(context, out, &error) != DT_OK) {
+        int64_t header = REPORT;
+        if (dt_write_all(out, &header, sizeof header, "", NULL) == DT_OK)
+            (void)dt_write_all(out, &error, sizeof error, "", NULL);
+    }
+    _exit(0);
+}
+
+/* --- the parent --- */
+
+dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work work, void *context, size_t memory,
+                           dt_error *error)
+{
+    int ends[2];
+    *box = (dt_sandbox){.child = -1, .pipe = -1, .path = path};
+    if (pipe(ends) != 0)
+        return dt_fail_errno(error, errno, path, "make a pipe to read");
+    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    box->child = fork();
+    if (box->child == 0) {
+        close(ends[0]);
+        run_child(work, context, ends[1], memory);
+    }
+    int number = errno;
+    close(ends[1]);
+    box->pipe = ends[0];
+    if (box->child > 0)
+        return DT_OK;
+    dt_sandbox_finish(box);
+    return dt_fail_errno(error, number, path, "start a process to read");
+}
+
+/* False at the end of the pipe, or after a long silence. */
+static bool receive_all(const dt_sandbox *box, void *bytes, size_t size)
+{
+    for (char *to = bytes; size > 0;) {
+        struct pollfd wait = {.fd = box->pipe, .events = POLLIN};
+        int ready = poll(&wait, 1, SILENCE_SECONDS * 1000);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        ssize_t n = ready > 0 ? read(box->pipe, to, size) : 0;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        to += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+static dt_status fail_broken(const dt_sandbox *box, dt_error *error)
+{
+    return dt_fail(error, DT_MALFORMED, "%s: malformed: the HDF5 library breaks on it; use a copy that is sound",
+                   box->path);
+}
+
+dt_status dt_sandbox_receive(dt_sandbox *box, void *bytes, size_t size, dt_error *error)
+{
+    int64_t header;
+    dt_error report;
+    if (!receive_all(box, &header, sizeof header))
+        return fail_broken(box, error);
+    if (header == (int64_t)size && size <= INT64_MAX)
+        return receive_all(box, bytes, size) ? DT_OK : fail_broken(box, error);
+    if (header != REPORT || !receive_all(box, &report, sizeof report))
+        return fail_broken(box, error);
+    if (report.status <= DT_ANSWER_NO || report.status > DT_STOPPED)
+        return fail_broken(box, error);
+    report.message[sizeof report.message - 1] = '\0';
+    return dt_fail(error, report.status, "%s", report.message);
+}
+
+void dt_sandbox_finish(dt_sandbox *box)
+{
+    if (box->pipe >= 0)
+        close(box->pipe);
+    if (box->child > 0) {
+        kill(box->child, SIGKILL);
+        while (waitpid(box->child, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    *box = (dt_sandbox){.child = -1, .pipe = -1};
+}

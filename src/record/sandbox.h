@@ -1,0 +1,44 @@
+/* Reading a file that may be hostile, with a library that may crash on it: in a forked child that has little memory and
+ * time, can't write files, and hands back nothing but bytes through a pipe.
+ *
+ *     dt_sandbox box;
+ *     dt_sandbox_start(&box, work, context, memory, error);     the child runs work(context, pipe) and ends
+ *     dt_sandbox_receive(&box, numbers, size, error);           exactly what the child sent with dt_sandbox_send
+ *     dt_sandbox_finish(&box, error);                           always, once started
+ *
+ * The child must not use memory hooks, locks or OpenMP: it may be a copy of one thread of many. It may use buffers made
+ * before the start.
+ */
+#ifndef DT_RECORD_SANDBOX_H
+#define DT_RECORD_SANDBOX_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "deltoid/status.h"
+
+typedef struct dt_sandbox {
+    pid_t child;
+    int pipe;
+    const char *path; /* for messages */
+} dt_sandbox;
+
+/* What the child does. What it can't do it reports by `error` and a status. */
+typedef dt_status (*dt_sandbox_work)(void *context, int pipe, dt_error *error);
+
+/* `memory`: bytes that the child may take beyond what this process has; without limit under a sanitizer, which takes
+ * terabytes. */
+dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work work, void *context, size_t memory,
+                           dt_error *error);
+
+/* In the child. DT_IO when nobody listens. */
+dt_status dt_sandbox_send(int pipe, const void *bytes, size_t size);
+
+/* In the parent: the next piece, which must be of this size, or the child's own error, or DT_MALFORMED when it crashed
+ * or ran out of its limits. */
+dt_status dt_sandbox_receive(dt_sandbox *box, void *bytes, size_t size, dt_error *error);
+
+/* Ends the child, whatever it does. */
+void dt_sandbox_finish(dt_sandbox *box);
+
+#endif
