@@ -1,0 +1,42 @@
+/* One data set of a capture that may be hostile, and the figures of one of its steps. For the confined child of
+ * capture.c: needs no memory but what it is given. */
+#ifndef DT_PLOT_FIGURES_H
+#define DT_PLOT_FIGURES_H
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Numbers by (step), or by (step, row, column): extents 1 where the rank is less. id < 0: not there. */
+typedef struct dt_number_set {
+    hid_t id, space;
+    hsize_t extent[3];
+} dt_number_set;
+
+/* A link of that name that leads nowhere else: not soft, not external. */
+bool dt_number_set_exists(hid_t file, const char *name);
+
+/* Opens what is stored in this file itself, plainly or by HDF5's own filters, with numbers of that class (H5T_INTEGER,
+ * H5T_FLOAT) and that rank, 1 or 3. Returns what is wrong with it, NULL where nothing is. */
+const char *dt_number_set_open(hid_t file, const char *name, H5T_class_t class, int rank, dt_number_set *set);
+void dt_number_set_close(dt_number_set *set);
+
+/* Element `step` of an integer set; false where it can't be read. */
+bool dt_number_set_integer(const dt_number_set *set, int64_t step, int64_t *value);
+
+enum { DT_NUMBERS_MAX = 1 << 20 };
+
+/* Of one step. */
+typedef struct dt_tally {
+    double squares;     /* sum of the squares of all numbers */
+    double norms;       /* sum of the norms of the rows that are there */
+    int64_t rows;       /* that are there: a sample that a short minibatch doesn't have is NaN throughout */
+    int64_t zeros, all; /* numbers that are exactly 0, and all, of those rows */
+    double row_squares; /* of the row at hand */
+    int64_t row_zeros, row_nans;
+} dt_tally;
+
+/* Goes through all rows of a step; `numbers` has room for DT_NUMBERS_MAX. False where it can't be read. */
+bool dt_tally_step(const dt_number_set *set, int64_t step, double *numbers, dt_tally *tally);
+
+#endif
