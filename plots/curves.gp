@@ -4,7 +4,7 @@
 rows = last_row - first_row + 1
 longest = 4
 do for [row = first_row:last_row] {
-    now = logarithmic[row] ? 4 : letters(nice(high[row] - low[row], 5), high[row])
+    now = logarithmic[row] ? log_letters(low[row], high[row]) : letters(nice(high[row] - low[row], 5), high[row])
     if (now > longest) { longest = now }
 }
 left = 53 + 9.5 * longest
@@ -23,7 +23,7 @@ do for [row = first_row:last_row] {
     set bmargin at screen Y(y_top - panel_height)
     if (logarithmic[row]) {
         set logscale y
-        set ytics autofreq format '10^{%T}'
+        eval log_tics(low[row], high[row])
     } else {
         unset logscale y
         set ytics nice(high[row] - low[row], 5) format digits(nice(high[row] - low[row], 5))

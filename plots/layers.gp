@@ -3,7 +3,7 @@
 
 longest = 4
 do for [p = 1:panels] {
-    now = logarithmic[p] ? 4 : letters(nice(high[p] - low[p], 4), high[p])
+    now = logarithmic[p] ? log_letters(low[p], high[p]) : letters(nice(high[p] - low[p], 4), high[p])
     if (now > longest) { longest = now }
 }
 left = 53 + 9.5 * longest
@@ -26,7 +26,7 @@ do for [p = 1:panels] {
     set bmargin at screen Y(y_top - panel_height)
     if (logarithmic[p]) {
         set logscale y
-        set ytics autofreq format '10^{%T}'
+        eval log_tics(low[p], high[p])
     } else {
         unset logscale y
         set ytics nice(high[p] - low[p], 4) format digits(nice(high[p] - low[p], 4))

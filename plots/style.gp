@@ -52,3 +52,9 @@ digits(step) = step < 1e-4 || step >= 1e6 ? '%g' : step >= 1 ? '%.0f' : sprintf(
 # About five of them on an axis from 0 on, fewer where they are long.
 letters(step, last) = strlen(sprintf(digits(step), last))
 spaced(last) = letters(nice(last, 5), last) > 4 ? nice(last, 3) : nice(last, 5)
+
+# The tics of a logarithmic axis from a to b, for eval: at powers of ten, or also at 2 and 5 times them where there are few.
+log_tics(a, b) = sprintf('a = %g; b = %g; ', a, b).(b / a >= 200 ? 'set ytics autofreq format ''10^{%T}''' : few_tics)
+log_letters(a, b) = b / a >= 200 ? 4 : strlen(sprintf('%g', power(a)))
+few_tics = 'set ytics (1); do for [k = floor(log10(a)):floor(log10(b))] { do for [m = 1:5] { v = m * 10.0 ** k; '. \
+    'if (m < 3 || m == 5) { if (v >= a && v <= b) { set ytics add (sprintf(''%g'', v) v) } } } }'

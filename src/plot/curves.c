@@ -356,8 +356,10 @@ static void add_table(const dt_picture *picture, dt_text_style style, dt_buffer 
 
 static dt_status text(const dt_picture *picture, dt_text_style style, dt_buffer *out, dt_error *error)
 {
-    add_heading(picture, true, out);
-    dt_buffer_add(out, "\n\n");
+    dt_buffer heading = {0};
+    add_heading(picture, true, &heading);
+    dt_text_add_heading(out, style, &heading);
+    dt_buffer_add(out, "\n");
     for (int k = 0; k < 2; k++) {
         dt_status status = add_chart(picture, k, style, out, error);
         if (status != DT_OK)

@@ -124,7 +124,8 @@ int dt_gnuplot_add_key(dt_buffer *out, size_t longest, size_t count)
 
 /* --- starting it --- */
 
-/* All that comes through `fd`; the first COMPLAINT_MAX - 1 bytes are kept, terminated. */
+/* All that comes through `fd`; the first COMPLAINT_MAX - 1 bytes are kept, or the whole lines of them where more came.
+ */
 static void drain(int fd, char *kept)
 {
     char rest[1024];
@@ -139,6 +140,9 @@ static void drain(int fd, char *kept)
         used += room ? (size_t)n : 0;
     }
     kept[used] = '\0';
+    char *end = strrchr(kept, '\n');
+    if (used == COMPLAINT_MAX - 1 && end)
+        *end = '\0';
 }
 
 /* gnuplot shows the command, then: "curves.gp" line 3: what is wrong. Other lines are warnings of libraries. Cuts

@@ -20,7 +20,7 @@ static const struct {
     {"share of a = 0", "share of a = 0"},
 };
 
-static const double NORM_RATIO = 20;
+static const double NORM_RATIO = 10;
 
 enum {
     LAYERS_MAX = 64,
@@ -35,8 +35,8 @@ enum {
 /* A line shows a block of the sheet; it looks like the others of its layer in all panels. */
 typedef struct panel {
     int figure;
-    int first, last; /* lines */
-    double low, high;
+    int first, last;         /* lines */
+    double low, high, least; /* of all finite values; least: the smallest above 0 */
     dt_axis axis;
 } panel;
 
@@ -105,8 +105,7 @@ static int rank_of(const layers *l, int layer)
 static void add_panel(layers *l, const dt_sheet *sheet, int figure)
 {
     panel *p = &l->panels[l->panel_count];
-    *p = (panel){.figure = figure, .first = l->line_count, .low = INFINITY, .high = -INFINITY};
-    double least = INFINITY;
+    *p = (panel){.figure = figure, .first = l->line_count, .low = INFINITY, .high = -INFINITY, .least = INFINITY};
     for (size_t b = 0; b < sheet->block_count; b++) {
         const dt_sheet_block *block = &sheet->blocks[b];
         if (strcmp(l->capture.series[b].rule, l->capture.rule_of[figure]) != 0 ||
@@ -115,7 +114,7 @@ static void add_panel(layers *l, const dt_sheet *sheet, int figure)
         for (size_t row = 0; row < block->rows; row++) {
             double v = dt_sheet_value(sheet, block, row, column_of(p));
             if (v > 0 && isfinite(v))
-                least = fmin(least, v);
+                p->least = fmin(p->least, v);
         }
         dt_sheet_range(sheet, block, DT_COLUMN_STEP, &(double){INFINITY}, &l->last_step);
         l->block[l->line_count] = (int)b;
@@ -126,7 +125,7 @@ static void add_panel(layers *l, const dt_sheet *sheet, int figure)
         return;
     bool share = figure + DT_COLUMN_DELTA_NORM == DT_COLUMN_ZERO_SHARE;
     double all_zero = p->high > 0 ? 0 : 1;
-    p->axis = dt_axis_around(fmin(least, p->high), p->high, 0, share ? INFINITY : NORM_RATIO);
+    p->axis = dt_axis_around(fmin(p->least, p->high), p->high, 0, share ? INFINITY : NORM_RATIO);
     if (!p->axis.logarithmic)
         p->axis = dt_axis_around(0, p->high, share ? 0.01 : all_zero, INFINITY);
     l->panel_count++;
@@ -229,7 +228,8 @@ static void add_rows(const layers *l, const panel *p, const dt_sheet *sheet, dt_
     int width = style.width - NAME - 4 * NUMBER;
     width = width < 8 ? 8 : width;
     const char *label = style.unicode ? figures[p->figure].label : figures[p->figure].ascii;
-    const char *scale = p->axis.logarithmic ? ", logarithmic" : "";
+    bool logarithmic = p->axis.logarithmic;
+    const char *scale = logarithmic ? ", logarithmic" : "";
     int pad = NAME + width - (int)(dt_characters(label) + strlen(scale));
     dt_buffer_format(out, "\n%s%s%*s%*s%*s%*s%*s\n", label, scale, pad < 0 ? 0 : pad, "", NUMBER, "first", NUMBER,
                      "last", NUMBER, "min", NUMBER, "max");
@@ -239,7 +239,7 @@ static void add_rows(const layers *l, const panel *p, const dt_sheet *sheet, dt_
         double low = INFINITY, high = -INFINITY;
         dt_sheet_range(sheet, b, column_of(p), &low, &high);
         dt_buffer_format(out, "layer %-*d", NAME - 6, l->layer[l->rank[i] - 1]);
-        dt_text_bars(y, b->rows, sheet->column_count, p->axis.low, p->axis.high, p->axis.logarithmic, width, style,
+        dt_text_bars(y, b->rows, sheet->column_count, logarithmic ? p->least : 0, p->high, logarithmic, width, style,
                      out);
         dt_buffer_format(out, "%*.3g%*.3g%*.3g%*.3g\n", NUMBER, y[0], NUMBER, y[(b->rows - 1) * sheet->column_count],
                          NUMBER, low, NUMBER, high);
@@ -250,8 +250,10 @@ static dt_status text(const dt_picture *picture, dt_text_style style, dt_buffer 
 {
     const layers *l = picture->own;
     (void)error;
-    add_heading(l, out);
-    dt_buffer_format(out, ", steps 0 to %.0f\n", l->last_step);
+    dt_buffer heading = {0};
+    add_heading(l, &heading);
+    dt_buffer_format(&heading, ", steps 0 to %.0f", l->last_step);
+    dt_text_add_heading(out, style, &heading);
     for (int p = 0; p < l->panel_count; p++)
         add_rows(l, &l->panels[p], &picture->sheet, style, out);
     return DT_OK;

@@ -82,7 +82,7 @@ static dt_status write_text(const dt_buffer *text, const char *folder, const cha
     dt_buffer path = {0};
     dt_status status = DT_NO_MEMORY;
     dt_buffer_format(&path, "%s/%s.%s", folder, stem, ending);
-    if (path.failed || text->failed)
+    if (path.failed)
         dt_fail(error, status, "%s: out of memory for what goes there", folder);
     else
         status = dt_file_write(path.bytes, text->bytes, text->length, error);
@@ -106,15 +106,19 @@ static dt_status draw_files(const dt_picture *picture, const dt_plot_maker *make
     dt_buffer numbers = {0}, script = {0}, path = {0};
     dt_sheet_write(&picture->sheet, &numbers);
     add_script(picture, maker, stem, options->term, &script);
-    dt_status status = make_folder(folder, error);
+    dt_buffer_format(&path, "%s/%s.%s", folder, stem, options->term);
+    dt_status status = DT_OK;
+    if (numbers.failed || script.failed || path.failed)
+        status = dt_fail(error, DT_NO_MEMORY, "%s: out of memory for what goes there", folder);
+    if (status == DT_OK)
+        status = make_folder(folder, error);
     if (status == DT_OK)
         status = write_text(&numbers, folder, stem, "tsv", error);
     if (status == DT_OK)
         status = write_text(&script, folder, stem, "gp", error);
     if (status == DT_OK)
         status = dt_gnuplot_run(folder, stem, options->term, error);
-    dt_buffer_format(&path, "%s/%s.%s", folder, stem, options->term);
-    if (status == DT_OK && options->picture && !path.failed)
+    if (status == DT_OK && options->picture)
         options->picture(options->context, path.bytes);
     dt_buffer_clear(&numbers);
     dt_buffer_clear(&script);

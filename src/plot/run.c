@@ -25,8 +25,8 @@ char *dt_plot_run_file(const dt_plot_run *run, const char *name, dt_arena *arena
     return path;
 }
 
-/* The value of a key at the top level of a resolved experiment, where it is a plain word; "" else. Not a YAML parser: a
- * fact that isn't found costs a nicer title, no more. */
+/* The value of a key at the top level of a resolved experiment, where it is a plain word; "" else, NULL when memory is
+ * out. Not a YAML parser: a fact that isn't found costs a nicer title, no more. */
 static const char *fact(const char *text, const char *key, dt_arena *arena)
 {
     static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -43,7 +43,7 @@ static const char *fact(const char *text, const char *key, dt_arena *arena)
         if (n == 0 || n > FACT_MAX || (quote && *rest++ != *value) || (*rest && !strchr(" \r\n", *rest)))
             return "";
         char *copy = dt_arena_allocate(arena, n + 1, 1);
-        return copy ? memcpy(copy, value + quote, n) : "";
+        return copy ? memcpy(copy, value + quote, n) : NULL;
     }
     return "";
 }
@@ -89,10 +89,13 @@ static dt_status look(dt_plot_run *run, char **absolute, dt_arena *arena, dt_err
     if (!*absolute || !experiment)
         return dt_fail(error, DT_NO_MEMORY, "%s: out of memory for a file name", run->path);
     run->label = run->loss = "";
-    if (dt_file_read(experiment, EXPERIMENT_MAX, arena, &text, NULL, NULL) == DT_OK) {
+    dt_status status = dt_file_read(experiment, EXPERIMENT_MAX, arena, &text, NULL, NULL);
+    if (status == DT_OK) {
         run->label = fact(text, "name", arena);
         run->loss = fact(text, "loss", arena);
     }
+    if (status == DT_NO_MEMORY || !run->label || !run->loss)
+        return dt_fail(error, DT_NO_MEMORY, "%s: out of memory for its text", experiment);
     return DT_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,14 @@ size_t dt_text_add_outside(dt_buffer *out, dt_text_style style, const char *text
     return count;
 }
 
+void dt_text_add_heading(dt_buffer *out, dt_text_style style, dt_buffer *heading)
+{
+    out->failed = out->failed || heading->failed;
+    dt_text_add_outside(out, style, heading->bytes ? heading->bytes : "", SIZE_MAX);
+    dt_buffer_add(out, "\n");
+    dt_buffer_clear(heading);
+}
+
 /* --- charts --- */
 
 /* Cells of 2 x 4 dots, numbered as braille characters number them. A mark covers a cell's dots. */
@@ -63,15 +72,21 @@ typedef struct canvas {
     double x_low, x_high, y_low, y_high;
 } canvas;
 
+/* Where v lies between low and high, from 0 to 1; halves, since the difference of two doubles may be too large for one.
+ */
+static double share(double v, double low, double high)
+{
+    return low < high ? fmin(fmax((v / 2 - low / 2) / (high / 2 - low / 2), 0), 1) : 0.5;
+}
+
 static int dot_column(const canvas *c, double x)
 {
-    return c->x_high > c->x_low ? (int)lround((x - c->x_low) / (c->x_high - c->x_low) * (2 * c->width - 1)) : c->width;
+    return (int)lround(share(x, c->x_low, c->x_high) * (2 * c->width - 1));
 }
 
 static int dot_row(const canvas *c, double y)
 {
-    int last = 4 * c->height - 1;
-    return c->y_high > c->y_low ? last - (int)lround((y - c->y_low) / (c->y_high - c->y_low) * last) : last / 2;
+    return (int)lround((1 - share(y, c->y_low, c->y_high)) * (4 * c->height - 1));
 }
 
 static void put_dot(canvas *c, int column, int row)
@@ -156,9 +171,8 @@ static void add_y_label(const canvas *c, int row, bool unicode, dt_buffer *out)
     int middle = (c->height - 1) / 2;
     bool single = c->y_low == c->y_high, labelled = row == middle || (!single && (row == 0 || row == c->height - 1));
     if (labelled) {
-        int last = c->height - 1;
-        double value = row == 0 ? c->y_high : row == last ? c->y_low : c->y_high - (c->y_high - c->y_low) * row / last;
-        dt_buffer_format(out, "%*.4g ", MARGIN - 3, single ? c->y_low : value);
+        double down = (double)row / (c->height - 1);
+        dt_buffer_format(out, "%*.4g ", MARGIN - 3, single ? c->y_low : c->y_high * (1 - down) + c->y_low * down);
     } else
         dt_buffer_repeat(out, " ", MARGIN - 2);
     dt_buffer_add(out, unicode ? labelled ? "┤" : "│" : labelled ? "+" : "|");
@@ -243,10 +257,11 @@ void dt_text_bars(const double *y, size_t count, size_t stride, double low, doub
     for (int i = 0; i < width; i++) {
         size_t first = (size_t)i * count / (size_t)width, last = (size_t)(i + 1) * count / (size_t)width;
         double h = bar_height(y, first, last > first ? last : first + 1, stride, logarithmic);
-        int level = top > bottom ? (int)floor((h - bottom) / (top - bottom) * 8) : 0;
-        if (!isfinite(h))
+        if (!isfinite(h)) {
             dt_buffer_add(out, " ");
-        else
-            dt_buffer_add(out, (style.unicode ? bars : letters)[level < 0 ? 0 : level > 7 ? 7 : level]);
+            continue;
+        }
+        int level = top > bottom ? (int)(share(h, bottom, top) * 8) : 0;
+        dt_buffer_add(out, (style.unicode ? bars : letters)[level > 7 ? 7 : level]);
     }
 }

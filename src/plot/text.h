@@ -21,6 +21,9 @@ dt_text_style dt_text_style_of(const dt_plot_options *options);
 /* What came from outside, as dt_buffer_add_outside, in ASCII where the style is. Returns the characters. */
 size_t dt_text_add_outside(dt_buffer *out, dt_text_style style, const char *text, size_t most);
 
+/* The heading as the first line; clears it. */
+void dt_text_add_heading(dt_buffer *out, dt_text_style style, dt_buffer *heading);
+
 /* Points (x[i * stride], y[i * stride]), i < count, joined where both are finite, some of them marked by a letter. */
 typedef struct dt_text_line {
     const double *x, *y;
