@@ -3,10 +3,12 @@
 #define DELTOID_DELTOID_H
 
 #include "circuit.h"
+#include "check.h"
 #include "dataset.h"
 #include "experiment.h"
 #include "memory.h"
 #include "observer.h"
+#include "own.h"
 #include "record.h"
 #include "status.h"
 #include "tables.h"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "nn/own.h"
 
 /* The activation of that name; the caller has validated it. */
 static const dt_activation *activation_named(const char *name)
@@ -11,7 +12,7 @@ static const dt_activation *activation_named(const char *name)
     for (int i = 0; i < DT_ACTIVATION_COUNT; i++)
         if (strcmp(table[i].entry.name, name) == 0)
             return &table[i];
-    return NULL;
+    return dt_own_activation_named(name);
 }
 
 static const dt_initializer *initializer_named(const char *name)

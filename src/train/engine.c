@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "nn/own.h"
 #include "train/optimizer.h"
 #include "train/pass.h"
 
@@ -31,7 +32,7 @@ static const dt_loss *loss_named(const char *name)
     for (int i = 0; i < DT_LOSS_COUNT; i++)
         if (strcmp(table[i].entry.name, name) == 0)
             return &table[i];
-    return NULL;
+    return dt_own_loss_named(name);
 }
 
 static const dt_optimizer *optimizer_named(const char *name)

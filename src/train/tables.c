@@ -11,18 +11,25 @@
 #include "nn/activation.h"
 #include "nn/initializer.h"
 #include "nn/loss.h"
+#include "nn/own.h"
 #include "parallel/reduction.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
 static const dt_entry *activation_entry(size_t i)
 {
-    return i < DT_ACTIVATION_COUNT ? &dt_activations_f32_generic[i].entry : NULL;
+    if (i < DT_ACTIVATION_COUNT)
+        return &dt_activations_f32_generic[i].entry;
+    const dt_own_activation *own = dt_own_activation_at(i - DT_ACTIVATION_COUNT);
+    return own ? &own->entry : NULL;
 }
 
 static const dt_entry *loss_entry(size_t i)
 {
-    return i < DT_LOSS_COUNT ? &dt_losses_f32_generic[i].entry : NULL;
+    if (i < DT_LOSS_COUNT)
+        return &dt_losses_f32_generic[i].entry;
+    const dt_own_loss *own = dt_own_loss_at(i - DT_LOSS_COUNT);
+    return own ? &own->entry : NULL;
 }
 
 static const dt_entry *initializer_entry(size_t i)
@@ -89,4 +96,47 @@ dt_status dt_table_find(dt_table table, const char *name, size_t *index, dt_erro
             return DT_OK;
         }
     return dt_fail_unknown(error, dt_table_name(table), name, name_at, &table);
+}
+
+/* --- a program's own --- */
+
+static bool is_name(const char *name)
+{
+    const size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    return length > 0 && length <= 64 && !name[length];
+}
+
+static dt_status check_own(dt_table table, const dt_entry *entry, bool whole, dt_error *error)
+{
+    size_t index;
+    const char *what = dt_table_name(table);
+    if (!entry->name || !is_name(entry->name))
+        return dt_fail(error, DT_INVALID, "'%.80s' can't name %s %s: use up to 64 letters, digits and '_'",
+                       entry->name ? entry->name : "", table == DT_ACTIVATIONS ? "an" : "a", what);
+    if (!whole || !entry->formula || !entry->note)
+        return dt_fail(error, DT_INVALID, "%s '%s': give all its functions, a formula and a note", what, entry->name);
+    if (dt_table_find(table, entry->name, &index, NULL) == DT_OK)
+        return dt_fail(error, DT_EXISTS, "%s '%s' exists already; choose another name", what, entry->name);
+    return DT_OK;
+}
+
+static dt_status no_room(dt_table table, dt_error *error)
+{
+    return dt_fail(error, DT_INVALID, "no room for another %s: %d are registered", dt_table_name(table), DT_OWN_MAX);
+}
+
+dt_status dt_activation_register(const dt_own_activation *own, dt_error *error)
+{
+    dt_status status = check_own(DT_ACTIVATIONS, &own->entry, own->value && own->derivative, error);
+    if (status != DT_OK)
+        return status;
+    return dt_own_activation_add(own) ? DT_OK : no_room(DT_ACTIVATIONS, error);
+}
+
+dt_status dt_loss_register(const dt_own_loss *own, dt_error *error)
+{
+    dt_status status = check_own(DT_LOSSES, &own->entry, own->cost != NULL, error);
+    if (status != DT_OK)
+        return status;
+    return dt_own_loss_add(own) ? DT_OK : no_room(DT_LOSSES, error);
 }

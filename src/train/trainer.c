@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "deltoid/own.h"
 #include "kernels/isa.h"
 #include "parallel/team.h"
 #include "train/engine.h"
@@ -53,6 +54,12 @@ static dt_status check_data_set(const char *key, const dt_dataset *data, const d
 static dt_status check_data(const dt_experiment *experiment, const dt_trainer_data *data, dt_error *error)
 {
     const int64_t outputs = experiment->network[experiment->layer_count - 1].units;
+    const dt_own_loss *own;
+    for (size_t i = 0; (own = dt_own_loss_at(i)); i++)
+        if (strcmp(own->entry.name, experiment->loss) == 0 && outputs > DT_OWN_LOSS_UNITS)
+            return dt_fail(error, DT_INVALID,
+                           "loss: a program's own cost takes at most %d units; the last layer has %lld",
+                           DT_OWN_LOSS_UNITS, (long long)outputs);
     if (!data->train)
         return dt_fail(error, DT_INVALID, "data.train: is missing; a trainer needs training data");
     dt_status status = check_data_set("train", data->train, data->train, outputs, error);

@@ -1,0 +1,194 @@
+/* Drawings of circuits for gnuplot: its objects, arrows and labels, in a plane of pixels. */
+#include "plot/circuit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/names.h"
+#include "deltoid/record.h"
+#include "deltoid/version.h"
+#include "plot/gnuplot.h"
+
+enum { STEM_MAX = 48, LABEL_MAX = 160 };
+
+static const double DEGREE = 0.017453292519943295;
+
+static const char plane[] =
+    "set encoding utf8\n"
+    "# The same sizes in all formats: svg counts pixels, pngcairo points, pdfcairo points of its own.\n"
+    "if (term eq 'svg') {\n"
+    "    set terminal svg size width,height font family.',15' background 'white'\n"
+    "} else { if (term eq 'png') {\n"
+    "    set terminal pngcairo size width,height font family.',15' fontscale 0.75 background 'white'\n"
+    "} else {\n"
+    "    set terminal pdfcairo size width / 96.0, height / 96.0 font family.',15' fontscale 0.56 background 'white'\n"
+    "} }\n"
+    "set output stem.'.'.term\n"
+    "unset border\n"
+    "unset tics\n"
+    "unset key\n"
+    "set lmargin at screen 0\n"
+    "set rmargin at screen 1\n"
+    "set tmargin at screen 1\n"
+    "set bmargin at screen 0\n"
+    "set xrange [0:width]\n"
+    "set yrange [height:0]\n"
+    "value = '#00703C'\n"
+    "gradient = '#C1121F'\n"
+    "plain = '#222222'\n"
+    "faint = '#999999'\n"
+    "sized(points) = sprintf('%s,%.1f', family, points)\n\n";
+
+static const char *colour(dt_ink ink)
+{
+    static const char *const names[] = {
+        [DT_INK_PLAIN] = "plain", [DT_INK_VALUE] = "value", [DT_INK_GRADIENT] = "gradient", [DT_INK_FAINT] = "faint"};
+    return names[ink];
+}
+
+/* --- marks --- */
+
+static void add_wire(const dt_mark *m, dt_buffer *out)
+{
+    dt_buffer_format(out, "set arrow from %.1f,%.1f to %.1f,%.1f %s linewidth %.1f linecolor rgb %s back\n", m->x, m->y,
+                     m->x2, m->y2, m->arrow ? "head filled size 9,18" : "nohead", m->size, colour(m->ink));
+}
+
+static void add_circle(const dt_mark *m, dt_buffer *out)
+{
+    dt_buffer_format(out,
+                     "set object circle at %.1f,%.1f size %.1f fillcolor rgb %s fillstyle solid border linecolor rgb "
+                     "plain linewidth 1.2\n",
+                     m->x, m->y, m->size, m->kind == DT_MARK_DOT ? "plain" : "'white'");
+}
+
+static void add_box(const dt_mark *m, dt_buffer *out)
+{
+    dt_buffer_format(out,
+                     "set object rectangle from %.1f,%.1f to %.1f,%.1f fillcolor rgb 'white' fillstyle solid border "
+                     "linecolor rgb plain "
+                     "linewidth 1.2\n",
+                     m->x, m->y, m->x2, m->y2);
+}
+
+/* gnuplot's own raised and lowered text comes out wrong in an SVG, so each piece is a label. */
+static void add_piece(const dt_mark *m, const dt_piece *piece, dt_buffer *out)
+{
+    const double c = cos(m->angle * DEGREE), s = sin(m->angle * DEGREE);
+    char text[DT_MARK_TEXT];
+    snprintf(text, sizeof text, "%.*s", (int)piece->length, piece->text);
+    dt_gnuplot_add_text(out, "t", text, LABEL_MAX);
+    dt_buffer_format(out, "set label t at %.1f,%.1f left noenhanced font sized(%.1f) textcolor rgb %s",
+                     m->x + piece->x * c + piece->y * s, m->y - piece->x * s + piece->y * c, piece->size,
+                     colour(m->ink));
+    if (m->angle != 0)
+        dt_buffer_format(out, " rotate by %.1f", m->angle);
+    dt_buffer_add(out, " front\n");
+}
+
+static void add_label(const dt_mark *m, dt_buffer *out)
+{
+    dt_piece pieces[DT_PIECES_MAX] = {{.size = m->size, .text = m->text, .length = strlen(m->text)}};
+    const size_t count = m->plain ? m->text[0] != '\0' : dt_letters(m->text, m->size, pieces, NULL);
+    for (size_t i = 0; i < count; i++)
+        add_piece(m, &pieces[i], out);
+}
+
+static void add_mark(const dt_mark *m, dt_buffer *out)
+{
+    switch (m->kind) {
+    case DT_MARK_WIRE:
+        add_wire(m, out);
+        break;
+    case DT_MARK_GATE:
+    case DT_MARK_DOT:
+        add_circle(m, out);
+        break;
+    case DT_MARK_BOX:
+        add_box(m, out);
+        break;
+    case DT_MARK_LABEL:
+        add_label(m, out);
+        break;
+    }
+}
+
+void dt_circuit_script(const dt_drawing *drawing, const char *stem, const char *format, dt_buffer *out)
+{
+    dt_buffer_format(out,
+                     "# Drawn by deltoid %s. To draw it again, in this folder:\n"
+                     "#     gnuplot %s.gp\n"
+                     "#     gnuplot -e \"term='pdf'\" %s.gp       (or svg, or png)\n\n"
+                     "if (!exists('term')) term = '%s'\nstem = '%s'\nfamily = 'Verdana'\n"
+                     "width = %.0f\nheight = %.0f\n",
+                     dt_version(), stem, stem, format, stem, ceil(drawing->width), ceil(drawing->height));
+    dt_buffer_add(out, plane);
+    for (size_t i = 0; i < drawing->count; i++)
+        add_mark(&drawing->marks[i], out);
+    dt_buffer_add(out, "\nplot NaN\nunset output\n");
+    out->failed = out->failed || drawing->failed;
+}
+
+/* --- files --- */
+
+static const char *format_name(const void *none, size_t i)
+{
+    (void)none;
+    return dt_gnuplot_format_at(i);
+}
+
+/* Takes FOLDER/STEM.FORMAT apart, in place. */
+static dt_status split_path(char *path, const char **folder, const char **stem, const char **format, dt_error *error)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    if (!dot)
+        return dt_fail(error, DT_INVALID, "%s: a picture's name ends in .svg, .png or .pdf", path);
+    for (size_t i = 0; (*format = dt_gnuplot_format_at(i)) && strcmp(*format, dot + 1) != 0;)
+        i++;
+    if (!*format)
+        return dt_fail_unknown(error, "format", dot + 1, format_name, NULL);
+    const size_t length = (size_t)(dot - name);
+    if (length < 1 || length > STEM_MAX || strspn(name, allowed) != strlen(name) || name[0] == '.' || name[0] == '-')
+        return dt_fail(
+            error, DT_INVALID,
+            "%s: call the picture by at most %d letters, digits, dots, underscores or dashes, beginning with "
+            "one of the first two",
+            path, STEM_MAX);
+    *dot = '\0';
+    *stem = name;
+    *folder = slash == path ? "/" : slash ? path : ".";
+    if (slash)
+        *slash = '\0';
+    return DT_OK;
+}
+
+static dt_status write_and_run(const dt_drawing *drawing, const char *folder, const char *stem, const char *format,
+                               dt_error *error)
+{
+    dt_buffer script = {0}, path = {0};
+    dt_circuit_script(drawing, stem, format, &script);
+    dt_buffer_format(&path, "%s/%s.gp", folder, stem);
+    dt_status status = script.failed || path.failed ? dt_fail(error, DT_NO_MEMORY, "out of memory for a picture")
+                                                    : dt_file_write(path.bytes, script.bytes, script.length, error);
+    if (status == DT_OK)
+        status = dt_gnuplot_run(folder, stem, format, error);
+    dt_buffer_clear(&script);
+    dt_buffer_clear(&path);
+    return status;
+}
+
+dt_status dt_circuit_draw(const dt_drawing *drawing, const char *path, dt_error *error)
+{
+    const char *folder = "", *stem = "", *format = "";
+    char *parts = dt_duplicate(path);
+    if (!parts)
+        return dt_fail(error, DT_NO_MEMORY, "out of memory for a picture");
+    dt_status status = split_path(parts, &folder, &stem, &format, error);
+    if (status == DT_OK)
+        status = write_and_run(drawing, folder, stem, format, error);
+    dt_release(parts);
+    return status;
+}

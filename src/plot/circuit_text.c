@@ -1,0 +1,291 @@
+/* The numbers of circuits as tables: tab-separated for programs, and in letters for a terminal. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plot/circuit.h"
+
+/* --- for programs --- */
+
+static void add_place(int64_t place, dt_buffer *out)
+{
+    if (place < 0)
+        dt_buffer_add(out, "\t-");
+    else
+        dt_buffer_format(out, "\t%" PRId64, place);
+}
+
+/* -1: doesn't apply. */
+static void add_row(const char *quantity, int64_t l, int64_t j, int64_t k, double value, double gradient,
+                    dt_buffer *out)
+{
+    dt_buffer_add(out, quantity);
+    add_place(l, out);
+    add_place(j, out);
+    add_place(k, out);
+    dt_buffer_format(out, "\t%.17g\t%.17g\n", value, gradient);
+}
+
+static void add_gate_row(const char *quantity, int64_t l, int64_t j, int64_t k, const dt_gate *gate, dt_buffer *out)
+{
+    add_row(quantity, l, j, k, dt_circuit_value(gate), dt_circuit_gradient(gate), out);
+}
+
+static const char head[] = "quantity\tlayer\tunit\tinput\tvalue\tgradient\n";
+
+void dt_circuit_unit_sheet(const dt_unit_numbers *numbers, dt_buffer *out)
+{
+    const dt_unit_numbers *n = numbers;
+    dt_buffer_add(out, head);
+    for (int64_t k = 0; k < n->inputs; k++) {
+        add_row("w", n->l, n->j, k, n->w[k], n->delta * n->a[k], out);
+        add_row("a_in", n->l, n->j, k, n->a[k], n->delta * n->w[k], out);
+        add_row("product", n->l, n->j, k, n->w[k] * n->a[k], n->delta, out);
+    }
+    add_row("sum", n->l, n->j, -1, n->sum, n->delta, out);
+    add_row("b", n->l, n->j, -1, n->b, n->delta, out);
+    add_row("z", n->l, n->j, -1, n->z, n->delta, out);
+    if (n->l < n->layers)
+        add_row("a", n->l, n->j, -1, n->value, n->back, out);
+    else
+        add_row("C", -1, -1, -1, n->value, n->back, out);
+}
+
+void dt_circuit_network_sheet(const dt_network_circuit *network, dt_buffer *out)
+{
+    const dt_network_circuit *n = network;
+    const int64_t L = dt_network_circuit_layers(n);
+    dt_buffer_add(out, head);
+    for (int64_t k = 0; k < dt_network_circuit_units(n, 0); k++)
+        add_gate_row("a", 0, k, -1, dt_network_circuit_a(n, 0, k), out);
+    for (int64_t l = 1; l <= L; l++)
+        for (int64_t j = 0; j < dt_network_circuit_units(n, l); j++) {
+            for (int64_t k = 0; k < dt_network_circuit_units(n, l - 1); k++)
+                add_gate_row("w", l, j, k, dt_network_circuit_w(n, l, j, k), out);
+            add_gate_row("b", l, j, -1, dt_network_circuit_b(n, l, j), out);
+            add_gate_row("z", l, j, -1, dt_network_circuit_z(n, l, j), out);
+            if (l < L)
+                add_gate_row("a", l, j, -1, dt_network_circuit_a(n, l, j), out);
+        }
+    add_gate_row("C", -1, -1, -1, dt_network_circuit_cost(n), out);
+}
+
+/* --- letters of a terminal --- */
+
+enum { CELL = 11, NAME = 30 };
+
+typedef struct page {
+    dt_text_style style;
+    bool colour;
+    dt_buffer *out;
+} page;
+
+static const struct {
+    const char *letter, *ascii, *raised, *lowered; /* raised, lowered: NULL where there is no such character */
+} letters[] = {
+    {"0", "0", "⁰", "₀"}, {"1", "1", "¹", "₁"},   {"2", "2", "²", "₂"},     {"3", "3", "³", "₃"},
+    {"4", "4", "⁴", "₄"}, {"5", "5", "⁵", "₅"},   {"6", "6", "⁶", "₆"},     {"7", "7", "⁷", "₇"},
+    {"8", "8", "⁸", "₈"}, {"9", "9", "⁹", "₉"},   {"k", "k", "ᵏ", "ₖ"},     {"T", "T", "ᵀ", "T"},
+    {",", ",", ",", ","}, {"·", ".", "·", "·"},   {"δ", "delta", "δ", "δ"}, {"Σ", "sum", "Σ", "Σ"},
+    {"∂", "d", "∂", "∂"}, {"…", "...", "…", "…"},
+};
+
+static size_t add_letter(const page *p, const char *at, size_t length, char level)
+{
+    for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
+        if (strlen(letters[i].letter) == length && memcmp(letters[i].letter, at, length) == 0) {
+            const char *text = !p->style.unicode ? letters[i].ascii
+                               : level == '^'    ? letters[i].raised
+                               : level == '_'    ? letters[i].lowered
+                                                 : letters[i].letter;
+            dt_buffer_add(p->out, text);
+            return dt_characters(text);
+        }
+    dt_buffer_format(p->out, "%.*s", (int)length, at);
+    return 1;
+}
+
+/* w^{2}_{1,k} as w²₁,ₖ or w^2_{1,k}; returns the characters. */
+static size_t add_letters(const page *p, const char *text)
+{
+    size_t used = 0, length;
+    char level = 0;                    /* ^ or _ while that is open */
+    bool braces = false, kept = false; /* around what it applies to; and written */
+    for (const char *at = text; *at; at += length) {
+        length = 1;
+        while (((unsigned char)at[length] & 0xC0) == 0x80)
+            length++;
+        const bool sign = strchr("^_{}", *at) != NULL;
+        if (*at == '^' || *at == '_') {
+            level = *at;
+            braces = at[1] == '{';
+            kept = braces && at[2] != '}' && at[3] != '}';
+        }
+        const bool brace = *at == '{' || *at == '}';
+        if (!sign || (!p->style.unicode && (kept || !brace)))
+            used += add_letter(p, at, length, sign ? 0 : level);
+        if (*at == '}' || (!sign && !braces))
+            level = 0, braces = false;
+    }
+    return used;
+}
+
+/* Left-justified. */
+static void add_name(const page *p, int width, const char *text)
+{
+    const int used = (int)add_letters(p, text);
+    dt_buffer_repeat(p->out, " ", width - used);
+}
+
+/* The same to the right. */
+static void add_title(const page *p, int width, const char *text)
+{
+    dt_buffer measured = {0};
+    const page aside = {p->style, false, &measured};
+    const int used = (int)add_letters(&aside, text);
+    dt_buffer_repeat(p->out, " ", used < width ? width - used : 1);
+    dt_buffer_clear(&measured);
+    add_letters(p, text);
+}
+
+static void add_number(const page *p, dt_ink ink, double number)
+{
+    const char *paint = !p->colour ? "" : ink == DT_INK_VALUE ? "\033[32m" : "\033[31m";
+    dt_buffer_format(p->out, "%s%*.4g%s", paint, CELL, number == 0 ? 0.0 : number, p->colour ? "\033[0m" : "");
+}
+
+static void add_heading(const page *p, const char *heading)
+{
+    if (heading && *heading) {
+        dt_text_add_outside(p->out, p->style, heading, 200);
+        dt_buffer_add(p->out, "\n\n");
+    }
+}
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5)))
+#endif
+static void
+add_line(const page *p, double value, double gradient, const char *format, ...)
+{
+    char text[DT_MARK_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    dt_buffer_add(p->out, "  ");
+    add_name(p, NAME, text);
+    add_number(p, DT_INK_VALUE, value);
+    add_number(p, DT_INK_GRADIENT, gradient);
+    dt_buffer_add(p->out, "\n");
+}
+
+static void add_inputs(const page *p, const dt_unit_numbers *n, int64_t most)
+{
+    int64_t k[DT_INPUTS_SHOWN_MAX], shown = dt_unit_pick(n, most, k);
+    double others = n->sum;
+    char title[DT_MARK_TEXT];
+    dt_buffer_add(p->out, "       k");
+    snprintf(title, sizeof title, "w^{%" PRId64 "}_{%" PRId64 ",k}", n->l, n->j);
+    add_title(p, CELL, title);
+    add_title(p, CELL, "∂C/∂w");
+    snprintf(title, sizeof title, n->l > 1 ? "a^{%" PRId64 "}_k" : "x_k", n->l - 1);
+    add_title(p, CELL, title);
+    add_title(p, CELL, "δ w");
+    add_title(p, CELL, n->l > 1 ? "w a" : "w x");
+    dt_buffer_add(p->out, "\n");
+    for (int64_t i = 0; i < shown; i++) {
+        const double w = n->w[k[i]], a = n->a[k[i]];
+        dt_buffer_format(p->out, "%8" PRId64, k[i]);
+        add_number(p, DT_INK_VALUE, w);
+        add_number(p, DT_INK_GRADIENT, n->delta * a);
+        add_number(p, DT_INK_VALUE, a);
+        add_number(p, DT_INK_GRADIENT, n->delta * w);
+        add_number(p, DT_INK_VALUE, w * a);
+        dt_buffer_add(p->out, "\n");
+        others -= w * a;
+    }
+    if (shown < n->inputs) {
+        dt_buffer_add(p->out, "  ");
+        snprintf(title, sizeof title, "… %" PRId64 " more, together", n->inputs - shown);
+        add_name(p, 6 + 4 * CELL, title);
+        add_number(p, DT_INK_VALUE, others);
+        dt_buffer_add(p->out, "\n");
+    }
+}
+
+void dt_circuit_unit_text(const dt_unit_numbers *numbers, int64_t most, const char *heading, dt_text_style style,
+                          bool colour, dt_buffer *out)
+{
+    const dt_unit_numbers *n = numbers;
+    const page p = {style, colour, out};
+    const int64_t l = n->l, j = n->j;
+    add_heading(&p, heading);
+    add_inputs(&p, n, most);
+    dt_buffer_add(out, "\n");
+    dt_buffer_repeat(out, " ", NAME + 2);
+    add_title(&p, CELL, "value");
+    add_title(&p, CELL, "gradient");
+    dt_buffer_add(out, "\n");
+    if (l > 1)
+        add_line(&p, n->sum, n->delta, "Σ_k w^{%" PRId64 "}_{%" PRId64 ",k} a^{%" PRId64 "}_k", l, j, l - 1);
+    else
+        add_line(&p, n->sum, n->delta, "Σ_k w^1_{%" PRId64 ",k} x_k", j);
+    add_line(&p, n->b, n->delta, "b^{%" PRId64 "}_{%" PRId64 "}", l, j);
+    add_line(&p, n->z, n->delta, "z^{%" PRId64 "}_{%" PRId64 "}, δ^{%" PRId64 "}_{%" PRId64 "}", l, j, l, j);
+    if (l < n->layers)
+        add_line(&p, n->value, n->back,
+                 "a^{%" PRId64 "}_{%" PRId64 "}, (δ^{%" PRId64 "})^T w^{%" PRId64 "}_{·,%" PRId64 "}", l, j, l + 1,
+                 l + 1, j);
+    else
+        add_line(&p, n->value, n->back, "C");
+}
+
+/* --- a network --- */
+
+enum { WEIGHTS_MAX = 6 };
+
+static void add_layer(const page *p, const dt_network_circuit *n, int64_t l)
+{
+    const int64_t units = dt_network_circuit_units(n, l), inputs = dt_network_circuit_units(n, l - 1);
+    const bool last = l == dt_network_circuit_layers(n);
+    dt_buffer_format(p->out, "layer %" PRId64 "%s", l, last ? "" : ", ");
+    if (!last)
+        dt_text_add_outside(p->out, p->style, dt_circuit_operation(dt_network_circuit_a(n, l, 0)), NAME);
+    dt_buffer_add(p->out, "\n");
+    for (int64_t j = 0; j < units; j++) {
+        for (int64_t k = 0; k < inputs && inputs <= WEIGHTS_MAX && units <= WEIGHTS_MAX; k++) {
+            const dt_gate *w = dt_network_circuit_w(n, l, j, k);
+            add_line(p, dt_circuit_value(w), dt_circuit_gradient(w), "w^{%" PRId64 "}_{%" PRId64 ",%" PRId64 "}", l, j,
+                     k);
+        }
+        const dt_gate *b = dt_network_circuit_b(n, l, j), *z = dt_network_circuit_z(n, l, j),
+                      *a = dt_network_circuit_a(n, l, j);
+        add_line(p, dt_circuit_value(b), dt_circuit_gradient(b), "b^{%" PRId64 "}_{%" PRId64 "}", l, j);
+        add_line(p, dt_circuit_value(z), dt_circuit_gradient(z), "z^{%" PRId64 "}_{%" PRId64 "}", l, j);
+        if (!last)
+            add_line(p, dt_circuit_value(a), dt_circuit_gradient(a), "a^{%" PRId64 "}_{%" PRId64 "}", l, j);
+    }
+}
+
+void dt_circuit_network_text(const dt_network_circuit *network, const char *heading, dt_text_style style, bool colour,
+                             dt_buffer *out)
+{
+    const page p = {style, colour, out};
+    const dt_gate *cost = dt_network_circuit_cost(network);
+    add_heading(&p, heading);
+    dt_buffer_repeat(out, " ", NAME + 2);
+    add_title(&p, CELL, "value");
+    add_title(&p, CELL, "gradient");
+    dt_buffer_add(out, "\ninputs\n");
+    for (int64_t k = 0; k < dt_network_circuit_units(network, 0); k++) {
+        const dt_gate *x = dt_network_circuit_a(network, 0, k);
+        add_line(&p, dt_circuit_value(x), dt_circuit_gradient(x), "x_{%" PRId64 "}", k);
+    }
+    for (int64_t l = 1; l <= dt_network_circuit_layers(network); l++)
+        add_layer(&p, network, l);
+    dt_buffer_format(out, "%s\n", dt_circuit_operation(cost));
+    add_line(&p, dt_circuit_value(cost), dt_circuit_gradient(cost), "C");
+}
