@@ -13,12 +13,13 @@ static double cross_entropy(int64_t units, const dt_real *z, int64_t y, dt_real 
         largest = z[j] > largest ? z[j] : largest;
     for (int64_t j = 0; j < padded; j++)
         delta[j] = dt_exp(z[j] - largest);
-    dt_real sum = 0;
+    dt_real others = 0;
     for (int64_t j = 0; j < units; j++)
-        sum += delta[j];
+        others += j == y ? 0 : delta[j];
+    const dt_real sum = others + delta[y];
+    delta[y] = -others; /* softmax_y - 1, without the cancellation of a softmax near 1 */
     for (int64_t j = 0; j < padded; j++)
         delta[j] /= sum;
-    delta[y] -= 1;
     const double above = (double)largest - (double)z[y];
     return sum == sum && above == above ? dt_log_f64((double)sum) + above : (double)sum + above; /* NaN stays NaN */
 }
