@@ -130,6 +130,15 @@ static void nearest_names(void **state)
     }
 }
 
+static void neighbours_swapped_are_one_edit(void **state)
+{
+    (void)state;
+    static const char *const quantities[] = {"db", "dW", NULL};
+    assert_string_equal(dt_nearest_name("bd", name_at, quantities),
+                        "db"); /* two edits would be too many for two letters */
+    assert_null(dt_nearest_name("xx", name_at, quantities));
+}
+
 static void unknown_names(void **state)
 {
     (void)state;
@@ -478,6 +487,7 @@ int main(void)
         cmocka_unit_test(messages_are_one_printable_line),
         cmocka_unit_test(long_messages_are_cut),
         cmocka_unit_test(nearest_names),
+        cmocka_unit_test(neighbours_swapped_are_one_edit),
         cmocka_unit_test(unknown_names),
         cmocka_unit_test(more_names_than_a_message_holds),
         cmocka_unit_test(allocations_are_aligned_and_counted),

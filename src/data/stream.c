@@ -31,15 +31,23 @@ static void set_name(dt_stream *stream, const char *path)
 static dt_status fail_errno(const dt_stream *stream, int number, const char *doing, dt_error *error)
 {
     char reason[128];
+    const char *advice = "";
+    dt_status status = number == ENOMEM ? DT_NO_MEMORY : DT_IO;
+    if (number == ENOENT || number == ENOTDIR || number == ENAMETOOLONG || number == ELOOP) {
+        status = DT_NOT_FOUND;
+        advice = "; check the path, or fetch the data set first";
+    } else if (number == EACCES) {
+        advice = "; give yourself the right to read it";
+    }
     if (strerror_r(number, reason, sizeof reason) != 0)
         snprintf(reason, sizeof reason, "error %d", number);
-    if (number == ENOENT || number == ENOTDIR || number == ENAMETOOLONG || number == ELOOP)
-        return dt_fail(error, DT_NOT_FOUND,
-                       "%s: there is no such file (%s); check the path, or fetch the data set first", stream->name,
-                       reason);
-    const char *advice = number == EACCES ? "; give yourself the right to read it" : "";
-    return dt_fail(error, number == ENOMEM ? DT_NO_MEMORY : DT_IO, "%s: can't %s it: %s%s", stream->name, doing, reason,
-                   advice);
+    return dt_fail(error, status, "%s: can't %s it: %s%s", stream->name, doing, reason, advice);
+}
+
+static dt_status fail_hash(const dt_stream *stream, dt_error *error)
+{
+    return dt_fail(error, DT_SYSTEM, "%s: OpenSSL can't compute SHA-256; is this a restricted build of it?",
+                   stream->name);
 }
 
 static dt_status check_kind(const dt_stream *stream, mode_t mode, dt_error *error)
@@ -93,8 +101,7 @@ static dt_status fill(dt_stream *stream, size_t wanted, dt_error *error)
         if (n == 0)
             return DT_OK;
         if (!EVP_DigestUpdate(stream->hash, stream->buffer + stream->last, (size_t)n))
-            return dt_fail(error, DT_SYSTEM, "%s: OpenSSL can't compute SHA-256; is this a restricted build of it?",
-                           stream->name);
+            return fail_hash(stream, error);
         stream->last += (size_t)n;
         stream->disk_read += (uint64_t)n;
     }
@@ -221,8 +228,7 @@ dt_status dt_stream_open(dt_stream *stream, const char *path, dt_error *error)
         return dt_fail_memory(error, "reading data");
     stream->hash = EVP_MD_CTX_new();
     if (!stream->hash || !EVP_DigestInit_ex(stream->hash, EVP_sha256(), NULL))
-        return dt_fail(error, DT_SYSTEM, "%s: OpenSSL can't compute SHA-256; is this a restricted build of it?",
-                       stream->name);
+        return fail_hash(stream, error);
     status = fill(stream, 2, error);
     return status == DT_OK && gzip_begins(stream) ? begin_gzip(stream, error) : status;
 }
@@ -238,8 +244,7 @@ dt_status dt_stream_sha256(dt_stream *stream, char hex[65], dt_error *error)
     static const char digits[] = "0123456789abcdef";
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (!EVP_DigestFinal_ex(stream->hash, digest, NULL))
-        return dt_fail(error, DT_SYSTEM, "%s: OpenSSL can't compute SHA-256; is this a restricted build of it?",
-                       stream->name);
+        return fail_hash(stream, error);
     for (size_t i = 0; i < 32; i++) {
         hex[2 * i] = digits[digest[i] >> 4];
         hex[2 * i + 1] = digits[digest[i] & 15];
