@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 {
     dt_error error = {0};
     dt_terminal_reserve();
-    dt_signals_ignore_pipe();
+    dt_signals_keep_writes();
     dt_status status = run(argc, argv, &error);
     if (status == DT_OK)
         return 0;

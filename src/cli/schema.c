@@ -120,8 +120,9 @@ static dt_status check_applies(reader *r, const section *s, const dt_node *node)
         const char *value = chosen ? *(const char *const *)dt_key_field(chosen, s->base) : key->only;
         if (strcmp(value, key->only) != 0)
             return dt_fail_at_key(r->error, child, DT_INVALID,
-                                  "%s: has no effect with %s: %s; remove it, or set %s: %s", place.path, name.path,
-                                  value, name.path, key->only);
+                                  "%s: has no effect with %s: %s; remove it (%s={name: %s} as an argument replaces the "
+                                  "whole section), or set %s: %s",
+                                  place.path, name.path, value, s->path, value, name.path, key->only);
     }
     return DT_OK;
 }

@@ -45,9 +45,10 @@ const char *dt_signals_name(void)
     return caught == SIGTERM ? "SIGTERM" : caught == SIGHUP ? "SIGHUP" : "SIGINT";
 }
 
-void dt_signals_ignore_pipe(void)
+void dt_signals_keep_writes(void)
 {
     struct sigaction action = {.sa_handler = SIG_IGN};
     sigemptyset(&action.sa_mask);
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
 }

@@ -15,7 +15,8 @@ void dt_signals_forget(void);
 int dt_signals_caught(void);
 const char *dt_signals_name(void); /* "SIGINT" */
 
-/* Writing to a closed pipe becomes an error of that write, with a message, in place of a silent death. */
-void dt_signals_ignore_pipe(void);
+/* Writing to a closed pipe or beyond the limit of a file's size becomes an error of that write, with a message, in
+ * place of a silent death. */
+void dt_signals_keep_writes(void);
 
 #endif

@@ -41,15 +41,17 @@ static const char *in_folder(run *r, const char *name)
     return path;
 }
 
-static dt_status write_provenance(run *r, bool final, dt_error *error)
+static dt_status make_provenance(run *r, bool final, dt_error *error)
 {
-    const char *path = in_folder(r, "provenance.json");
-    if (!path)
-        return dt_fail_memory(error, "a path");
     dt_text_release(r->provenance);
     r->provenance = NULL;
-    dt_status status = dt_provenance_json(&r->provenance, r->trainer, r->data, r->config->text, final, error);
-    return status == DT_OK ? dt_file_write(path, r->provenance, strlen(r->provenance), error) : status;
+    return dt_provenance_json(&r->provenance, r->trainer, r->data, r->config->text, final, error);
+}
+
+static dt_status write_provenance(run *r, dt_error *error)
+{
+    const char *path = in_folder(r, "provenance.json");
+    return path ? dt_file_write(path, r->provenance, strlen(r->provenance), error) : dt_fail_memory(error, "a path");
 }
 
 /* The folder, what is known before the first step, and those who watch. */
@@ -64,7 +66,9 @@ static dt_status begin(run *r, const char *out, dt_error *error)
         return dt_fail_memory(error, "a path");
     status = dt_file_write(experiment, r->config->text, r->config->text_size, error);
     if (status == DT_OK)
-        status = write_provenance(r, false, error);
+        status = make_provenance(r, false, error);
+    if (status == DT_OK)
+        status = write_provenance(r, error);
     if (status == DT_OK)
         status = dt_metrics_create(&r->metrics, metrics, r->trainer, error);
     if (status == DT_OK && r->config->experiment.capture_count)
@@ -88,9 +92,11 @@ static dt_status finish(run *r, bool complete, bool model, dt_error *error)
     if (!model)
         return status;
     const char *path = in_folder(r, "model.h5");
-    own = path ? write_provenance(r, true, error) : dt_fail_memory(error, "a path");
+    own = path ? make_provenance(r, complete, error) : dt_fail_memory(error, "a path");
     if (own == DT_OK)
         own = dt_model_write(path, r->trainer, r->config->text, r->provenance, error);
+    if (own == DT_OK)
+        own = write_provenance(r, error); /* last: a run whose provenance knows its final weights is whole */
     if (own == DT_OK)
         own = dt_trainer_weights_sha256(r->trainer, r->weights, error);
     return status == DT_OK ? own : status;
