@@ -13,6 +13,7 @@
 #if DT_PRECISION == 64
 typedef double dt_real;
 typedef int64_t dt_integer;
+typedef uint64_t dt_bits;
 #define DT_SUFFIX    f64
 #define DT_FMA       __builtin_fma
 #define DT_FABS      __builtin_fabs
@@ -20,6 +21,7 @@ typedef int64_t dt_integer;
 #elif DT_PRECISION == 32
 typedef float dt_real;
 typedef int32_t dt_integer;
+typedef uint32_t dt_bits;
 #define DT_SUFFIX    f32
 #define DT_FMA       __builtin_fmaf
 #define DT_FABS      __builtin_fabsf

@@ -8,11 +8,14 @@
 
 #define DT_INLINE static inline __attribute__((always_inline))
 
-/* A loop of constant length that is unrolled whole, so that the arrays it indexes become registers. */
-#if defined(__clang__)
-#define DT_REPEAT(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
-#else
+/* A loop of constant length that is unrolled whole, so that the arrays it indexes become registers. Not under
+ * sanitizers: with a check at each access, what is unrolled takes minutes to compile. */
+#if !defined(__clang__)
 #define DT_REPEAT(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
+#elif __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define DT_REPEAT(i, n) for (int i = 0; i < (n); i++)
+#else
+#define DT_REPEAT(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 #endif
 
 #if defined(__AVX512F__) && DT_PRECISION == 32

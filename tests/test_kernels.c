@@ -1,0 +1,372 @@
+/* The products of every instruction set against the chains of fused multiply-adds and the tree that they promise,
+ * written out as scalar loops: bit for bit. Built for both precisions. */
+#include "variants.h"
+
+#include "kernels/products.h"
+
+static const dt_products *const variants[DT_ISAS] = VARIANTS(dt_products, &);
+
+enum { GUARD = 2 * DT_LANES };
+
+/* --- equations (1) and (4): product --- */
+
+typedef struct shape {
+    int64_t rows, units, depth;
+} shape;
+
+/* One product with every variant. What must not be read is poison, what must not be written is compared too. */
+static void check_product(shape s, uint64_t *random)
+{
+    const int64_t panels = dt_whole_panels(s.units) / DT_LANES, a_stride = s.depth + draw_integer(random, 0, 20);
+    const int64_t b_panel = (s.depth + draw_integer(random, 0, 20)) * DT_LANES;
+    const int64_t c_stride = (panels + draw_integer(random, 0, 2)) * DT_LANES;
+    const int64_t a_count = (s.rows - 1) * a_stride + s.depth, b_count = (panels - 1) * b_panel + s.depth * DT_LANES;
+    const int64_t c_count = GUARD + s.rows * c_stride + GUARD;
+    dt_real *A = reals(a_count), *B = reals(b_count), *want = reals(c_count), *got = reals(c_count);
+    fill(A, a_count, poison());
+    fill(B, b_count, poison());
+    fill(want, c_count, poison());
+    for (int64_t i = 0; i < s.rows; i++)
+        draw_reals(random, s.depth, A + i * a_stride);
+    for (int64_t w = 0; w < panels; w++)
+        for (int64_t p = 0; p < s.depth; p++)
+            for (int64_t j = 0; j < DT_LANES; j++)
+                B[w * b_panel + p * DT_LANES + j] = w * DT_LANES + j < s.units ? draw_real(random) : 0;
+
+    for (int64_t i = 0; i < s.rows; i++)
+        for (int64_t j = 0; j < panels * DT_LANES; j++) {
+            const dt_real *b = B + j / DT_LANES * b_panel + j % DT_LANES;
+            dt_real sum = 0;
+            for (int64_t p = 0; p < s.depth; p++)
+                sum = DT_FMA(A[i * a_stride + p], b[p * DT_LANES], sum);
+            want[GUARD + i * c_stride + j] = sum;
+            if (j >= s.units)
+                assert_true(same_bits(sum, 0)); /* padding stays zero */
+        }
+
+    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+        fill(got, c_count, poison());
+        variants[isa]->product(s.rows, panels, s.depth, A, a_stride, B, b_panel, got + GUARD, c_stride);
+        assert_bits(got, want, c_count, "%s: product of %lld rows, %lld units, depth %lld", dt_isa_name(isa),
+                    (long long)s.rows, (long long)s.units, (long long)s.depth);
+    }
+    free(A);
+    free(B);
+    free(want);
+    free(got);
+}
+
+/* Every way in which rows and panels fall into tiles. */
+static void test_product_tiles(void **state)
+{
+    (void)state;
+    uint64_t random = 1;
+    for (int64_t rows = 1; rows <= 18; rows++)
+        for (int64_t panels = 1; panels <= 7; panels++)
+            for (int64_t depth = 1; depth <= 3; depth++)
+                check_product((shape){rows, panels * DT_LANES - draw_integer(&random, 0, DT_LANES - 1), depth},
+                              &random);
+}
+
+static void test_product_shapes(void **state)
+{
+    (void)state;
+    uint64_t random = 2;
+    for (int i = 0; i < 3000; i++) {
+        const bool large = i % 5 == 0; /* a few, for the time they take */
+        check_product((shape){draw_integer(&random, 1, large ? 70 : 30), draw_integer(&random, 1, large ? 130 : 60),
+                              draw_integer(&random, 1, large ? 200 : 60)},
+                      &random);
+    }
+}
+
+/* Nothing to sum is zero; no rows is nothing. */
+static void test_product_of_nothing(void **state)
+{
+    (void)state;
+    dt_real x[DT_LANES] = {1}, zeros[DT_LANES] = {0}, got[DT_LANES];
+    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+        fill(got, DT_LANES, poison());
+        variants[isa]->product(0, 1, 1, x, 1, x, DT_LANES, got, DT_LANES);
+        assert_true(same_bits(got[0], poison()));
+        variants[isa]->product(1, 1, 0, x, 1, x, DT_LANES, got, DT_LANES);
+        assert_bits(got, zeros, DT_LANES, "%s: product of depth 0", dt_isa_name(isa));
+    }
+}
+
+/* --- equations (5) and (6): gradient --- */
+
+/* The node of the tree over `shards` leaves that starts at `first` and has size `size`, by its definition
+ * (base/tree.h). */
+static dt_real node(const dt_real *leaf, int64_t shards, int64_t first, int64_t size)
+{
+    if (size == 1)
+        return leaf[first];
+    const dt_real left = node(leaf, shards, first, size / 2);
+    return first + size / 2 < shards ? left + node(leaf, shards, first + size / 2, size / 2) : left;
+}
+
+static dt_real tree_sum(const dt_real *leaf, int64_t shards)
+{
+    int64_t size = 1;
+    while (size < shards)
+        size *= 2;
+    return node(leaf, shards, 0, size);
+}
+
+/* sum_i delta_ij a_ik: a chain for each shard, and the tree of shards. */
+static dt_real gradient_element(const dt_gradient_task *t, int64_t k, int64_t j, dt_real *leaf)
+{
+    const int64_t shards = dt_ceil_div(t->samples, t->shard_size);
+    for (int64_t s = 0; s < shards; s++) {
+        leaf[s] = 0;
+        for (int64_t i = s * t->shard_size; i < dt_min((s + 1) * t->shard_size, t->samples); i++)
+            leaf[s] = DT_FMA(t->a[i * t->a_stride + k], t->delta[i * t->delta_stride + j], leaf[s]);
+    }
+    return tree_sum(leaf, shards);
+}
+
+/* The blocks of a gradient, as a sink takes them. */
+typedef struct blocks {
+    const dt_gradient_task *task;
+    dt_real *g; /* from the layer's first block on */
+    int *taken; /* how many times each block came */
+} blocks;
+
+static void take_block(void *context, int64_t offset, dt_real *g)
+{
+    blocks *b = context;
+    const int64_t at = offset - b->task->offset;
+    assert_int_equal(at % DT_BLOCK, 0);
+    assert_in_range(at / DT_BLOCK, b->task->first, b->task->last - 1);
+    b->taken[at / DT_BLOCK]++;
+    memcpy(b->g + at, g, DT_BLOCK * sizeof *g);
+    fill(g, DT_BLOCK, poison()); /* as a sink may */
+}
+
+typedef struct gradient_case {
+    int64_t samples, shard_size, inputs, units;
+    bool whole; /* all blocks, or a part of them */
+} gradient_case;
+
+/* A task with its rows: a has the bias gate's 1, delta's padding is zero, the rest is poison. */
+typedef struct gradient_data {
+    dt_gradient_task task;
+    dt_real *a, *delta;
+} gradient_data;
+
+static gradient_data gradient_of(gradient_case c, uint64_t *random)
+{
+    const int64_t padded = dt_whole_panels(c.units), a_stride = c.inputs + 1 + draw_integer(random, 0, 20);
+    const int64_t delta_stride = padded + draw_integer(random, 0, 1) * DT_LANES;
+    gradient_data d = {.a = reals(c.samples * a_stride), .delta = reals(c.samples * delta_stride)};
+    fill(d.a, c.samples * a_stride, poison());
+    fill(d.delta, c.samples * delta_stride, poison());
+    for (int64_t i = 0; i < c.samples; i++) {
+        draw_reals(random, c.inputs, d.a + i * a_stride);
+        d.a[i * a_stride + c.inputs] = 1;
+        draw_reals(random, c.units, d.delta + i * delta_stride);
+        fill(d.delta + i * delta_stride + c.units, padded - c.units, 0);
+    }
+    d.task = (dt_gradient_task){
+        .a = d.a,
+        .delta = d.delta,
+        .a_stride = a_stride,
+        .delta_stride = delta_stride,
+        .samples = c.samples,
+        .shard_size = c.shard_size,
+        .inputs = c.inputs,
+        .panels = padded / DT_LANES,
+        .last = padded / DT_LANES * dt_blocks_a_panel(c.inputs),
+        .offset = draw_integer(random, 0, 5) * DT_BLOCK,
+    };
+    if (!c.whole) {
+        d.task.first = draw_integer(random, 0, d.task.last - 1);
+        d.task.last = draw_integer(random, d.task.first, d.task.last);
+    }
+    return d;
+}
+
+static void expected_gradient(const dt_gradient_task *t, dt_real *want)
+{
+    dt_real *leaf = reals(dt_ceil_div(t->samples, t->shard_size));
+    const int64_t column = dt_blocks_a_panel(t->inputs);
+    for (int64_t block = t->first; block < t->last; block++)
+        for (int64_t r = 0; r < DT_LANES; r++)
+            for (int64_t lane = 0; lane < DT_LANES; lane++) {
+                const int64_t k = block % column * DT_LANES + r, j = block / column * DT_LANES + lane;
+                want[block * DT_BLOCK + r * DT_LANES + lane] = k <= t->inputs ? gradient_element(t, k, j, leaf) : 0;
+            }
+    free(leaf);
+}
+
+static void check_gradient(gradient_case c, uint64_t *random)
+{
+    gradient_data d = gradient_of(c, random);
+    dt_gradient_task t = d.task;
+    const int64_t count = t.panels * dt_blocks_a_panel(c.inputs), n = count * DT_BLOCK;
+    const int64_t scratch = DT_TREE_LEVELS * DT_GROUP * DT_BLOCK;
+    dt_real *want = reals(n), *got = reals(n), *room = reals(scratch + 2 * GUARD);
+    int *taken = malloc((size_t)count * sizeof *taken);
+    assert_non_null(taken);
+    fill(want, n, poison());
+    expected_gradient(&t, want);
+    t.scratch = room + GUARD;
+
+    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+        fill(got, n, poison());
+        fill(room, scratch + 2 * GUARD, poison());
+        memset(taken, 0, (size_t)count * sizeof *taken);
+        variants[isa]->gradient(&t, take_block, &(blocks){&t, got, taken});
+        assert_bits(got, want, n,
+                    "%s: gradient of %lld samples in shards of %lld, %lld inputs, %lld units, blocks %lld-%lld",
+                    dt_isa_name(isa), (long long)t.samples, (long long)t.shard_size, (long long)t.inputs,
+                    (long long)c.units, (long long)t.first, (long long)t.last);
+        for (int64_t block = 0; block < count; block++)
+            assert_int_equal(taken[block], block >= t.first && block < t.last);
+        for (int64_t i = 0; i < GUARD; i++)
+            assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + scratch + i], poison()));
+    }
+    free(want);
+    free(got);
+    free(room);
+    free(taken);
+    free(d.a);
+    free(d.delta);
+}
+
+/* Every tree of up to 40 shards. */
+static void test_gradient_trees(void **state)
+{
+    (void)state;
+    uint64_t random = 3;
+    for (int64_t shards = 1; shards <= 40; shards++)
+        for (int64_t shard_size = 1; shard_size <= 2; shard_size++)
+            check_gradient(
+                (gradient_case){shards * shard_size - (shard_size - 1) * (shards % 2), shard_size, 5, 3, true},
+                &random);
+    check_gradient((gradient_case){1023, 1, 4, 2, true}, &random);
+    check_gradient((gradient_case){1026, 1, 4, 2, true}, &random);
+}
+
+/* Every way in which a layer falls into blocks, panels and tiles, whole and in parts. */
+static void test_gradient_tiles(void **state)
+{
+    (void)state;
+    uint64_t random = 4;
+    for (int64_t inputs = 1; inputs <= 2 * DT_LANES + 2; inputs++)
+        for (int64_t panels = 1; panels <= 7; panels++)
+            check_gradient((gradient_case){7, 2, inputs, panels * DT_LANES - draw_integer(&random, 0, DT_LANES - 1),
+                                           panels % 2 == 1},
+                           &random);
+}
+
+static void test_gradient_shapes(void **state)
+{
+    (void)state;
+    uint64_t random = 5;
+    for (int i = 0; i < 2000; i++) {
+        const bool large = i % 5 == 0;
+        const int64_t samples = draw_integer(&random, 1, large ? 130 : 30);
+        check_gradient((gradient_case){samples, draw_integer(&random, 1, i % 3 ? 20 : samples + 3),
+                                       draw_integer(&random, 1, large ? 70 : 35),
+                                       draw_integer(&random, 1, large ? 130 : 50), i % 4 == 0},
+                       &random);
+    }
+}
+
+/* --- the rest --- */
+
+static void test_add(void **state)
+{
+    (void)state;
+    enum { MOST = 5 * DT_LANES };
+    uint64_t random = 6;
+    dt_real left[MOST], right[MOST], want[MOST + DT_LANES], got[MOST + DT_LANES];
+    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+        for (int64_t n = 0; n <= MOST; n += DT_LANES)
+            for (int alias = 0; alias < 3; alias++) {
+                draw_reals(&random, MOST, left);
+                draw_reals(&random, MOST, right);
+                fill(want, MOST + DT_LANES, poison());
+                memcpy(got, want, sizeof got);
+                if (alias)
+                    memcpy(got, alias == 1 ? left : right, (size_t)n * sizeof *got);
+                for (int64_t i = 0; i < n; i++)
+                    want[i] = left[i] + right[i];
+                variants[isa]->add(n, alias == 1 ? got : left, alias == 2 ? got : right, got);
+                assert_bits(got, want, MOST + DT_LANES, "%s: add of %lld", dt_isa_name(isa), (long long)n);
+            }
+}
+
+static void test_transpose(void **state)
+{
+    (void)state;
+    uint64_t random = 7;
+    dt_real from[DT_BLOCK], want[DT_BLOCK + GUARD], got[DT_BLOCK + GUARD];
+    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+        draw_reals(&random, DT_BLOCK, from);
+        fill(want, DT_BLOCK + GUARD, poison());
+        memcpy(got, want, sizeof got);
+        for (int k = 0; k < DT_LANES; k++)
+            for (int j = 0; j < DT_LANES; j++)
+                want[j * DT_LANES + k] = from[k * DT_LANES + j];
+        variants[isa]->transpose(from, got);
+        assert_bits(got, want, DT_BLOCK + GUARD, "%s: transpose", dt_isa_name(isa));
+    }
+}
+
+/* Every byte, at every remainder of a vector's width; and rows that start anywhere. */
+static void test_convert(void **state)
+{
+    (void)state;
+    enum { MOST = 300 };
+    uint64_t random = 8;
+    uint8_t bytes[MOST];
+    float floats[MOST];
+    double doubles[MOST];
+    dt_real want[MOST + GUARD], got[MOST + GUARD];
+    for (int64_t i = 0; i < MOST; i++) {
+        bytes[i] = (uint8_t)i;
+        floats[i] = (float)draw_between(&random, -1000, 1000);
+        doubles[i] = draw_between(&random, -1000, 1000);
+    }
+    const dt_real scale = (dt_real)(1.0 / 255);
+    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+        for (int64_t n = 0; n <= MOST - 3; n += n < 70 ? 1 : 57)
+            for (int type = 0; type < 3; type++) {
+                const int64_t first = n % 4;
+                fill(want, MOST + GUARD, poison());
+                memcpy(got, want, sizeof got);
+                for (int64_t i = 0; i < n; i++) {
+                    const dt_real value = type == 0   ? (dt_real)bytes[first + i]
+                                          : type == 1 ? (dt_real)floats[first + i]
+                                                      : (dt_real)doubles[first + i];
+                    want[i] = value * scale;
+                }
+                if (type == 0)
+                    variants[isa]->convert_u8(n, bytes + first, scale, got);
+                else if (type == 1)
+                    variants[isa]->convert_f32(n, floats + first, scale, got);
+                else
+                    variants[isa]->convert_f64(n, doubles + first, scale, got);
+                assert_bits(got, want, MOST + GUARD, "%s: conversion of %lld numbers of type %d", dt_isa_name(isa),
+                            (long long)n, type);
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_product_tiles),
+        cmocka_unit_test(test_product_shapes),
+        cmocka_unit_test(test_product_of_nothing),
+        cmocka_unit_test(test_gradient_trees),
+        cmocka_unit_test(test_gradient_tiles),
+        cmocka_unit_test(test_gradient_shapes),
+        cmocka_unit_test(test_add),
+        cmocka_unit_test(test_transpose),
+        cmocka_unit_test(test_convert),
+    };
+    return cmocka_run_group_tests(tests, all_isas, NULL);
+}
