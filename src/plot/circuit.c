@@ -1,6 +1,9 @@
-/* Drawings of circuits for gnuplot: its objects, arrows and labels, in a plane of pixels. */
+/* Drawings of circuits for gnuplot: its objects, arrows and labels, in a plane of pixels; and their numbers,
+ * tab-separated. */
 #include "plot/circuit.h"
 
+#include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +17,29 @@
 enum { STEM_MAX = 48, LABEL_MAX = 160 };
 
 static const double DEGREE = 0.017453292519943295;
+
+/* Numbers are written with a point, whatever the program's locale is: from the first call to the second. */
+typedef struct plain_numbers {
+    locale_t plain, before;
+} plain_numbers;
+
+static plain_numbers begin_plain(dt_buffer *out)
+{
+    plain_numbers p = {.plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0)};
+    if (p.plain)
+        p.before = uselocale(p.plain);
+    else
+        out->failed = true;
+    return p;
+}
+
+static void end_plain(plain_numbers p)
+{
+    if (!p.plain)
+        return;
+    uselocale(p.before);
+    freelocale(p.plain);
+}
 
 static const char plane[] =
     "set encoding utf8\n"
@@ -117,6 +143,7 @@ static void add_mark(const dt_mark *m, dt_buffer *out)
 
 void dt_circuit_script(const dt_drawing *drawing, const char *stem, const char *format, dt_buffer *out)
 {
+    const plain_numbers plain_now = begin_plain(out);
     dt_buffer_format(out,
                      "# Drawn by deltoid %s. To draw it again, in this folder:\n"
                      "#     gnuplot %s.gp\n"
@@ -129,6 +156,76 @@ void dt_circuit_script(const dt_drawing *drawing, const char *stem, const char *
         add_mark(&drawing->marks[i], out);
     dt_buffer_add(out, "\nplot NaN\nunset output\n");
     out->failed = out->failed || drawing->failed;
+    end_plain(plain_now);
+}
+
+/* --- numbers --- */
+
+static void add_place(int64_t place, dt_buffer *out)
+{
+    if (place < 0)
+        dt_buffer_add(out, "\t-");
+    else
+        dt_buffer_format(out, "\t%" PRId64, place);
+}
+
+/* -1: doesn't apply. */
+static void add_row(const char *quantity, int64_t l, int64_t j, int64_t k, double value, double gradient,
+                    dt_buffer *out)
+{
+    dt_buffer_add(out, quantity);
+    add_place(l, out);
+    add_place(j, out);
+    add_place(k, out);
+    dt_buffer_format(out, "\t%.17g\t%.17g\n", value, gradient);
+}
+
+static void add_gate_row(const char *quantity, int64_t l, int64_t j, int64_t k, const dt_gate *gate, dt_buffer *out)
+{
+    add_row(quantity, l, j, k, dt_circuit_value(gate), dt_circuit_gradient(gate), out);
+}
+
+static const char head[] = "quantity\tlayer\tunit\tinput\tvalue\tgradient\n";
+
+void dt_circuit_unit_sheet(const dt_unit_numbers *numbers, dt_buffer *out)
+{
+    const dt_unit_numbers *n = numbers;
+    const plain_numbers plain_now = begin_plain(out);
+    dt_buffer_add(out, head);
+    for (int64_t k = 0; k < n->inputs; k++) {
+        add_row("w", n->l, n->j, k, n->w[k], n->delta * n->a[k], out);
+        add_row("a_in", n->l, n->j, k, n->a[k], n->delta * n->w[k], out);
+        add_row("product", n->l, n->j, k, n->w[k] * n->a[k], n->delta, out);
+    }
+    add_row("sum", n->l, n->j, -1, n->sum, n->delta, out);
+    add_row("b", n->l, n->j, -1, n->b, n->delta, out);
+    add_row("z", n->l, n->j, -1, n->z, n->delta, out);
+    if (n->l < n->layers)
+        add_row("a", n->l, n->j, -1, n->value, n->back, out);
+    else
+        add_row("C", -1, -1, -1, n->value, n->back, out);
+    end_plain(plain_now);
+}
+
+void dt_circuit_network_sheet(const dt_network_circuit *network, dt_buffer *out)
+{
+    const dt_network_circuit *n = network;
+    const plain_numbers plain_now = begin_plain(out);
+    const int64_t L = dt_network_circuit_layers(n);
+    dt_buffer_add(out, head);
+    for (int64_t k = 0; k < dt_network_circuit_units(n, 0); k++)
+        add_gate_row("a", 0, k, -1, dt_network_circuit_a(n, 0, k), out);
+    for (int64_t l = 1; l <= L; l++)
+        for (int64_t j = 0; j < dt_network_circuit_units(n, l); j++) {
+            for (int64_t k = 0; k < dt_network_circuit_units(n, l - 1); k++)
+                add_gate_row("w", l, j, k, dt_network_circuit_w(n, l, j, k), out);
+            add_gate_row("b", l, j, -1, dt_network_circuit_b(n, l, j), out);
+            add_gate_row("z", l, j, -1, dt_network_circuit_z(n, l, j), out);
+            if (l < L)
+                add_gate_row("a", l, j, -1, dt_network_circuit_a(n, l, j), out);
+        }
+    add_gate_row("C", -1, -1, -1, dt_network_circuit_cost(n), out);
+    end_plain(plain_now);
 }
 
 /* --- files --- */
