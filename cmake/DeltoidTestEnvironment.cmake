@@ -1,9 +1,11 @@
 # DELTOID_TEST_ENVIRONMENT: what the sanitizers' run-time libraries are told in every test, NAME=VALUE each.
 set(DELTOID_TEST_ENVIRONMENT)
 
+# In all of them a refused allocation returns NULL, as malloc does, so that the code under test answers it.
 if(DELTOID_SANITIZE MATCHES address)
-  # A refused allocation returns NULL as malloc does, so that the code under test answers it.
-  list(APPEND DELTOID_TEST_ENVIRONMENT ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1)
+  list(APPEND DELTOID_TEST_ENVIRONMENT
+       ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1
+       "LSAN_OPTIONS=print_suppressions=0:suppressions=\"${CMAKE_SOURCE_DIR}/cmake/leaks.supp\"")
 endif()
 
 if(DELTOID_SANITIZE MATCHES undefined)
@@ -22,5 +24,6 @@ if(DELTOID_SANITIZE MATCHES thread)
   if(NOT DELTOID_ARCHER)
     message(FATAL_ERROR "libarcher.so is not beside ${OpenMP_omp_LIBRARY}; install libomp-dev")
   endif()
-  list(APPEND DELTOID_TEST_ENVIRONMENT OMP_TOOL_LIBRARIES=${DELTOID_ARCHER} TSAN_OPTIONS=ignore_noninstrumented_modules=1)
+  list(APPEND DELTOID_TEST_ENVIRONMENT OMP_TOOL_LIBRARIES=${DELTOID_ARCHER}
+       TSAN_OPTIONS=ignore_noninstrumented_modules=1:allocator_may_return_null=1)
 endif()

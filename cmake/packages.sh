@@ -2,14 +2,14 @@
 # The Debian 12 packages that deltoid stands on, and their installation. Sourced by experiments/quickstart.sh and
 # tests/run.sh.
 #
-#     packages_install LOG all             # what building, testing, training and plotting need
-#     packages_install LOG all sanitizers  # and what the clang presets need
+#     packages_install LOG all                   # what building, training and plotting need
+#     packages_install LOG all tests sanitizers  # and what the tests read captures with; and what the clang presets need
 #
 # Says on stdout what it does. Returns 2, with the missing packages named on stderr, when it can't install them. When nothing
 # is missing, neither apt nor sudo is called.
 
 # group, package, and what shows that it is here where dpkg doesn't know it: a command, a pkg-config module, a header that the
-# C compiler finds, a flag that clang compiles and links with, a file.
+# C compiler finds, a Python module, a flag that clang compiles and links with, a file.
 packages_table='
 all         gcc                    command  cc
 all         libc6-dev              header   stdio.h
@@ -25,6 +25,9 @@ all         zlib1g-dev             header   zlib.h
 all         libcmocka-dev          header   cmocka.h
 all         gnuplot-nox            command  gnuplot
 all         dataset-fashion-mnist  file     /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz
+tests       python3-h5py           python   h5py
+tests       python3-netcdf4        python   netCDF4
+tests       hdf5-tools             command  h5dump
 sanitizers  clang                  command  clang
 sanitizers  libclang-rt-dev        flag     -fsanitize=address
 sanitizers  libomp-dev             flag     -fopenmp
@@ -41,6 +44,7 @@ package_is_here() { # PACKAGE KIND NAME
     command) command -v "$name" >/dev/null ;;
     module) pkg-config --exists "$name" 2>/dev/null ;;
     header) cc -E -include "$name" -x c /dev/null >/dev/null 2>&1 ;;
+    python) python3 -c "import $name" 2>/dev/null ;;
     flag) clang "$name" -x c - -o /dev/null <<<'int main(void) { return 0; }' 2>/dev/null ;;
     file) [[ -r $name ]] ;;
     esac

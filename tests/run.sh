@@ -43,7 +43,7 @@ done
 cd -- "$root"
 # shellcheck source-path=SCRIPTDIR/.. source=cmake/packages.sh
 source cmake/packages.sh
-groups=(all)
+groups=(all tests)
 [[ " ${chosen[*]} " =~ \ (dev-clang|asan-ubsan|tsan)\  ]] && groups+=(sanitizers)
 packages_install build/packages.log "${groups[@]}" || exit 2
 
