@@ -142,11 +142,12 @@ static void test_barrier_over_many_runs(void **state)
 static volatile double smallest_normal = DBL_MIN, denormal = DBL_MIN / 4, one_half = 0.5, large = 0x1p600;
 static volatile float smallest_float = FLT_MIN, denormal_float = FLT_MIN / 4, half_float = 0.5f, large_float = 0x1p100f;
 
+/* Looks at bits: where operands are flushed, a denormal compares equal to 0. */
 static bool results_are_flushed(void)
 {
-    const double d = smallest_normal * one_half;
-    const float f = smallest_float * half_float;
-    return d == 0 && f == 0;
+    const double d = smallest_normal * one_half, zero = 0;
+    const float f = smallest_float * half_float, zero_float = 0;
+    return memcmp(&d, &zero, sizeof d) == 0 && memcmp(&f, &zero_float, sizeof f) == 0;
 }
 
 static bool operands_are_flushed(void)
