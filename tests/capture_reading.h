@@ -18,7 +18,11 @@ typedef struct table {
     double *value;
 } table;
 
-static inline table read_table(hid_t file, const char *format, ...)
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static inline table
+read_table(hid_t file, const char *format, ...)
 {
     char name[128];
     va_list arguments;

@@ -58,7 +58,7 @@ def check_h5py(file):
             assert data.shape[0] == len(steps), f"{name}: {data.shape[0]} steps of {len(steps)}"
             assert data.maxshape[0] is None, f"{name}: step is not unlimited"
             if kind == "step":
-                assert data.is_scale, f"{name}: no dimension scale"
+                assert h5py.h5ds.is_scale(data.id), f"{name}: no dimension scale"
                 continue
             found = tuple(os.path.basename(data.dims[i][0].name) for i in range(data.ndim))
             assert found == DIMENSIONS[kind], f"{name}: dimensions {found}"
@@ -143,7 +143,8 @@ def check(path):
         check_equations(file)
         for engine, module in (("h5netcdf", "h5netcdf"), ("netcdf4", "netCDF4")):
             try:
-                __import__("xarray"), __import__(module)
+                __import__(module)
+                from xarray import open_datatree  # noqa: F401 (2024.10 and later)
             except ImportError:
                 continue
             check_xarray(path, file, engine)

@@ -328,6 +328,16 @@ static void check_scale(hid_t file, const char *set_name, const char *scale_name
     H5Dclose(set);
 }
 
+/* A coordinate counts from 0. */
+static void check_axis(hid_t file, const char *name, int64_t count)
+{
+    table axis = read_table(file, "%s", name);
+    assert_int_equal(axis.size[0], count);
+    for (int64_t i = 0; i < count; i++)
+        assert_true(at(&axis, i, 0, 0) == (double)i);
+    drop(&axis);
+}
+
 static void check_attributes(hid_t file, const char *name, const char *equation)
 {
     static const char *const names[] = {"long_name", "units", "equation", "scaling"};
@@ -362,6 +372,9 @@ static void check_description(hid_t file)
     check_attributes(file, "/everything/step", "none");
     check_attributes(file, "/everything/epoch", "none");
     check_attributes(file, "/everything/sample_id", "none");
+    check_axis(file, "/everything/sample", BATCH);
+    check_axis(file, "/everything/layer02/unit", units[2]);
+    check_axis(file, "/everything/layer02/input", units[1]);
     check_scale(file, "/everything/layer02/z", "/everything/step", 0);
     check_scale(file, "/everything/layer02/z", "/everything/sample", 1);
     check_scale(file, "/everything/layer02/z", "/everything/layer02/unit", 2);

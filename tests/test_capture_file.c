@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <hdf5.h>
@@ -194,7 +195,7 @@ static void fill_slot(const dt_capture_layout *layout, char *slot, int64_t step)
     }
 }
 
-static void check_file(const char *path, const dt_capture_layout *layout, int64_t steps)
+static void check_file(const char *path, const dt_capture_layout *layout, int64_t steps, const char *status)
 {
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     assert_true(file >= 0);
@@ -210,6 +211,7 @@ static void check_file(const char *path, const dt_capture_layout *layout, int64_
                     fail_msg("%s of layer %d: step %d, place %d", s->name, (int)s->layer, (int)step, (int)p);
         drop(&t);
     }
+    assert_text(file, "status", status);
     H5Fclose(file);
 }
 
@@ -262,13 +264,57 @@ static void test_blocks_edges_and_flushes(void **state)
         if (steps % flush_every[f] == 0) { /* as a run that is killed here leaves it */
             const char *copy = scratch_path(&files, "copy.h5");
             copy_file(path, copy);
-            check_file(copy, &layout, steps);
+            check_file(copy, &layout, steps, "running");
         }
         assert_int_equal(dt_capture_file_close(file, "interrupted", &error), DT_OK);
-        check_file(path, &layout, steps);
+        check_file(path, &layout, steps, "interrupted");
         free(slot);
         dt_capture_layout_clear(&layout);
     }
+    scratch_remove(&files);
+}
+
+/* Steps of rule `everything` in a copy of a file that is being written; 0 where the copy fell into a flush. */
+static int64_t steps_on_disk(const char *path, const char *copy)
+{
+    hsize_t count = 0;
+    copy_file(path, copy);
+    hid_t file = H5Fopen(copy, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t step = file < 0 ? -1 : H5Dopen2(file, "/everything/step", H5P_DEFAULT);
+    hid_t space = step < 0 ? -1 : H5Dget_space(step);
+    if (space >= 0)
+        H5Sget_simple_extent_dims(space, &count, NULL);
+    H5Sclose(space);
+    H5Dclose(step);
+    H5Fclose(file);
+    return (int64_t)count;
+}
+
+/* What was captured is on the disk soon, without another step or the end to push it; and what comes later is not lost.
+ */
+static void test_steps_reach_the_disk_while_training_rests(void **state)
+{
+    (void)state;
+    static small m;
+    dt_capture_rule rules[4];
+    scratch files;
+    dt_trainer *t;
+    dt_capture *capture;
+    scratch_make(&files);
+    make_run(&m, 2, rules);
+    const dt_trainer_data data = small_data(&m);
+    const char *path = scratch_path(&files, "capture.h5"), *copy = scratch_path(&files, "copy.h5");
+    assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, NULL), DT_OK);
+    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL), DT_OK);
+    for (int64_t steps = 3; steps <= 6; steps += 3) {
+        assert_int_equal(dt_trainer_steps(t, 3, NULL), DT_OK);
+        while (steps_on_disk(path, copy) < steps) /* a writer that forgets them makes the test time out */
+            nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    assert_int_equal(dt_trainer_steps(t, 2, NULL), DT_OK);
+    assert_int_equal(dt_capture_close(capture, "complete", NULL), DT_OK);
+    assert_int_equal(steps_on_disk(path, copy), 8);
+    dt_trainer_destroy(t);
     scratch_remove(&files);
 }
 
@@ -425,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_impossible_rules_are_refused),
         cmocka_unit_test(test_layouts_are_bounded),
         cmocka_unit_test(test_blocks_edges_and_flushes),
+        cmocka_unit_test(test_steps_reach_the_disk_while_training_rests),
         cmocka_unit_test(test_full_disk_is_told_and_stops_training),
         cmocka_unit_test(test_files_are_never_replaced),
         cmocka_unit_test(test_every_allocation_may_fail),

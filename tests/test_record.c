@@ -1,4 +1,5 @@
-/* metrics.tsv, provenance.json and whole small files: what is written is read back, what fails leaves nothing behind. */
+/* metrics.tsv, provenance.json and whole small files: what is written is read back, what fails leaves nothing behind.
+ */
 #include <locale.h>
 #include <setjmp.h>
 #include <signal.h>

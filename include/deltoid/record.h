@@ -27,12 +27,17 @@ typedef struct dt_capture dt_capture;
 
 /* Creates the file (never over an existing one), starts its HDF5 thread, and adds one observer a rule to the trainer.
  * `experiment_text` and `provenance` are stored as attributes. The trainer and its experiment are borrowed until close.
- */
+ * After a failure there is no file; destroy the trainer, whose observers may lead nowhere. DT_EXISTS, DT_INVALID (a
+ * rule that captures nothing, a layer or row that does not exist), DT_IO, DT_NO_MEMORY, DT_SYSTEM.
+ *
+ * What was captured is on the disk within about a second. A failed write (disk full) never makes training wait: the end
+ * of the epoch reports it, and the file keeps what it had at its last flush. */
 dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *trainer, const char *experiment_text,
                             const char *provenance, dt_error *error);
 
 /* Writes what is queued, sets the attribute `status` ("complete", "interrupted") and closes; frees the capture also
- * when it fails. The first failure of the HDF5 thread, if any, is reported here and by the epoch observer. */
+ * when it fails. The first failure of the HDF5 thread, if any, is reported here and by the epoch observer. The trainer
+ * must not train after this. */
 dt_status dt_capture_close(dt_capture *capture, const char *status, dt_error *error);
 
 /* --- metrics.tsv --- */

@@ -11,6 +11,9 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #include "base/memory.h"
 #include "base/split.h"
@@ -54,6 +57,9 @@ static void remember(dt_capture *capture, const dt_error *error)
 static void *write_steps(void *context)
 {
     dt_capture *capture = context;
+#ifdef __linux__
+    (void)prctl(PR_SET_NAME, "deltoid-hdf5"); /* for top and debuggers */
+#endif
     double deadline = -1; /* of the next flush; none while nothing waits for one */
     for (;;) {
         dt_slot *slot;
@@ -129,10 +135,10 @@ static void pad(const capture_rule *rule, int64_t samples)
 static void begin(void *self, const dt_step_view *view)
 {
     capture_rule *rule = self;
-    rule->slot = NULL;
-    if (atomic_load(&rule->capture->failed))
+    if (!rule->slot && !atomic_load(&rule->capture->failed)) /* a step that diverged has begun and not ended */
+        rule->slot = dt_queue_take(rule->capture->queue, rule->index);
+    if (!rule->slot)
         return;
-    rule->slot = dt_queue_take(rule->capture->queue, rule->index);
     int64_t samples = dt_min(view->batch, rule->layout->samples);
     memcpy(place(rule, DT_SET_STEP), &view->step, sizeof view->step);
     memcpy(place(rule, DT_SET_EPOCH), &view->epoch, sizeof view->epoch);

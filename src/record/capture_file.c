@@ -111,8 +111,8 @@ static bool write_part(written_set *w, const chunk *c, int64_t base, int64_t fir
         start[1] = start[2];
         count[1] = count[2];
     }
-    hsize_t numbers = (hsize_t)(last - first) * c->numbers;
-    hid_t memory = H5Screate_simple(1, &numbers, NULL), space = H5Dget_space(w->id);
+    /* Of the file selection's own shape: HDF5 maps any other number by number. */
+    hid_t memory = H5Screate_simple(rank, count, NULL), space = H5Dget_space(w->id);
     bool good = dt_hdf5_ok(memory) && dt_hdf5_ok(space) &&
                 dt_hdf5_ok(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL)) &&
                 dt_hdf5_ok(H5Dwrite(w->id, dt_capture_set_type(s), memory, space, H5P_DEFAULT,

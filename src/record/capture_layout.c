@@ -75,7 +75,7 @@ static int64_t captured_steps(const dt_capture_rule *rule, int64_t total)
     if (total == 0)
         return 0;
     if (rule->every > 0)
-        return dt_ceil_div(total, rule->every);
+        return (total - 1) / rule->every + 1;
     int64_t count = 0;
     if (rule->steps_log) {
         count = 1;
@@ -163,7 +163,7 @@ static void choose_chunk(dt_capture_set *set, int64_t steps, int64_t most_steps)
         else
             rows = dt_ceil_div(rows, 2);
     }
-    set->chunk_steps = steps > 0 ? dt_ceil_div(steps, dt_ceil_div(steps, count)) : 1;
+    set->chunk_steps = steps > 0 ? (steps - 1) / ((steps - 1) / count + 1) + 1 : 1; /* even, for any int64_t */
     set->chunk_rows = even(set->rows, rows);
     set->chunk_columns = even(set->columns, columns);
 }

@@ -39,6 +39,7 @@ void dt_hdf5_enter(void)
 
 void dt_hdf5_leave(void)
 {
+    (void)H5Eclear2(H5E_DEFAULT); /* a thread that ends takes its records with it */
     if (state.has_printer)
         (void)H5Eset_auto2(H5E_DEFAULT, state.printer, state.printer_data);
     pthread_mutex_unlock(&mutex);

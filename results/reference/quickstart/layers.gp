@@ -1,0 +1,143 @@
+# Drawn by deltoid 0.1.0. To draw it again from layers.tsv, in this folder:
+#     gnuplot layers.gp
+#     gnuplot -e "term='pdf'" layers.gp       (or svg, or png)
+
+if (!exists('term')) term = 'svg'
+stem = 'layers'
+data = 'layers.tsv'
+heading = 'quickstart, captured by rules layers, gradients'
+key_rows = 1
+key_columns = 4
+height = 780
+panels = 3
+array label[3] = ['mean |δ|', '|dW|', 'share of a = 0']
+array column_of[3] = [4, 5, 6]
+array first_line[3] = [1, 5, 9]
+array last_line[3] = [4, 8, 12]
+array logarithmic[3] = [1, 1, 0]
+array low[3] = [0.05496352318, 0.08726157393, 0.0]
+array high[3] = [1.289680835, 3.486891735, 0.86434021]
+array block[12] = [4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]
+array rank[12] = [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4]
+layers = 4
+array layer[4] = [1, 2, 3, 4]
+last_step = 9300.0
+
+# What all pictures share: the format (term), colours, symbols, grid, tics. Lengths are in pixels of a picture 960 wide.
+
+width = 960
+set encoding utf8
+# The same sizes in all formats: svg counts pixels, pngcairo points, pdfcairo points of its own.
+if (term eq 'svg') {
+    set terminal svg size width,height font 'sans-serif,15' background 'white'
+} else { if (term eq 'png') {
+    set terminal pngcairo size width,height font 'sans-serif,15' fontscale 0.75 pointscale 1.5 dashlength 1.4 background 'white'
+} else { if (term eq 'pdf') {
+    set terminal pdfcairo size width / 96.0, height / 96.0 font 'sans-serif,15' fontscale 0.56 pointscale 1.1 linewidth 1.4 \
+        background 'white'
+} else {
+    exit error 'term must be svg, png or pdf'
+} } }
+set output stem.'.'.term
+
+# Okabe and Ito's colours, which are told apart without full colour vision; without their yellow, which is lost on white.
+array colours[7] = [0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9, 0x000000]
+# More lines than those run through viridis, again without its yellow end.
+set palette defined (0 '#440154', 0.22 '#414487', 0.44 '#2A788E', 0.66 '#22A884', 0.88 '#7AD151', 1 '#A8DB34')
+set cbrange [0:1]
+unset colorbox
+colour_of(i, n) = n <= 7 ? colours[i] : palette((i - 1.0) / (n - 1))
+
+# What is told apart by colour is told apart without: 1 solid, 2 dashed, 3 dash and dot, 4 dotted, 5 long dashes; and by symbols, 0 none.
+set dashtype 2 (8,4)
+set dashtype 3 (8,3,2,3)
+set dashtype 4 (2,3)
+set dashtype 5 (16,4)
+array symbols[8] = [-1, 7, 6, 9, 5, 13, 8, 4]
+symbol_of(i) = symbols[1 + i]
+
+ink = '#333333'
+set border 3 linecolor rgb ink linewidth 1
+set tics out nomirror scale 0.5 textcolor rgb ink
+set xtics offset 0,0.2
+set grid linetype 1 linewidth 0.7 linecolor rgb '#E4E4E4'
+
+set datafile separator tab
+set datafile missing 'nan'
+
+# Pixels from the picture's left and bottom edge, as screen coordinates.
+X(px) = px / (1.0 * width)
+Y(px) = px / (1.0 * height)
+
+# A step of 1, 2 or 5 times a power of ten that cuts a range into about so many parts, and a format with the digits it needs.
+power(r) = 10.0 ** floor(log10(r))
+rounded(f) = f < 1.5 ? 1 : f < 3.5 ? 2 : f < 7.5 ? 5 : 10
+nice(range, parts) = power(range / parts) * rounded(range / parts / power(range / parts))
+digits(step) = step < 1e-4 || step >= 1e6 ? '%g' : step >= 1 ? '%.0f' : sprintf('%%.%df', ceil(-log10(step) - 1e-9))
+# About five of them on an axis from 0 on, fewer where they are long.
+letters(step, last) = strlen(sprintf(digits(step), last))
+spaced(last) = letters(nice(last, 5), last) > 4 ? nice(last, 3) : nice(last, 5)
+
+# The tics of a logarithmic axis from a to b, for eval: at powers of ten, or also at 2 and 5 times them where there are few.
+log_tics(a, b) = sprintf('a = %g; b = %g; ', a, b).(b / a >= 200 ? 'set ytics autofreq format ''10^{%T}''' : few_tics)
+log_letters(a, b) = b / a >= 200 ? 4 : strlen(sprintf('%g', power(a)))
+few_tics = 'set ytics (1); do for [k = floor(log10(a)):floor(log10(b))] { do for [m = 1:5] { v = m * 10.0 ** k; '. \
+    'if (m < 3 || m == 5) { if (v >= a && v <= b) { set ytics add (sprintf(''%g'', v) v) } } } }'
+
+# One panel a quantity, over the steps; one line a layer. Panel p shows column column_of[p] of the numbers in lines first_line[p] to
+# last_line[p]; line i is block block[i], and looks like the others of its layer, layer[rank[i]].
+
+longest = 4
+do for [p = 1:panels] {
+    now = logarithmic[p] ? log_letters(low[p], high[p]) : letters(nice(high[p] - low[p], 4), high[p])
+    if (now > longest) { longest = now }
+}
+left = 53 + 9.5 * longest
+right = width - 24
+top = height - 60 - 23 * key_rows
+bottom = 66
+gap_y = 24
+dash_of(r) = layers > 21 ? 1 : 1 + (r - 1) / 7
+mark_of(r) = layers > 21 ? -1 : symbol_of(1 + (r - 1) % 7)
+panel_height = (top - bottom - gap_y * (panels - 1)) / (1.0 * panels)
+
+set multiplot title heading noenhanced font ',18' textcolor rgb ink
+set lmargin at screen X(left)
+set rmargin at screen X(right)
+set xrange [last_step > 0 ? 0 : -1 : last_step > 0 ? 1.02 * last_step : 1]
+step = last_step < 5 ? 1 : nice(last_step, 8)
+do for [p = 1:panels] {
+    y_top = top - (p - 1) * (panel_height + gap_y)
+    set tmargin at screen Y(y_top)
+    set bmargin at screen Y(y_top - panel_height)
+    if (logarithmic[p]) {
+        set logscale y
+        eval log_tics(low[p], high[p])
+    } else {
+        unset logscale y
+        set ytics nice(high[p] - low[p], 4) format digits(nice(high[p] - low[p], 4))
+    }
+    set yrange [low[p]:high[p]]
+    set xtics step format (p < panels ? '' : digits(step))
+    set xlabel (p < panels ? '' : 'step (minibatches)') offset 0,0.4 textcolor rgb ink
+    set ylabel label[p] noenhanced offset 0.7,0 textcolor rgb ink
+    plot for [i = first_line[p]:last_line[p]] data index block[i] using 2:(column(column_of[p])) notitle \
+        with linespoints linewidth 1.8 linecolor rgb colour_of(rank[i], layers) dashtype dash_of(rank[i]) \
+        pointtype mark_of(rank[i]) pointsize 0.6 pointnumber 12
+}
+
+# The key, above the panels.
+set tmargin at screen Y(height - 42)
+set bmargin at screen Y(top)
+unset logscale y
+set xrange [0:1]
+set yrange [0:1]
+unset border
+unset tics
+unset xlabel
+unset ylabel
+set key at screen 0.5, Y(height - 42) center top horizontal maxcolumns key_columns Left reverse samplen 3.5 textcolor rgb ink
+plot NaN notitle, for [r = 1:layers] keyentry with linespoints linewidth 1.8 linecolor rgb colour_of(r, layers) \
+    dashtype dash_of(r) pointtype mark_of(r) pointsize 0.6 title sprintf('layer %d', layer[r])
+unset multiplot
+unset output
