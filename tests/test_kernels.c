@@ -133,14 +133,13 @@ typedef struct blocks {
     int *taken; /* how many times each block came */
 } blocks;
 
-static void take_block(void *context, int64_t offset, dt_real *g)
+static void take_block(void *context, int64_t l, int64_t block, dt_real *g)
 {
     blocks *b = context;
-    const int64_t at = offset - b->task->offset;
-    assert_int_equal(at % DT_BLOCK, 0);
-    assert_in_range(at / DT_BLOCK, b->task->first, b->task->last - 1);
-    b->taken[at / DT_BLOCK]++;
-    memcpy(b->g + at, g, DT_BLOCK * sizeof *g);
+    assert_int_equal(l, b->task->layer.l);
+    assert_in_range(block, b->task->first, b->task->last - 1);
+    b->taken[block]++;
+    memcpy(b->g + block * DT_BLOCK, g, DT_BLOCK * sizeof *g);
     fill(g, DT_BLOCK, poison()); /* as a sink may */
 }
 
@@ -175,10 +174,11 @@ static gradient_data gradient_of(gradient_case c, uint64_t *random)
         .delta_stride = delta_stride,
         .samples = c.samples,
         .shard_size = c.shard_size,
-        .inputs = c.inputs,
-        .panels = padded / DT_LANES,
+        .layer = {.l = draw_integer(random, 1, 9),
+                  .inputs = c.inputs,
+                  .panels = padded / DT_LANES,
+                  .offset = draw_integer(random, 0, 5) * DT_BLOCK},
         .last = padded / DT_LANES * dt_blocks_a_panel(c.inputs),
-        .offset = draw_integer(random, 0, 5) * DT_BLOCK,
     };
     if (!c.whole) {
         d.task.first = draw_integer(random, 0, d.task.last - 1);
@@ -190,12 +190,13 @@ static gradient_data gradient_of(gradient_case c, uint64_t *random)
 static void expected_gradient(const dt_gradient_task *t, dt_real *want)
 {
     dt_real *leaf = reals(dt_ceil_div(t->samples, t->shard_size));
-    const int64_t column = dt_blocks_a_panel(t->inputs);
+    const int64_t column = dt_blocks_a_panel(t->layer.inputs);
     for (int64_t block = t->first; block < t->last; block++)
         for (int64_t r = 0; r < DT_LANES; r++)
             for (int64_t lane = 0; lane < DT_LANES; lane++) {
                 const int64_t k = block % column * DT_LANES + r, j = block / column * DT_LANES + lane;
-                want[block * DT_BLOCK + r * DT_LANES + lane] = k <= t->inputs ? gradient_element(t, k, j, leaf) : 0;
+                want[block * DT_BLOCK + r * DT_LANES + lane] =
+                    k <= t->layer.inputs ? gradient_element(t, k, j, leaf) : 0;
             }
     free(leaf);
 }
@@ -204,7 +205,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
 {
     gradient_data d = gradient_of(c, random);
     dt_gradient_task t = d.task;
-    const int64_t count = t.panels * dt_blocks_a_panel(c.inputs), n = count * DT_BLOCK;
+    const int64_t count = t.layer.panels * dt_blocks_a_panel(c.inputs), n = count * DT_BLOCK;
     const int64_t scratch = DT_TREE_LEVELS * DT_GROUP * DT_BLOCK;
     dt_real *want = reals(n), *got = reals(n), *room = reals(scratch + 2 * GUARD);
     int *taken = malloc((size_t)count * sizeof *taken);
@@ -217,10 +218,10 @@ static void check_gradient(gradient_case c, uint64_t *random)
         fill(got, n, poison());
         fill(room, scratch + 2 * GUARD, poison());
         memset(taken, 0, (size_t)count * sizeof *taken);
-        variants[isa]->gradient(&t, take_block, &(blocks){&t, got, taken});
+        variants[isa]->gradient(&t, &(dt_finish){.sink = take_block, .context = &(blocks){&t, got, taken}});
         assert_bits(got, want, n,
                     "%s: gradient of %lld samples in shards of %lld, %lld inputs, %lld units, blocks %lld-%lld",
-                    dt_isa_name(isa), (long long)t.samples, (long long)t.shard_size, (long long)t.inputs,
+                    dt_isa_name(isa), (long long)t.samples, (long long)t.shard_size, (long long)c.inputs,
                     (long long)c.units, (long long)t.first, (long long)t.last);
         for (int64_t block = 0; block < count; block++)
             assert_int_equal(taken[block], block >= t.first && block < t.last);

@@ -2,13 +2,14 @@
 #ifndef DELTOID_DELTOID_H
 #define DELTOID_DELTOID_H
 
-#include "circuit.h"
 #include "check.h"
+#include "circuit.h"
 #include "dataset.h"
 #include "experiment.h"
 #include "memory.h"
 #include "observer.h"
 #include "own.h"
+#include "profile.h"
 #include "record.h"
 #include "status.h"
 #include "tables.h"

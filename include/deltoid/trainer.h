@@ -19,6 +19,7 @@
 #include "dataset.h"
 #include "experiment.h"
 #include "observer.h"
+#include "profile.h"
 #include "status.h"
 
 typedef struct dt_trainer dt_trainer;
@@ -75,6 +76,7 @@ typedef struct dt_trainer_info {
     int64_t steps_per_epoch;
     size_t parameter_bytes;  /* parameters and the optimizer's state, with padding and transposed copies */
     size_t bytes_per_worker; /* gradient buffers and scratch, the largest worker's */
+    size_t bytes_of_buffers; /* gradient buffers alone; 0 where each worker forms its own slice */
     size_t activation_bytes; /* z, a, delta of a whole minibatch */
     const char *isa;         /* "generic", "avx2", "avx512" */
     const char *reduction;

@@ -11,6 +11,7 @@
 #ifndef DT_KERNELS_PRODUCTS_H
 #define DT_KERNELS_PRODUCTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "kernels/real.h"
@@ -20,22 +21,39 @@ enum {
     DT_TREE_LEVELS = 34 /* tiles of partial sums a worker needs for up to 2^32 shards */
 };
 
-/* What becomes of a finished block of the gradient: `g` holds DT_BLOCK numbers, the sum over samples not yet divided by
- * B, at `offset` of the parameter vector; `g` may be overwritten. */
-typedef void (*dt_block_sink)(void *context, int64_t offset, dt_real *g);
+/* What becomes of the gradient, sum by sum (not yet divided by B). Just one of W, out and sink is not NULL; W and out
+ * are laid out as the parameter vector. */
+typedef struct dt_finish {
+    /* The step of plain gradient descent in place, W <- W + rate (sum * factor), without the sum going to memory. */
+    dt_real *W, rate, factor;
+
+    dt_real *out; /* stored */
+
+    /* Given away a block at a time, block number `block` of layer l: g holds DT_BLOCK numbers and may be overwritten.
+     */
+    void (*sink)(void *context, int64_t l, int64_t block, dt_real *g);
+    void *context;
+} dt_finish;
+
+/* Layer l's part of the parameter vector, as kernels see it. */
+typedef struct dt_blocks {
+    int64_t l, inputs, panels; /* blocks: panel * dt_blocks_a_panel(inputs) + row of blocks */
+    int64_t offset;            /* of block 0 in the parameter vector */
+    dt_real *transposed;       /* the transposed copy, which a step in place rewrites too; NULL: there is none */
+    int64_t transposed_rows;
+} dt_blocks;
 
 /* The weight gradient of one layer over the samples of consecutive shards: dW_jk = sum_i delta_ij a_ik, equations (5)
  * and (6). */
 typedef struct dt_gradient_task {
+    dt_blocks layer;
     const dt_real *a;     /* (samples, inputs + 1), 1 in column `inputs`, row i at a + i * a_stride */
     const dt_real *delta; /* (samples, whole panels), padding zero, row i at delta + i * delta_stride */
     int64_t a_stride, delta_stride;
     int64_t samples, shard_size; /* the last shard may be short; the first one starts an aligned subtree */
-    int64_t inputs, panels;
-    int64_t first,
-        last;         /* blocks of this layer to form: panel * blocks_a_panel + block, 0 .. panels * blocks_a_panel */
-    int64_t offset;   /* of the layer in the parameter vector */
-    dt_real *scratch; /* DT_TREE_LEVELS * DT_GROUP * DT_BLOCK numbers, this worker's */
+    int64_t first, last;         /* blocks of this layer to form */
+    bool shared;                 /* other workers read and write a, delta and the sums, too */
+    dt_real *scratch;            /* DT_TREE_LEVELS * DT_GROUP * DT_BLOCK numbers, this worker's */
 } dt_gradient_task;
 
 typedef struct dt_products {
@@ -44,7 +62,12 @@ typedef struct dt_products {
     void (*product)(int64_t rows, int64_t panels, int64_t depth, const dt_real *A, int64_t a_stride, const dt_real *B,
                     int64_t b_panel, dt_real *C, int64_t c_stride);
 
-    void (*gradient)(const dt_gradient_task *task, dt_block_sink sink, void *context);
+    void (*gradient)(const dt_gradient_task *task, const dt_finish *finish);
+
+    /* The sum left + right of one block of the parameter vector, finished. left and right are DT_BLOCK numbers; so is
+     * `scratch`, this worker's, for a sink. */
+    void (*join)(const dt_blocks *layer, int64_t block, const dt_real *left, const dt_real *right, dt_real *scratch,
+                 const dt_finish *finish);
 
     /* sum[i] = left[i] + right[i], n a multiple of DT_LANES; sum may be left or right. */
     void (*add)(int64_t n, const dt_real *left, const dt_real *right, dt_real *sum);
@@ -65,6 +88,15 @@ DT_DECLARE_VARIANTS(dt_products, dt_products, )
 static inline int64_t dt_blocks_a_panel(int64_t inputs)
 {
     return (inputs + 1 + DT_LANES - 1) / DT_LANES;
+}
+
+/* Where a block of weights stands in the transposed copy; NULL where it has no place there (biases). */
+static inline dt_real *dt_transposed_block(const dt_blocks *layer, int64_t block)
+{
+    const int64_t column = dt_blocks_a_panel(layer->inputs), panel = block / column, k = block % column * DT_LANES;
+    if (!layer->transposed || k >= layer->inputs)
+        return NULL;
+    return layer->transposed + k * layer->transposed_rows + panel * DT_BLOCK;
 }
 
 #endif

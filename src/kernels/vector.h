@@ -8,6 +8,14 @@
 
 #define DT_INLINE static inline __attribute__((always_inline))
 
+/* For loops over few samples: half as many branches, whose pattern the processor then remembers. Without it the
+ * gradient of 16-sample shards ran 15 % slower in some processes and not in others. */
+#if defined(__clang__)
+#define DT_UNROLL_2 _Pragma("clang loop unroll_count(2)")
+#else
+#define DT_UNROLL_2 _Pragma("GCC unroll 2")
+#endif
+
 /* A loop of constant length that is unrolled whole, so that the arrays it indexes become registers. Not under
  * sanitizers: with a check at each access, what is unrolled takes minutes to compile. */
 #if !defined(__clang__)
@@ -27,6 +35,7 @@ enum { DT_WIDTH = 16 };
 #define dt_broadcast(p) _mm512_set1_ps(*(p))
 #define dt_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define dt_add(a, b)    _mm512_add_ps(a, b)
+#define dt_mul(a, b)    _mm512_mul_ps(a, b)
 #define dt_zero()       _mm512_setzero_ps()
 #elif defined(__AVX512F__)
 #include <immintrin.h>
@@ -37,6 +46,7 @@ enum { DT_WIDTH = 8 };
 #define dt_broadcast(p) _mm512_set1_pd(*(p))
 #define dt_fma(a, b, c) _mm512_fmadd_pd(a, b, c)
 #define dt_add(a, b)    _mm512_add_pd(a, b)
+#define dt_mul(a, b)    _mm512_mul_pd(a, b)
 #define dt_zero()       _mm512_setzero_pd()
 #elif defined(__AVX2__) && DT_PRECISION == 32
 #include <immintrin.h>
@@ -47,6 +57,7 @@ enum { DT_WIDTH = 8 };
 #define dt_broadcast(p) _mm256_broadcast_ss(p)
 #define dt_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define dt_add(a, b)    _mm256_add_ps(a, b)
+#define dt_mul(a, b)    _mm256_mul_ps(a, b)
 #define dt_zero()       _mm256_setzero_ps()
 #elif defined(__AVX2__)
 #include <immintrin.h>
@@ -57,6 +68,7 @@ enum { DT_WIDTH = 4 };
 #define dt_broadcast(p) _mm256_broadcast_sd(p)
 #define dt_fma(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define dt_add(a, b)    _mm256_add_pd(a, b)
+#define dt_mul(a, b)    _mm256_mul_pd(a, b)
 #define dt_zero()       _mm256_setzero_pd()
 #else
 typedef dt_real dt_vector;
@@ -66,17 +78,30 @@ enum { DT_WIDTH = 1 };
 #define dt_broadcast(p) (*(p))
 #define dt_fma(a, b, c) DT_FMA(a, b, c)
 #define dt_add(a, b)    ((a) + (b))
+#define dt_mul(a, b)    ((a) * (b))
 #define dt_zero()       ((dt_real)0)
 #endif
 
 /* Tile of a product: rows x panels accumulators that fit the registers beside the operands. */
 enum { DT_VECTORS_A_PANEL = DT_LANES / DT_WIDTH };
+/* X(rows, panels) for every tile there is a function for; and for tiles of half as many rows, two at once. */
+#define DT_TILE_ROWS_2(X, w) X(1, w) X(2, w)
+#define DT_TILE_ROWS_3(X, w) DT_TILE_ROWS_2(X, w) X(3, w)
+#define DT_TILE_ROWS_4(X, w) DT_TILE_ROWS_3(X, w) X(4, w)
+#define DT_TILE_ROWS_6(X, w) DT_TILE_ROWS_4(X, w) X(5, w) X(6, w)
+#define DT_TILE_ROWS_8(X, w) DT_TILE_ROWS_6(X, w) X(7, w) X(8, w)
 #if defined(__AVX512F__)
 enum { DT_TILE_ROWS = 8, DT_TILE_PANELS = 3 };
+#define DT_TILES(X)      DT_TILE_ROWS_8(X, 1) DT_TILE_ROWS_8(X, 2) DT_TILE_ROWS_8(X, 3)
+#define DT_PAIR_TILES(X) DT_TILE_ROWS_4(X, 1) DT_TILE_ROWS_4(X, 2) DT_TILE_ROWS_4(X, 3)
 #elif defined(__AVX2__)
 enum { DT_TILE_ROWS = 6, DT_TILE_PANELS = 1 };
+#define DT_TILES(X)      DT_TILE_ROWS_6(X, 1)
+#define DT_PAIR_TILES(X) DT_TILE_ROWS_3(X, 1)
 #else
 enum { DT_TILE_ROWS = 4, DT_TILE_PANELS = 1 };
+#define DT_TILES(X)      DT_TILE_ROWS_4(X, 1)
+#define DT_PAIR_TILES(X) DT_TILE_ROWS_2(X, 1)
 #endif
 
 #endif

@@ -13,10 +13,12 @@ static double cross_entropy(int64_t units, const dt_real *z, int64_t y, dt_real 
         largest = z[j] > largest ? z[j] : largest;
     for (int64_t j = 0; j < padded; j++)
         delta[j] = dt_exp(z[j] - largest);
+    const dt_real right = delta[y];
+    delta[y] = 0; /* rather than a branch that nobody can predict */
     dt_real others = 0;
     for (int64_t j = 0; j < units; j++)
-        others += j == y ? 0 : delta[j];
-    const dt_real sum = others + delta[y];
+        others += delta[j];
+    const dt_real sum = others + right;
     delta[y] = -others; /* softmax_y - 1, without the cancellation of a softmax near 1 */
     for (int64_t j = 0; j < padded; j++)
         delta[j] /= sum;

@@ -75,11 +75,10 @@ dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, in
         if (l > 1)
             n->transposed_count += transposed_size(layer->inputs, layer->units);
     }
-    n->parameters = dt_allocate_array((size_t)n->blocks, DT_BLOCK * sizeof(dt_real));
-    n->transposed = dt_allocate_array((size_t)n->transposed_count, sizeof(dt_real));
-    if (!n->parameters || !n->transposed)
+    n->parameters = dt_allocate_hot((size_t)(n->blocks * DT_BLOCK + n->transposed_count), sizeof(dt_real));
+    if (!n->parameters)
         goto fail;
-    dt_real *at = n->transposed;
+    dt_real *at = n->parameters + n->blocks * DT_BLOCK; /* one block, so that huge pages hold both */
     for (int64_t l = 2; l <= layers; l++) {
         n->layer[l].transposed = at;
         at += transposed_size(n->layer[l].inputs, n->layer[l].units);
@@ -96,7 +95,6 @@ void dt_network_destroy(dt_network *network)
     if (!network)
         return;
     dt_release(network->parameters);
-    dt_release(network->transposed);
     dt_release(network->layer);
     dt_release(network);
 }
@@ -126,20 +124,16 @@ void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks)
             for (int64_t j = p.panel * DT_LANES; j < dt_min((p.panel + 1) * DT_LANES, layer->units); j++)
                 W[(k - p.k) * DT_LANES + j % DT_LANES] = (dt_real)dt_initial_weight(
                     layer->initializer, seed, p.l, layer->inputs, layer->units, j * layer->inputs + k);
-        dt_network_transpose(network, block);
+        dt_network_transpose(network, p.l, block - layer->first_block);
     }
 }
 
-void dt_network_transpose(dt_network *network, int64_t block)
+void dt_network_transpose(dt_network *network, int64_t l, int64_t block)
 {
-    if (network->layers == 1 || block < network->layer[2].first_block)
-        return;
-    const place p = place_of(network, block);
-    const dt_layer *layer = &network->layer[p.l];
-    if (!layer->transposed || p.k >= layer->inputs) /* nothing is propagated to the inputs, or to a bias */
-        return;
-    dt_real *to = layer->transposed + p.k * layer->transposed_rows + p.panel * DT_BLOCK;
-    network->products->transpose(network->parameters + block * DT_BLOCK, to);
+    const dt_blocks layer = dt_network_blocks(network, l);
+    dt_real *to = dt_transposed_block(&layer, block);
+    if (to)
+        network->products->transpose(network->parameters + layer.offset + block * DT_BLOCK, to);
 }
 
 void dt_network_export(const dt_network *network, const dt_real *parameters, int64_t l, dt_span blocks, dt_real *W,
@@ -172,5 +166,5 @@ void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const d
         panel[layer->inputs * DT_LANES] = b[j];
     }
     for (int64_t block = 0; block < layer->panels * layer->column; block++)
-        dt_network_transpose(network, layer->first_block + block);
+        dt_network_transpose(network, l, block);
 }

@@ -34,8 +34,7 @@ typedef struct dt_network {
     dt_layer *layer; /* layer[l], l = 1 .. L */
     int64_t blocks;  /* of all layers */
     const dt_products *products;
-    dt_real *parameters; /* blocks * DT_BLOCK */
-    dt_real *transposed; /* all layers' transposed copies, one array */
+    dt_real *parameters; /* blocks * DT_BLOCK, and behind them all transposed copies */
     int64_t transposed_count;
 } dt_network;
 
@@ -55,9 +54,17 @@ void dt_network_destroy(dt_network *network);
 #define dt_network_draw DT_R(dt_network_draw)
 void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks);
 
-/* Rewrites block `block` (of the parameter vector) of the transposed copy. */
+/* Layer l as kernels see it. */
+static inline dt_blocks dt_network_blocks(const dt_network *network, int64_t l)
+{
+    const dt_layer *layer = &network->layer[l];
+    return (dt_blocks){
+        l, layer->inputs, layer->panels, layer->first_block * DT_BLOCK, layer->transposed, layer->transposed_rows};
+}
+
+/* Rewrites block `block` of layer l in the transposed copy. */
 #define dt_network_transpose DT_R(dt_network_transpose)
-void dt_network_transpose(dt_network *network, int64_t block);
+void dt_network_transpose(dt_network *network, int64_t l, int64_t block);
 
 /* Copies what of layer l's weights, or of anything laid out as the parameter vector, lies in `blocks` into W (units,
  * inputs) and b (units); either may be NULL. */

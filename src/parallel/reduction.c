@@ -94,7 +94,7 @@ dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, 
         (short_samples && !plan_create(&r->plans[1], short_samples, shard_size, workers)))
         goto fail;
     for (size_t i = 0; i < buffers; i++)
-        if (!(r->buffer[i] = dt_allocate_array((size_t)network->blocks, DT_BLOCK * sizeof(dt_real))))
+        if (!(r->buffer[i] = dt_allocate_hot((size_t)network->blocks, DT_BLOCK * sizeof(dt_real))))
             goto fail;
     for (int64_t t = 0; t < workers; t++)
         if (!(r->scratch[t] = dt_allocate((size_t)scratch_count(r), sizeof(dt_real))))
@@ -133,61 +133,69 @@ const dt_plan *dt_reducer_plan(const dt_reducer *reducer, int64_t samples)
     return &reducer->plans[samples != reducer->plans[0].samples];
 }
 
+/* Blocks of layer l that lie in `blocks` of the parameter vector, numbered within the layer; first >= last: none. */
+static dt_span within_layer(const dt_network *n, int64_t l, dt_span blocks)
+{
+    const dt_layer *layer = &n->layer[l];
+    return (dt_span){dt_max(0, blocks.first - layer->first_block),
+                     dt_min(layer->panels * layer->column, blocks.last - layer->first_block)};
+}
+
 /* Forms blocks `blocks` of the gradient over samples first .. last-1 of the minibatch (an aligned subtree of shards)
- * and gives each to the sink. */
-static void form(const dt_reducer *reducer, int64_t worker, dt_span samples, dt_span blocks, dt_block_sink sink,
-                 void *context)
+ * and finishes each. */
+static void form(const dt_reducer *reducer, int64_t worker, dt_span samples, dt_span blocks, const dt_finish *finish,
+                 dt_laps *laps)
 {
     const dt_network *n = reducer->network;
     for (int64_t l = 1; l <= n->layers; l++) {
-        const dt_layer *layer = &n->layer[l];
         const dt_layer_rows *rows = &reducer->rows[l];
-        const int64_t count = layer->panels * layer->column;
+        const dt_span own = within_layer(n, l, blocks);
         const dt_gradient_task task = {
+            .layer = dt_network_blocks(n, l),
             .a = rows->a + samples.first * rows->a_stride,
             .delta = rows->delta + samples.first * rows->delta_stride,
             .a_stride = rows->a_stride,
             .delta_stride = rows->delta_stride,
             .samples = dt_span_count(samples),
             .shard_size = reducer->shard_size,
-            .inputs = layer->inputs,
-            .panels = layer->panels,
-            .first = dt_max(0, blocks.first - layer->first_block),
-            .last = dt_min(count, blocks.last - layer->first_block),
-            .offset = layer->first_block * DT_BLOCK,
+            .first = own.first,
+            .last = own.last,
+            .shared = reducer->workers > 1,
             .scratch = reducer->scratch[worker],
         };
-        if (task.first < task.last)
-            n->products->gradient(&task, sink, context);
+        if (own.first < own.last)
+            n->products->gradient(&task, finish);
+        dt_lap(laps, DT_PHASE_GRADIENT, l);
     }
 }
 
-void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker)
+void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps)
 {
-    (void)reducer, (void)plan, (void)worker;
+    (void)reducer, (void)plan, (void)worker, (void)laps;
 }
 
 void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
-                         dt_block_sink sink, void *context)
+                         const dt_finish *finish, dt_laps *laps)
 {
-    form(reducer, worker, (dt_span){0, plan->samples}, blocks, sink, context);
+    form(reducer, worker, (dt_span){0, plan->samples}, blocks, finish, laps);
 }
 
-static void copy_block(void *context, int64_t offset, dt_real *g)
+/* Nothing to join where one worker has all shards: forming slices shares that work out, too. */
+static bool uses_buffers(const dt_reducer *reducer, const dt_plan *plan)
 {
-    memcpy((dt_real *)context + offset, g, DT_BLOCK * sizeof *g);
+    return reducer->buffers_a_worker && plan->first_subtree[plan->workers] > 1;
 }
 
-void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int64_t worker)
+void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps)
 {
-    if (!reducer->buffers_a_worker)
+    if (!uses_buffers(reducer, plan))
         return;
     for (int64_t s = plan->first_subtree[worker], i = 0; s < plan->first_subtree[worker + 1]; s++, i++) {
         const dt_span shards = plan->subtrees[s].shards;
         const dt_span samples = {shards.first * reducer->shard_size,
                                  dt_min(shards.last * reducer->shard_size, plan->samples)};
-        form(reducer, worker, samples, (dt_span){0, reducer->network->blocks}, copy_block,
-             reducer->buffer[worker * reducer->buffers_a_worker + i]);
+        const dt_finish store = {.out = reducer->buffer[worker * reducer->buffers_a_worker + i]};
+        form(reducer, worker, samples, (dt_span){0, reducer->network->blocks}, &store, laps);
     }
 }
 
@@ -200,30 +208,43 @@ static const dt_real *buffer_of(const dt_reducer *r, const dt_plan *plan, int64_
     return r->buffer[t * r->buffers_a_worker + s - plan->first_subtree[t]];
 }
 
-void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_block_sink sink,
-                     void *context)
+/* One block of layer `layer`, which lies `at` numbers into the buffers, summed by the plan's program; its last addition
+ * finishes it. */
+static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
+                       int64_t block, const dt_finish *finish)
 {
     const dt_products *products = reducer->network->products;
-    if (!reducer->buffers_a_worker) {
-        dt_reducer_form_all(reducer, plan, worker, blocks, sink, context);
+    const dt_real *stack[2 * DT_COVER_MAX]; /* a sum is in place i of the scratch, a pushed buffer stays where it is */
+    const int64_t at = layer->offset + block * DT_BLOCK;
+    int top = 0;
+    for (int64_t i = 0; i < plan->program_length; i++) {
+        if (plan->program[i] != DT_JOIN_ADD) {
+            stack[top++] = buffer_of(reducer, plan, plan->program[i]) + at;
+            continue;
+        }
+        top--;
+        dt_real *sum = reducer->scratch[worker] + (top - 1) * DT_BLOCK;
+        if (i == plan->program_length - 1)
+            products->join(layer, block, stack[top - 1], stack[top], sum, finish);
+        else
+            products->add(DT_BLOCK, stack[top - 1], stack[top], sum);
+        stack[top - 1] = sum;
+    }
+}
+
+void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
+                     const dt_finish *finish, dt_laps *laps)
+{
+    const dt_network *n = reducer->network;
+    if (!uses_buffers(reducer, plan)) {
+        dt_reducer_form_all(reducer, plan, worker, blocks, finish, laps);
         return;
     }
-    const dt_real *stack[2 * DT_COVER_MAX]; /* a sum is in place i of the scratch, a pushed buffer stays where it is */
-    for (int64_t block = blocks.first; block < blocks.last; block++) {
-        int top = 0;
-        for (int64_t i = 0; i < plan->program_length; i++) {
-            if (plan->program[i] != DT_JOIN_ADD) {
-                stack[top++] = buffer_of(reducer, plan, plan->program[i]) + block * DT_BLOCK;
-                continue;
-            }
-            top--;
-            dt_real *sum = reducer->scratch[worker] + (top - 1) * DT_BLOCK;
-            products->add(DT_BLOCK, stack[top - 1], stack[top], sum);
-            stack[top - 1] = sum;
-        }
-        dt_real *sum = reducer->scratch[worker];
-        if (stack[0] != sum) /* a single buffer: the sink may overwrite what it gets */
-            memcpy(sum, stack[0], DT_BLOCK * sizeof *sum);
-        sink(context, block * DT_BLOCK, sum);
+    for (int64_t l = 1; l <= n->layers; l++) {
+        const dt_blocks layer = dt_network_blocks(n, l);
+        const dt_span own = within_layer(n, l, blocks);
+        for (int64_t block = own.first; block < own.last; block++)
+            join_block(reducer, plan, worker, &layer, block, finish);
+        dt_lap(laps, DT_PHASE_UPDATE, l);
     }
 }

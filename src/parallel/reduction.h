@@ -1,8 +1,8 @@
 /* Reductions: how the workers' contributions to dW and db (equations (5) and (6)) become one gradient.
  *
  * A strategy has two halves. `local` runs on every worker before the step's barrier, on the worker's own shards; `sum`
- * runs after it and gives each block of the worker's slice of the parameter vector, summed over all shards, to a sink
- * (which updates it, or keeps it to be shown first). A deterministic strategy adds in the order of the fixed tree
+ * runs after it and finishes each block of the worker's slice of the parameter vector, summed over all shards (a
+ * dt_finish updates it, or keeps it to be shown first). A deterministic strategy adds in the order of the fixed tree
  * (base/tree.h), so that its bits don't depend on the team.
  *
  * To add one: write both halves in a file of its own, and one line in reduction.c's table.
@@ -18,6 +18,7 @@
 #include "deltoid/tables.h"
 #include "kernels/products.h"
 #include "nn/network.h"
+#include "parallel/laps.h"
 
 /* The rows of one layer that (5) and (6) are formed from: a^{l-1} and delta^l of the whole minibatch. */
 typedef struct dt_layer_rows {
@@ -53,9 +54,9 @@ typedef struct dt_reduction {
     bool deterministic;
     bool buffers;  /* needs gradient buffers, when there is more than one worker */
     bool one_sums; /* worker 0's slice is the whole vector */
-    void (*local)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker);
-    void (*sum)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_block_sink sink,
-                void *context);
+    void (*local)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps);
+    void (*sum)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, const dt_finish *finish,
+                dt_laps *laps);
 } dt_reduction;
 
 /* NULL past the last. */
@@ -104,21 +105,21 @@ dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t worker);
 
 /* A `local` for strategies without buffers: nothing. */
 #define dt_reducer_no_local DT_R(dt_reducer_no_local)
-void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker);
+void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps);
 
 /* A `local`: the worker's subtrees into its buffers, where it has any. */
 #define dt_reducer_fill_buffers DT_R(dt_reducer_fill_buffers)
-void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int64_t worker);
+void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps);
 
 /* A `sum`: forms the blocks over all shards, in the tree's order. */
 #define dt_reducer_form_all DT_R(dt_reducer_form_all)
 void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
-                         dt_block_sink sink, void *context);
+                         const dt_finish *finish, dt_laps *laps);
 
-/* A `sum`: adds the blocks of all buffers in the tree's order. With one worker there are none, and the blocks are
- * formed. */
+/* A `sum`: adds the blocks of all buffers in the tree's order. Where all shards are one worker's there are none, and
+ * the blocks are formed. */
 #define dt_reducer_join DT_R(dt_reducer_join)
-void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_block_sink sink,
-                     void *context);
+void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
+                     const dt_finish *finish, dt_laps *laps);
 
 #endif

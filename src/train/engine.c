@@ -7,6 +7,7 @@
 #include "nn/own.h"
 #include "train/optimizer.h"
 #include "train/pass.h"
+#include "train/profile.h"
 
 struct dt_engine {
     dt_run *run;
@@ -66,6 +67,7 @@ static bool measure(const dt_experiment *experiment, const dt_engine_sizes *size
         return false;
     info->parameter_bytes = parameters + transposed + state;
     info->bytes_per_worker = buffers + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK * sizeof(dt_real);
+    info->bytes_of_buffers = buffers;
     info->activation_bytes = pass;
     info->deterministic = reduction->deterministic;
     return true;
@@ -102,7 +104,7 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     const dt_loss *loss = loss_named(experiment->loss);
     dt_status status = dt_network_create(&e->network, experiment->network, sizes->layers, sizes->units[0], error);
     for (int i = e->optimizer->states(&experiment->optimizer); status == DT_OK && i > 0; i--) {
-        if (!(e->state[e->states] = dt_allocate_array((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
+        if (!(e->state[e->states] = dt_allocate_hot((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
             status = dt_fail_memory(error, "the optimizer's state");
         e->states++;
     }
@@ -130,7 +132,7 @@ static dt_status prepare(dt_engine *e, dt_error *error)
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
         if (o->watches && !e->gradient &&
-            !(e->gradient = dt_allocate_array((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
+            !(e->gradient = dt_allocate_hot((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
             return dt_fail_memory(error, "the gradient that observers see");
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
             const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, o->probe_count, error);
@@ -157,6 +159,8 @@ static void touch(dt_worker *worker, void *context)
 
 /* --- the step --- */
 
+enum { PREFETCHES = 4 }; /* places in a step where rows of the next one are asked for */
+
 /* What a worker carries through a step. */
 typedef struct step {
     dt_engine *engine;
@@ -164,42 +168,62 @@ typedef struct step {
     int64_t number, batch; /* steps done before this one; samples */
     const int64_t *sample; /* (batch) */
     dt_span rows, slice;   /* this worker's */
+    const int64_t *next;   /* samples of the next step and this worker's rows of them; none after an epoch's last */
+    dt_span next_rows;
+    int64_t portion; /* of them that are asked for at once */
     uint64_t watching;
+    dt_laps *laps; /* NULL: nobody asks */
     dt_hyper hyper;
     dt_real inverse_batch;
 } step;
 
-/* W <- W - ... for one block, from the summed gradient; the transposed copy follows. */
-static void update_block(void *context, int64_t offset, dt_real *g)
+/* The optimizer's step of one block with gradient g = sum factor; the transposed copy follows. */
+static void update(const step *s, int64_t l, int64_t block, dt_real *sum, dt_real factor)
 {
-    const step *s = context;
     dt_engine *e = s->engine;
+    const int64_t offset = (e->network->layer[l].first_block + block) * DT_BLOCK;
     dt_real *state[DT_STATES_MAX];
     for (int i = 0; i < e->states; i++)
         state[i] = e->state[i] + offset;
-    e->optimizer->update(DT_BLOCK, &s->hyper, s->inverse_batch, e->network->parameters + offset, g, state);
-    dt_network_transpose(e->network, offset / DT_BLOCK);
+    e->optimizer->update(DT_BLOCK, &s->hyper, factor, e->network->parameters + offset, sum, state);
+    dt_network_transpose(e->network, l, block);
+}
+
+static void update_block(void *context, int64_t l, int64_t block, dt_real *sum)
+{
+    const step *s = context;
+    update(s, l, block, sum, s->inverse_batch);
 }
 
 /* The first half of update_block, when observers come in between. */
-static void keep_block(void *context, int64_t offset, dt_real *g)
+static void keep_block(void *context, int64_t l, int64_t block, dt_real *sum)
 {
     const step *s = context;
-    s->engine->optimizer->scale(DT_BLOCK, s->inverse_batch, g, s->engine->gradient + offset);
+    const int64_t offset = (s->engine->network->layer[l].first_block + block) * DT_BLOCK;
+    s->engine->optimizer->scale(DT_BLOCK, s->inverse_batch, sum, s->engine->gradient + offset);
 }
 
 /* The second half. */
 static void update_kept(const step *s)
 {
-    dt_engine *e = s->engine;
-    for (int64_t block = s->slice.first; block < s->slice.last; block++) {
-        const int64_t offset = block * DT_BLOCK;
-        dt_real *state[DT_STATES_MAX];
-        for (int i = 0; i < e->states; i++)
-            state[i] = e->state[i] + offset;
-        e->optimizer->update(DT_BLOCK, &s->hyper, 1, e->network->parameters + offset, e->gradient + offset, state);
-        dt_network_transpose(e->network, block);
+    const dt_network *n = s->engine->network;
+    for (int64_t l = 1; l <= n->layers; l++) {
+        const int64_t first = n->layer[l].first_block, count = n->layer[l].panels * n->layer[l].column;
+        for (int64_t block = dt_max(s->slice.first - first, 0); block < dt_min(s->slice.last - first, count); block++)
+            update(s, l, block, s->engine->gradient + (first + block) * DT_BLOCK, 1);
     }
+}
+
+/* What becomes of the summed gradient: kept, where somebody watches; else the optimizer's step, which the kernels take
+ * themselves where it is as plain as they know it. */
+static dt_finish finish_of(step *s)
+{
+    const dt_engine *e = s->engine;
+    if (s->watching)
+        return (dt_finish){.sink = keep_block, .context = s};
+    if (e->optimizer->plain && e->optimizer->plain(&e->experiment->optimizer))
+        return (dt_finish){.W = e->network->parameters, .rate = -s->hyper.learning_rate, .factor = s->inverse_batch};
+    return (dt_finish){.sink = update_block, .context = s};
 }
 
 static dt_step_view view_for(const step *s, int observer)
@@ -229,9 +253,9 @@ static void run_probes(const step *s)
         const dt_observer *o = &run->observers[i];
         const dt_span rows = dt_split(o->probe_count, s->worker->count, s->worker->index);
         dt_pass_gather(e->probe[i], run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
-        dt_pass_forward(e->probe[i], rows, true);
+        dt_pass_forward(e->probe[i], rows, true, NULL);
         dt_pass_cost(e->probe[i], run->train->labels, o->probe_rows, rows);
-        dt_pass_backward(e->probe[i], rows, true);
+        dt_pass_backward(e->probe[i], rows, true, NULL);
     }
 }
 
@@ -299,6 +323,15 @@ static void count_step(const step *s, double loss_sum)
     run->halt = atomic_load_explicit(&run->stop, memory_order_relaxed) != 0;
 }
 
+/* Asks for a part of the data of this worker's next rows, while the step computes: as many at a time as memory can
+ * take. */
+static void prefetch_next(step *s)
+{
+    const dt_span rows = {s->next_rows.first, dt_min(s->next_rows.first + s->portion, s->next_rows.last)};
+    dt_pass_prefetch(s->engine->run->train, s->next, rows);
+    s->next_rows.first = rows.last;
+}
+
 /* One step of one worker: the derivation, line by line. false where training must stop. */
 static bool train_step(step *s)
 {
@@ -310,32 +343,47 @@ static bool train_step(step *s)
 
     if (one && watched)
         begin_observers(s);
+    dt_lap(s->laps, watched ? DT_PHASE_WATCH : DT_PHASE_REST, 0);
     dt_pass_gather(p, run->train, (dt_real)run->experiment->data.scale, s->sample, s->rows); /* a^0 = x */
-    dt_pass_forward(p, s->rows, watched);                            /* z^l, a^l        (1) (2) */
-    dt_pass_cost(p, run->train->labels, s->sample, s->rows);         /* C_i, delta^L    (3)     */
-    dt_pass_backward(p, s->rows, watched);                           /* delta^l         (4)     */
-    e->reducer->strategy->local(e->reducer, plan, s->worker->index); /* shards' dW, db  (5) (6) */
+    prefetch_next(s);
+    dt_lap(s->laps, DT_PHASE_GATHER, 0);
+    dt_pass_forward(p, s->rows, watched, s->laps); /* z^l, a^l        (1) (2) */
+    prefetch_next(s);
+    dt_pass_cost(p, run->train->labels, s->sample, s->rows); /* C_i, delta^L    (3)     */
+    dt_lap(s->laps, DT_PHASE_COST, 0);
+    dt_pass_backward(p, s->rows, watched, s->laps); /* delta^l         (4)     */
+    prefetch_next(s);
+    e->reducer->strategy->local(e->reducer, plan, s->worker->index, s->laps); /* shards' dW, db  (5) (6) */
     if (watched)
         run_probes(s);
     sum_shard_losses(s);
+    dt_lap(s->laps, watched ? DT_PHASE_WATCH : DT_PHASE_REST, 0);
 
     dt_worker_barrier(s->worker); /* every contribution is complete */
+    dt_lap(s->laps, DT_PHASE_WAIT, 0);
     const double loss_sum = dt_tree_sum(run->shard_loss, plan->shards);
     if (!isfinite(loss_sum)) { /* the same on every worker */
         if (one)
             run->diverged = true;
         return false;
     }
-    e->reducer->strategy->sum(e->reducer, plan, s->worker->index, s->slice, watched ? keep_block : update_block, s);
+    const dt_finish finish = finish_of(s);
+    prefetch_next(s);
+    e->reducer->strategy->sum(e->reducer, plan, s->worker->index, s->slice, &finish, s->laps);
     if (watched) {
         show_observers(s); /* own rows, own slice, W still before the update */
+        dt_lap(s->laps, DT_PHASE_WATCH, 0);
         update_kept(s);
+        dt_lap(s->laps, DT_PHASE_UPDATE, 0);
     }
     if (one)
         count_step(s, loss_sum);
+    dt_lap(s->laps, DT_PHASE_REST, 0);
     dt_worker_barrier(s->worker); /* the next step may read the weights */
+    dt_lap(s->laps, DT_PHASE_WAIT, 0);
     if (one)
         end_observers(s, loss_sum / (double)s->batch);
+    dt_lap(s->laps, watched ? DT_PHASE_WATCH : DT_PHASE_REST, 0);
     return !run->halt;
 }
 
@@ -351,14 +399,27 @@ static void train(dt_worker *worker, void *context)
         .hyper = {(dt_real)run->learning_rate, (dt_real)optimizer->momentum, (dt_real)optimizer->weight_decay,
                   optimizer->nesterov},
     };
+    if (run->profile)
+        s.laps = dt_profile_laps(run->profile, worker->index);
+    dt_laps_start(s.laps);
     for (int64_t i = run->first; i < run->last; i++) {
         s.number = run->base + i;
         s.sample = dt_sampler_minibatch(run->sampler, i, &s.batch);
         s.rows = dt_worker_samples(s.batch, run->shard_size, worker->count, worker->index);
+        if (i + 1 < run->last) {
+            int64_t count;
+            s.next = dt_sampler_minibatch(run->sampler, i + 1, &count);
+            s.next_rows = dt_worker_samples(count, run->shard_size, worker->count, worker->index);
+            s.portion = dt_ceil_div(dt_span_count(s.next_rows), PREFETCHES);
+        } else {
+            s.next_rows = (dt_span){0, 0};
+        }
         s.watching = dt_run_watching(run, s.number, run->epoch);
         s.inverse_batch = (dt_real)(1.0 / (double)s.batch);
         if (!train_step(&s))
             return;
+        if (run->profile)
+            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch);
     }
 }
 
@@ -374,7 +435,7 @@ static void evaluate_chunk(const dt_evaluation_job *job, int64_t chunk, int64_t 
     for (int64_t i = 0; i < count; i++)
         sample[window + i] = job->rows.index ? job->rows.index[first + i] : first + i;
     dt_pass_gather(p, job->data, (dt_real)job->engine->experiment->data.scale, sample, rows);
-    dt_pass_forward(p, rows, false);
+    dt_pass_forward(p, rows, false, NULL);
     dt_pass_cost(p, job->data->labels, sample, rows);
     const int64_t classes = p->network->layer[p->network->layers].units;
     for (int64_t i = window; i < window + count; i++) {

@@ -12,6 +12,11 @@ static int sgd_states(const dt_optimizer_spec *spec)
     return spec->momentum > 0;
 }
 
+static bool sgd_plain(const dt_optimizer_spec *spec)
+{
+    return spec->momentum == 0 && spec->weight_decay == 0;
+}
+
 /* g = sum factor + weight_decay W; v = momentum v + g; W -= learning_rate v, or with Nesterov's look-ahead
  * W -= learning_rate (g + momentum v). Without momentum v = g. */
 static void sgd_update(int64_t n, const dt_hyper *hyper, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
@@ -43,6 +48,7 @@ static void sgd_update(int64_t n, const dt_hyper *hyper, dt_real factor, dt_real
 const dt_optimizer DT_VARIANT(dt_optimizers)[DT_OPTIMIZER_COUNT] = {
     {{"sgd", "W <- W - learning_rate (dW + weight_decay W)", "with momentum and Nesterov's look-ahead"},
      sgd_states,
+     sgd_plain,
      sgd_update,
      scale},
 };

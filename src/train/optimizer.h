@@ -23,6 +23,10 @@ typedef struct dt_optimizer {
     /* How many arrays as long as the parameters it keeps between steps; they start at zero. */
     int (*states)(const dt_optimizer_spec *spec);
 
+    /* Whether its step is W <- W - learning_rate g and nothing more, to be taken where the gradient is formed; may be
+     * NULL: never. */
+    bool (*plain)(const dt_optimizer_spec *spec);
+
     /* One step of n parameters W with gradient g = sum * factor (of the mean cost): the one place where 1/B is applied.
      * `sum` may be overwritten. state[i] is array i at the same place. */
     void (*update)(int64_t n, const dt_hyper *hyper, dt_real factor, dt_real *W, dt_real *sum, dt_real *const *state);

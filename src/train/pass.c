@@ -4,6 +4,9 @@
 
 #include "base/memory.h"
 
+/* Bytes of a row that are asked for ahead of its gather; longer rows are fetched by the processor's own prefetcher. */
+enum { PREFETCHED = 4096 };
+
 /* Numbers from row to row: the units, the 1 behind them, whole panels; and off powers of two, which would make all rows
  * share a few cache sets. */
 static int64_t stride_of(int64_t units)
@@ -12,27 +15,41 @@ static int64_t stride_of(int64_t units)
     return n % (16 * DT_LANES) == 0 ? n + DT_LANES : n;
 }
 
+/* Of layer l: a; a, delta and z; of layer L, where z = a: a and delta. */
+static int64_t arrays_of(int64_t l, int64_t L)
+{
+    return l == 0 ? 1 : l == L ? 2 : 3;
+}
+
 bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, size_t *bytes)
 {
     *bytes = 0;
     for (int64_t l = 0; l <= layers; l++) {
-        const size_t arrays = l == 0 ? 1 : l == layers ? 2 : 3; /* a; z = a and delta; z, a and delta */
         size_t layer;
-        if (__builtin_mul_overflow((size_t)stride_of(units[l]) * arrays * sizeof(dt_real), (size_t)capacity, &layer) ||
+        if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers)) * sizeof(dt_real),
+                                   (size_t)capacity, &layer) ||
             __builtin_add_overflow(*bytes, layer, bytes))
             return false;
     }
     return *bytes <= PTRDIFF_MAX;
 }
 
+/* All layers' arrays in one block, so that huge pages hold them. */
 static dt_status allocate_layers(dt_pass *p, dt_error *error)
 {
     const int64_t L = p->network->layers;
+    size_t numbers = 0;
+    for (int64_t l = 0; l <= L; l++)
+        numbers += (size_t)(arrays_of(l, L) * p->stride[l]);
+    dt_real *at = p->block = dt_allocate_hot((size_t)p->capacity * numbers, sizeof(dt_real));
+    if (!at)
+        return dt_fail_memory(error, "activations");
     for (int64_t l = 0; l <= L; l++) {
-        const size_t row = (size_t)p->stride[l] * sizeof(dt_real), rows = (size_t)p->capacity;
-        if (!(p->a[l] = dt_allocate_array(rows, row)) || (l > 0 && !(p->delta[l] = dt_allocate_array(rows, row))) ||
-            (l > 0 && l < L && !(p->z[l] = dt_allocate_array(rows, row))))
-            return dt_fail_memory(error, "activations");
+        dt_real **const arrays[] = {&p->a[l], &p->delta[l], &p->z[l]};
+        for (int64_t i = 0; i < arrays_of(l, L); i++) {
+            *arrays[i] = at;
+            at += p->capacity * p->stride[l];
+        }
     }
     return DT_OK;
 }
@@ -76,12 +93,7 @@ void dt_pass_destroy(dt_pass *pass)
 {
     if (!pass)
         return;
-    for (int64_t l = 0; l <= pass->network->layers; l++) {
-        dt_release(pass->a ? pass->a[l] : NULL);
-        dt_release(pass->delta ? pass->delta[l] : NULL);
-        if (pass->z && l < pass->network->layers)
-            dt_release(pass->z[l]);
-    }
+    dt_release(pass->block);
     dt_release(pass->stride);
     dt_release(pass->z);
     dt_release(pass->a);
@@ -115,6 +127,18 @@ static dt_real *place_of_z(const dt_pass *pass, int64_t l, bool keep_z)
     return keep_z || pass->network->layer[l].activation->needs_z ? pass->z[l] : pass->a[l];
 }
 
+void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span rows)
+{
+    const int64_t bytes = data->features * (int64_t)dt_element_size(data->element);
+    const int64_t most = dt_min(bytes, PREFETCHED);
+    for (int64_t i = rows.first; i < rows.last; i++) {
+        const char *row = (const char *)data->inputs + sample[i] * bytes;
+        for (int64_t at = 0; at < most; at += DT_CACHE_LINE)
+            __builtin_prefetch(row + at, 0, 2);
+        __builtin_prefetch(data->labels + sample[i], 0, 3);
+    }
+}
+
 void dt_pass_gather(dt_pass *pass, const dt_dataset *data, dt_real scale, const int64_t *sample, dt_span rows)
 {
     const dt_products *products = pass->network->products;
@@ -135,7 +159,7 @@ void dt_pass_gather(dt_pass *pass, const dt_dataset *data, dt_real scale, const 
     }
 }
 
-void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z)
+void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
 {
     const dt_network *network = pass->network;
     for (int64_t l = 1; l <= network->layers; l++) {
@@ -147,12 +171,11 @@ void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z)
                                    pass->a[l - 1] + rows.first * pass->stride[l - 1], pass->stride[l - 1],
                                    network->parameters + layer->first_block * DT_BLOCK, layer->column * DT_BLOCK,
                                    z + rows.first * stride, stride);
-        if (l == network->layers)
-            return; /* no activation on layer L */
-        for (int64_t i = rows.first; i < rows.last; i++) {
-            layer->activation->value(n, z + i * stride, a + i * stride); /* (2) a^l_j = sigma(z^l_j) */
+        for (int64_t i = rows.first; i < rows.last && l < network->layers; i++) { /* no activation on layer L */
+            layer->activation->value(n, z + i * stride, a + i * stride);          /* (2) a^l_j = sigma(z^l_j) */
             a[i * stride + n] = 1;
         }
+        dt_lap(laps, DT_PHASE_FORWARD, l);
     }
 }
 
@@ -161,9 +184,12 @@ int64_t dt_pass_answer(const dt_pass *pass, int64_t i)
     const int64_t L = pass->network->layers, units = pass->network->layer[L].units;
     const dt_real *z = pass->z[L] + i * pass->stride[L];
     int64_t best = 0;
-    for (int64_t j = 1; j < units; j++)
-        if (z[j] > z[best])
-            best = j;
+    dt_real most = z[0];
+    for (int64_t j = 1; j < units; j++) { /* without branches, which nobody could predict */
+        const int64_t better = -(int64_t)(z[j] > most);
+        best = (best & ~better) | (j & better);
+        most = z[j] > most ? z[j] : most;
+    }
     return best;
 }
 
@@ -186,7 +212,7 @@ void dt_pass_cost(dt_pass *pass, const int32_t *labels, const int64_t *sample, d
     }
 }
 
-void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z)
+void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
 {
     const dt_network *network = pass->network;
     for (int64_t l = network->layers - 1; l >= 1; l--) {
@@ -203,6 +229,7 @@ void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z)
             layer->activation->derivative(n, z + i * stride, pass->a[l] + i * stride, delta + i * stride);
             clear_padding(delta + i * stride, n);
         }
+        dt_lap(laps, DT_PHASE_BACKWARD, l);
     }
 }
 

@@ -14,6 +14,7 @@
 #include "deltoid/observer.h"
 #include "nn/loss.h"
 #include "nn/network.h"
+#include "parallel/laps.h"
 #include "parallel/reduction.h"
 
 typedef struct dt_pass {
@@ -22,6 +23,7 @@ typedef struct dt_pass {
     const dt_real *gradient; /* of the step that observers are shown; NULL where there is none */
     int64_t capacity;        /* rows */
     int64_t *stride;         /* stride[l], l = 0 .. L: numbers from row to row */
+    dt_real *block;          /* of all the arrays below */
     dt_real **a, **delta;    /* [l]; a[0] = x */
     dt_real **z;             /* [l], where z is kept apart from a; z[L] = a[L] */
     dt_layer_rows *rows;     /* rows[l], l = 1 .. L: what reductions see */
@@ -47,13 +49,18 @@ void dt_pass_touch(dt_pass *pass, dt_span rows);
 #define dt_pass_gather DT_R(dt_pass_gather)
 void dt_pass_gather(dt_pass *pass, const dt_dataset *data, dt_real scale, const int64_t *sample, dt_span rows);
 
-/* `keep_z`: z is kept apart from a everywhere (a step that is watched), not only where a derivative needs it. */
+/* Asks for the data of rows that a later gather will read, and doesn't wait for them. */
+#define dt_pass_prefetch DT_R(dt_pass_prefetch)
+void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span rows);
+
+/* `laps` may be NULL. `keep_z`: z is kept apart from a everywhere (a step that is watched), not only where a derivative
+ * needs it. */
 #define dt_pass_forward DT_R(dt_pass_forward)
-void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z); /* (1) (2) */
+void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps); /* (1) (2) */
 #define dt_pass_cost DT_R(dt_pass_cost)
 void dt_pass_cost(dt_pass *pass, const int32_t *labels, const int64_t *sample, dt_span rows); /* C_i, (3) */
 #define dt_pass_backward DT_R(dt_pass_backward)
-void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z); /* (4) */
+void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps); /* (4) */
 
 /* The unit with the largest z^L of row i, the first of equals. */
 #define dt_pass_answer DT_R(dt_pass_answer)

@@ -12,6 +12,8 @@
 
 enum { DT_OBSERVERS_MAX = 64 };
 
+struct dt_profile;
+
 typedef struct dt_run {
     const dt_experiment *experiment;
     const dt_dataset *train;
@@ -19,7 +21,8 @@ typedef struct dt_run {
     dt_observer observers[DT_OBSERVERS_MAX];
     int observer_count;
     int64_t shard_size;
-    atomic_int stop; /* set from outside: stop after the step at hand */
+    struct dt_profile *profile; /* NULL: none */
+    atomic_int stop;            /* set from outside: stop after the step at hand */
 
     /* Steps first .. last-1 of `epoch`, to be done by the team; `base` steps were done before this epoch. */
     int64_t epoch, base, first, last, total_steps;

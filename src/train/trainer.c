@@ -11,6 +11,7 @@
 #include "kernels/isa.h"
 #include "parallel/team.h"
 #include "train/engine.h"
+#include "train/profile.h"
 #include "train/schedule.h"
 
 struct dt_trainer {
@@ -237,6 +238,7 @@ void dt_trainer_destroy(dt_trainer *trainer)
     if (!trainer)
         return;
     trainer->ops->destroy(trainer->engine);
+    dt_profile_destroy(trainer->run.profile);
     dt_sampler_destroy(trainer->run.sampler);
     dt_team_destroy(trainer->team);
     dt_release(trainer->run.shard_loss);
@@ -410,6 +412,28 @@ dt_matrix_view dt_step_samples(const dt_step_view *view, dt_quantity quantity, i
 void dt_step_copy_slice(const dt_step_view *view, dt_quantity quantity, int64_t l, dt_slice slice, void *out)
 {
     dt_engine_ops_of(view->precision)->copy_slice(view->pass, quantity, l, (dt_span){slice.first, slice.last}, out);
+}
+
+/* --- profile --- */
+
+dt_status dt_trainer_profile(dt_trainer *trainer, dt_error *error)
+{
+    if (trainer->run.profile)
+        return DT_OK;
+    const dt_profile_shape shape = {
+        .workers = trainer->info.workers,
+        .layers = trainer->layers,
+        .units = trainer->units,
+        .real = dt_precision_size(trainer->experiment->precision),
+        .element = dt_element_size(trainer->data.train->element),
+        .formed_in_slices = trainer->info.bytes_of_buffers == 0,
+    };
+    return dt_profile_create(&trainer->run.profile, &shape, error);
+}
+
+bool dt_trainer_profile_row(const dt_trainer *trainer, size_t i, dt_profile_row *row)
+{
+    return trainer->run.profile && dt_profile_row_at(trainer->run.profile, i, row);
 }
 
 /* --- weights and facts --- */
