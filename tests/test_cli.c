@@ -494,6 +494,8 @@ static void overrides_are_refused_by_their_text(void **state)
         {"network.1.activation=relu", "network.1.activation: the last layer has no activation"},
         {"network=[{units: 3}", "not YAML: "},
         {"capture.probe.layers=[9]", "capture.probe.layers.0: there is no layer 9; "},
+        {"capture.probe.samples=[0, 200]",
+         "capture.probe.samples: row 200 is not in the training set, which has rows 0 to 199; "},
         {"a..b=1", "an empty name between dots; "},
         {"loss=\xff", "not UTF-8 text; "},
         {"name=a/b", "name: 'a/b' can't name a folder; "},
@@ -648,6 +650,48 @@ static void json_of_a_plan_and_of_a_run(void **state)
     assert_int_equal(remove_tree("json-run"), 0);
 }
 
+static const char *after(const char *text, const char *what)
+{
+    const char *found = strstr(text, what);
+    if (!found)
+        fail_msg("no '%s' in:\n%s", what, text);
+    return found + strlen(what);
+}
+
+/* What --dry-run says comes true: the workers, and the capture's size within 1 % where it is more than a megabyte. */
+static void a_plan_is_kept(void **state)
+{
+    (void)state;
+    static const char *const experiments[][3] = {
+        {"parallel.threads=auto", "capture.probe.every=1", "network.0.units=200"},
+        {"parallel.threads=2", "capture.probe={quantities: [W, b, dW, db], every: 3}", "network.0.units=1001"},
+        {"parallel.threads=1", "capture.two={quantities: [a], every: 1, samples: batch}", "network.0.units=333"},
+    };
+    for (size_t i = 0; i < sizeof experiments / sizeof *experiments; i++) {
+        const char *const *e = experiments[i];
+        dt_arena arena = {0};
+        result r = RUN("train", "exp/good.yaml", "training.epochs=40", e[0], e[1], e[2], "--dry-run", "--json");
+        expect_success(&r);
+        const dt_node *plan = json_line(&arena, r.out, 0);
+        double predicted = atof(json_text(plan, "capture_bytes"));
+        forget(&r);
+        r = RUN("train", "exp/good.yaml", "training.epochs=40", e[0], e[1], e[2], "--quiet", "--out", "run");
+        expect_success(&r);
+        forget(&r);
+        char *provenance = read_file("run/provenance.json");
+        const char *threads = after(after(provenance, "\"parallel\": {"), "\"threads\": ");
+        assert_int_equal(atoi(json_text(plan, "workers")), atoi(threads));
+        free(provenance);
+        struct stat capture;
+        assert_int_equal(stat("run/capture.h5", &capture), 0);
+        double size = (double)capture.st_size;
+        if (size < 1e6 || predicted < 0.99 * size || predicted > 1.01 * size)
+            fail_msg("predicted %.0f bytes, there are %.0f", predicted, size);
+        assert_int_equal(remove_tree("run"), 0);
+        dt_arena_clear(&arena);
+    }
+}
+
 /* The only entry of a folder, joined to its name. */
 static void only_entry(char *path, size_t size)
 {
@@ -663,14 +707,6 @@ static void only_entry(char *path, size_t size)
     closedir(folder);
     size_t n = strlen(path);
     snprintf(path + n, size - n, "/%s", name);
-}
-
-static const char *after(const char *text, const char *what)
-{
-    const char *found = strstr(text, what);
-    if (!found)
-        fail_msg("no '%s' in:\n%s", what, text);
-    return found + strlen(what);
 }
 
 static void a_run_leaves_its_folder(void **state)
@@ -813,9 +849,18 @@ static void evaluation_of_a_run(void **state)
     r = RUN("eval", "run", "network.0.units=9");
     expect(&r, 2);
     forget(&r);
+    /* Labels that the network has no class for are told of the set they are in. */
+    unsigned char labels[8 + 50] = {0, 0, 8, 1, 0, 0, 0, 50, 3};
+    write_file("labels", labels, sizeof labels);
+    r = RUN("eval", "run", "data.test.labels=labels");
+    expect(&r, 2);
+    after(r.err, "data.test: has label 3, but the run's network has 3 classes; ");
+    forget(&r);
+
     assert_int_equal(unlink("run/model.h5"), 0);
     r = RUN("eval", "run");
     expect(&r, 2);
+    after(r.err, "run/model.h5: can't be opened: there is no such file; ");
     forget(&r);
     dt_arena_clear(&arena);
     assert_int_equal(remove_tree("run"), 0);
@@ -977,28 +1022,42 @@ static void a_folder_that_can_not_be_made(void **state)
     expect_refusal(&r, 2, "deltoid: file: exists already; ");
 }
 
+/* What a test that failed has left would make the next ones fail. */
+static int tidy(void **state)
+{
+    (void)state;
+    static const char *const left[] = {"run", "json-run", "results", "other", "deep"};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        if (exists(left[i]))
+            remove_tree(left[i]);
+    return 0;
+}
+
+#define TEST(function) cmocka_unit_test_setup(function, tidy)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help_and_version),
-        cmocka_unit_test(a_bad_command_line),
-        cmocka_unit_test(bad_experiments_are_refused_at_their_place),
-        cmocka_unit_test(hostile_experiments_are_refused),
-        cmocka_unit_test(overrides_are_refused_by_their_text),
-        cmocka_unit_test(data_that_is_not_there),
-        cmocka_unit_test(the_resolved_experiment_is_a_fixed_point),
-        cmocka_unit_test(a_dry_run_makes_nothing),
-        cmocka_unit_test(json_of_a_plan_and_of_a_run),
-        cmocka_unit_test(a_run_leaves_its_folder),
-        cmocka_unit_test(runs_side_by_side),
-        cmocka_unit_test(evaluation_of_a_run),
-        cmocka_unit_test(a_run_without_a_test_set),
-        cmocka_unit_test(pictures_of_a_run),
-        cmocka_unit_test(signals_stop_after_the_model_is_written),
-        cmocka_unit_test(output_that_can_not_be_written),
-        cmocka_unit_test(a_limit_of_file_size),
-        cmocka_unit_test(divergence_is_an_answer),
-        cmocka_unit_test(a_folder_that_can_not_be_made),
+        TEST(help_and_version),
+        TEST(a_bad_command_line),
+        TEST(bad_experiments_are_refused_at_their_place),
+        TEST(hostile_experiments_are_refused),
+        TEST(overrides_are_refused_by_their_text),
+        TEST(data_that_is_not_there),
+        TEST(the_resolved_experiment_is_a_fixed_point),
+        TEST(a_dry_run_makes_nothing),
+        TEST(json_of_a_plan_and_of_a_run),
+        TEST(a_plan_is_kept),
+        TEST(a_run_leaves_its_folder),
+        TEST(runs_side_by_side),
+        TEST(evaluation_of_a_run),
+        TEST(a_run_without_a_test_set),
+        TEST(pictures_of_a_run),
+        TEST(signals_stop_after_the_model_is_written),
+        TEST(output_that_can_not_be_written),
+        TEST(a_limit_of_file_size),
+        TEST(divergence_is_an_answer),
+        TEST(a_folder_that_can_not_be_made),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
