@@ -483,6 +483,8 @@ static void overrides_are_refused_by_their_text(void **state)
         {"training.epoch=3",
          "training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle\n"},
         {"epochs=3", "unknown key 'epochs'; did you mean 'training.epochs'? "},
+        {"data.units=3", "data: unknown key 'units'; did you mean 'network.0.units'? "},
+        {"training.quantities=[z]", "training: unknown key 'quantities'; did you mean 'capture.RULE.quantities'? "},
         {"training.epochs=x", "training.epochs: can't be 'x'; give a whole number from 1 to 1000000\n"},
         {"training.epochs=0", "training.epochs: 0 is out of range; "},
         {"training.epochs=", "training.epochs: has no value; "},
