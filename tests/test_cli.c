@@ -1,4 +1,5 @@
 /* The program as its users meet it: run as a child, judged by its exit status, its output and what it leaves. */
+#define _XOPEN_SOURCE 700 /* posix_openpt */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <hdf5_hl.h>
+#include <math.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -66,7 +70,7 @@ static bool exists(const char *name)
     return lstat(name, &there) == 0;
 }
 
-static pid_t start(const char *const *arguments, const char *out)
+static pid_t start_into(const char *const *arguments, const char *out, const char *err)
 {
     char *argv[ARGUMENTS_MAX + 2] = {strdup(DELTOID_PROGRAM)};
     for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
@@ -75,13 +79,18 @@ static pid_t start(const char *const *arguments, const char *out)
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     pid_t pid;
     assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &files, NULL, argv, environ), 0);
     posix_spawn_file_actions_destroy(&files);
     for (size_t i = 0; argv[i]; i++)
         free(argv[i]);
     return pid;
+}
+
+static pid_t start(const char *const *arguments, const char *out)
+{
+    return start_into(arguments, out, "stderr.txt");
 }
 
 static result finish(pid_t pid, const char *out)
@@ -195,6 +204,17 @@ static int remove_tree(const char *name)
         closedir(folder);
     }
     return rmdir(name);
+}
+
+/* What a test that failed has left would make the next ones fail. */
+static int tidy(void **state)
+{
+    (void)state;
+    static const char *const left[] = {"run", "json-run", "results", "other", "deep"};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        if (exists(left[i]))
+            remove_tree(left[i]);
+    return 0;
 }
 
 static int set_up(void **state)
@@ -624,6 +644,12 @@ static void json_of_a_plan_and_of_a_run(void **state)
     assert_string_equal(json_text(plan, "parameters"), "163");
     assert_string_equal(json_text(plan, "steps_per_epoch"), "13");
     assert_int_equal(dt_node_child(plan, "layers")->count, 2);
+    const dt_node *memory = dt_node_child(plan, "memory");
+    assert_int_equal(atoi(json_text(memory, "data")), (200 + 50) * (16 + (int)sizeof(int32_t)));
+    assert_int_equal(atoi(json_text(memory, "all")),
+                     atoi(json_text(memory, "data")) + atoi(json_text(memory, "parameters")) +
+                         2 * atoi(json_text(memory, "worker")) + atoi(json_text(memory, "activations")) +
+                         atoi(json_text(memory, "capture")));
     assert_string_equal(json_text(dt_node_child(dt_node_child(plan, "capture"), "probe"), "steps"), "8");
     forget(&r);
 
@@ -711,6 +737,19 @@ static void only_entry(char *path, size_t size)
     snprintf(path + n, size - n, "/%s", name);
 }
 
+/* Does the run's capture say of itself that it is `status`? */
+static bool capture_is(const char *path, const char *status)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(file >= 0);
+    char *found = NULL;
+    assert_true(H5LTget_attribute_string(file, "/", "status", (char *)&found) >= 0);
+    bool same = strcmp(found, status) == 0;
+    H5free_memory(found);
+    H5Fclose(file);
+    return same;
+}
+
 static void a_run_leaves_its_folder(void **state)
 {
     (void)state;
@@ -735,6 +774,8 @@ static void a_run_leaves_its_folder(void **state)
 
     static const char *const files[] = {"experiment.yaml", "provenance.json", "metrics.tsv", "model.h5", "capture.h5"};
     char path[600];
+    snprintf(path, sizeof path, "%s/capture.h5", folder);
+    assert_true(capture_is(path, "complete"));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, files[i]);
         assert_true(exists(path));
@@ -806,7 +847,7 @@ static void evaluation_of_a_run(void **state)
     (void)state;
     /* Hardly trained, so that the matrix is not a diagonal. */
     result r =
-        RUN("train", "exp/good.yaml", "--json", "--out", "run", "training.epochs=1", "optimizer.learning_rate=0.001");
+        RUN("train", "exp/good.yaml", "--json", "--out", "run", "training.epochs=1", "optimizer.learning_rate=0.02");
     expect_success(&r);
     dt_arena arena = {0};
     const dt_node *trained = json_line(&arena, r.out, 1);
@@ -819,7 +860,7 @@ static void evaluation_of_a_run(void **state)
     assert_string_equal(json_text(object, "loss"), json_text(trained, "test_loss"));
     const dt_node *confusion = dt_node_child(object, "confusion");
     assert_int_equal(confusion->count, 3);
-    int rows[3] = {0}, right = 0, i = 0;
+    int rows[3] = {0}, columns[3] = {0}, hits[3] = {0}, right = 0, i = 0;
     for (int k = 0; k < 50; k++)
         rows[label_of(k)]++;
     for (const dt_node *row = confusion->first; row; row = row->next, i++) {
@@ -827,9 +868,13 @@ static void evaluation_of_a_run(void **state)
         assert_int_equal(row->count, 3);
         for (const dt_node *cell = row->first; cell; cell = cell->next, j++) {
             sum += atoi(cell->text);
-            right += i == j ? atoi(cell->text) : 0;
+            columns[j] += atoi(cell->text);
+            hits[i] += i == j ? atoi(cell->text) : 0;
         }
+        right += hits[i];
         assert_int_equal(sum, rows[i]); /* rows: the class that samples have */
+        assert_true(fabs(atof(dt_node_item(dt_node_child(object, "recall"), (size_t)i)->text) -
+                         (double)hits[i] / rows[i]) < 1e-9);
     }
     assert_true(right < 50);
     assert_true(right == (int)(50 * atof(json_text(object, "accuracy")) + 0.5));
@@ -841,6 +886,14 @@ static void evaluation_of_a_run(void **state)
     expect_success(&r);
     after(r.out, "samples   50\n");
     after(r.out, "recall\n");
+    const char *precision = after(r.out, "\nprecision");
+    for (i = 0; i < 3; i++) {
+        char expected[16], found[16];
+        snprintf(expected, sizeof expected, "%.3f", (double)hits[i] / columns[i]);
+        assert_int_equal(sscanf(precision, "%15s", found), 1);
+        assert_string_equal(found, columns[i] ? expected : "-");
+        precision = strstr(precision, found) + strlen(found);
+    }
     forget(&r);
 
     /* Other data, named from here; and the training set's own name in the file still stands. */
@@ -942,6 +995,10 @@ static void stop(int signal, const char *name, const char *often)
     after(r.err, "; the run so far is in run\n");
     after(r.out, often);
     forget(&r);
+    assert_true(capture_is("run/capture.h5", "interrupted"));
+    char *provenance = read_file("run/provenance.json"); /* the final weights are those of a run that ended */
+    assert_null(strstr(provenance, "weights_sha256"));
+    free(provenance);
     r = RUN("eval", "run");
     expect_success(&r);
     forget(&r);
@@ -953,6 +1010,95 @@ static void signals_stop_after_the_model_is_written(void **state)
     (void)state;
     stop(SIGINT, "SIGINT", "weights sha256  ");
     stop(SIGTERM, "SIGTERM", "\nrun             run\n");
+}
+
+/* What was captured is on the disk about a second later, and no end of the program takes it back. */
+static void a_killed_run_keeps_its_capture(void **state)
+{
+    (void)state;
+    static const char *const arguments[] = {
+        "train", "exp/good.yaml", "training.epochs=1000000", "capture.probe.every=1000", "--out", "run", NULL};
+    pid_t pid = start(arguments, "stdout.txt");
+    wait_for_lines(pid, "run/metrics.tsv", 2);
+    nanosleep(&(struct timespec){2, 500000000}, NULL);
+    kill(pid, SIGKILL);
+    result r = finish(pid, "stdout.txt");
+    expect(&r, 128 + SIGKILL);
+    forget(&r);
+    assert_true(capture_is("run/capture.h5", "running"));
+    hid_t file = H5Fopen("run/capture.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
+    hsize_t steps;
+    assert_true(H5LTget_dataset_info(file, "/probe/step", &steps, NULL, NULL) >= 0);
+    assert_true(steps > 0);
+    H5Fclose(file);
+    assert_int_equal(remove_tree("run"), 0);
+}
+
+/* Runs the program with its standard output (fd 1) or error (fd 2) on a terminal of 24 columns, and returns what that
+ * shows; the caller frees. NULL where there are no terminals to be had. */
+static char *on_terminal(const char *const *arguments, int fd)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
+        close(master);
+        return NULL;
+    }
+    struct winsize size = {.ws_row = 24, .ws_col = 24};
+    assert_int_equal(ioctl(master, TIOCSWINSZ, &size), 0);
+    const char *terminal = ptsname(master);
+    pid_t pid = start_into(arguments, fd == 1 ? terminal : "stdout.txt", fd == 2 ? terminal : "stderr.txt");
+    char *shown = calloc(OUTPUT_MAX, 1);
+    assert_non_null(shown);
+    ssize_t n = 1;
+    for (size_t used = 0; n > 0 && used<OUTPUT_MAX - 1; used += n> 0 ? (size_t)n : 0)
+        n = read(master, shown + used, OUTPUT_MAX - 1 - used); /* fails when the program has closed its side */
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(master);
+    return shown;
+}
+
+static void colours_and_redrawing_are_for_terminals(void **state)
+{
+    (void)state;
+    static const char *const coloured[] = {"train", "exp/good.yaml", "--out", "run", NULL};
+    /* Epochs of a second or so, so that the line is drawn again. */
+    static const char *const slow[] = {"train",
+                                       "exp/good.yaml",
+                                       "capture={}",
+                                       "training={epochs: 1, batch_size: 1}",
+                                       "network.0.units=100000",
+                                       "parallel.threads=1",
+                                       "--out",
+                                       "run",
+                                       NULL};
+    assert_int_equal(setenv("TERM", "xterm", 1), 0);
+    unsetenv("NO_COLOR");
+    char *shown = on_terminal(coloured, 1);
+    if (!shown)
+        skip();
+    after(shown, "\ntest accuracy   \033[1m");
+    free(shown);
+    tidy(NULL);
+    assert_int_equal(setenv("NO_COLOR", "1", 1), 0);
+    shown = on_terminal(coloured, 1);
+    assert_non_null(strstr(shown, "\ntest accuracy   "));
+    assert_null(strchr(shown, '\033'));
+    free(shown);
+    tidy(NULL);
+
+    shown = on_terminal(slow, 2);
+    int drawn = 0;
+    for (const char *line = shown; (line = strchr(line, '\r')) && line[1] != '\033'; drawn++, line++) {
+        assert_int_equal(strncmp(line, "\repoch 1/1  ", 12), 0);
+        assert_true(strcspn(line + 1, "\033") < 24); /* a full line would wrap */
+    }
+    assert_true(drawn > 0);
+    assert_string_equal(shown + strlen(shown) - 4, "\r\033[K");
+    free(shown);
+    unsetenv("NO_COLOR");
+    unsetenv("TERM");
 }
 
 static void output_that_can_not_be_written(void **state)
@@ -976,13 +1122,12 @@ static void output_that_can_not_be_written(void **state)
     assert_int_equal(remove_tree("run"), 0);
 }
 
-static void a_limit_of_file_size(void **state)
+/* Runs the program where no file may be longer than `bytes`, as on a full disk. */
+static result run_limited(const char *const *arguments, rlim_t bytes)
 {
-    (void)state;
-    struct rlimit before, small_files = {8192, 8192};
+    struct rlimit before, small_files;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    small_files.rlim_max = before.rlim_max;
-    static const char *const arguments[] = {"train", "exp/good.yaml", "capture.probe.every=1", "--out", "run", NULL};
+    small_files = (struct rlimit){bytes, before.rlim_max};
     /* ThreadSanitizer's start writes more than that to a file of its own and crashes, unless it finds no place for the
      * file. */
     assert_int_equal(setenv("TMPDIR", "/nonexistent", 1), 0);
@@ -990,13 +1135,32 @@ static void a_limit_of_file_size(void **state)
     pid_t pid = start(arguments, "stdout.txt");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(unsetenv("TMPDIR"), 0);
-    result r = finish(pid, "stdout.txt");
-    expect(&r, 3);
-    assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
-    after(r.err, ": can't write: File too large; ");
-    after(r.err, "; the run so far is in run\n");
-    forget(&r);
-    assert_int_equal(remove_tree("run"), 0);
+    return finish(pid, "stdout.txt");
+}
+
+static void a_limit_of_file_size(void **state)
+{
+    (void)state;
+    static const char *const arguments[] = {
+        "train", "exp/good.yaml", "training.epochs=2000", "capture.probe.every=1", "--out", "run", NULL};
+    /* Room for no capture; for its beginning, and all of the rest. */
+    static const struct {
+        rlim_t bytes;
+        int epochs; /* at least */
+    } cases[] = {{8192, 0}, {1 << 18, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        result r = run_limited(arguments, cases[i].bytes);
+        expect(&r, 3);
+        assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
+        assert_int_equal(strncmp(r.err, "deltoid: run/capture.h5: can't write: File too large; ", 54), 0);
+        after(r.err, "; the run so far is in run\n");
+        int epochs = 0;
+        for (const char *c = r.out; (c = strstr(c, "epoch ")); c++)
+            epochs++;
+        assert_true(epochs >= cases[i].epochs && epochs < 2000); /* no training whose record is lost */
+        forget(&r);
+        assert_int_equal(remove_tree("run"), 0);
+    }
 }
 
 static void divergence_is_an_answer(void **state)
@@ -1024,17 +1188,6 @@ static void a_folder_that_can_not_be_made(void **state)
     expect_refusal(&r, 2, "deltoid: file: exists already; ");
 }
 
-/* What a test that failed has left would make the next ones fail. */
-static int tidy(void **state)
-{
-    (void)state;
-    static const char *const left[] = {"run", "json-run", "results", "other", "deep"};
-    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
-        if (exists(left[i]))
-            remove_tree(left[i]);
-    return 0;
-}
-
 #define TEST(function) cmocka_unit_test_setup(function, tidy)
 
 int main(void)
@@ -1056,6 +1209,8 @@ int main(void)
         TEST(a_run_without_a_test_set),
         TEST(pictures_of_a_run),
         TEST(signals_stop_after_the_model_is_written),
+        TEST(a_killed_run_keeps_its_capture),
+        TEST(colours_and_redrawing_are_for_terminals),
         TEST(output_that_can_not_be_written),
         TEST(a_limit_of_file_size),
         TEST(divergence_is_an_answer),
