@@ -10,15 +10,15 @@
 
 enum { DT_CACHE_LINE = 64, DT_HUGE_PAGE = 2 << 20 };
 
-/* count * size bytes, aligned to a cache line, contents undefined. NULL on overflow or when memory is out. count or size 0 gives
- * a block that may be released but not used. */
+/* count * size bytes, aligned to a cache line, contents undefined. NULL on overflow or when memory is out. count or
+ * size 0 gives a block that may be released but not used. */
 void *dt_allocate(size_t count, size_t size);
 
 /* The same, zeroed. */
 void *dt_allocate_zeroed(size_t count, size_t size);
 
-/* For large numeric arrays: aligned to a huge page where it is at least one, advised to use them, and not touched, so that the
- * first worker that writes a page decides where it lives. */
+/* For large numeric arrays: aligned to a huge page where it is at least one, advised to use them, and not touched, so
+ * that the first worker that writes a page decides where it lives. */
 void *dt_allocate_array(size_t count, size_t size);
 
 /* Gives it back; NULL is allowed. */
@@ -33,7 +33,8 @@ bool dt_multiply(size_t a, size_t b, size_t *product);
 /* Records DT_NO_MEMORY with what was wanted. */
 dt_status dt_fail_memory(dt_error *error, const char *what);
 
-/* Many small allocations that live and die together: an experiment's names and lists. Zero-initialise; clear to free all. */
+/* Many small allocations that live and die together: an experiment's names and lists. Zero-initialise; clear to free
+ * all. */
 typedef struct dt_arena {
     struct dt_arena_block *blocks;
 } dt_arena;
