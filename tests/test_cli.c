@@ -1,4 +1,5 @@
 /* The program as its users meet it: run as a child, judged by its exit status, its output and what it leaves. */
+#define _XOPEN_SOURCE 700 /* posix_openpt */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <hdf5_hl.h>
+#include <math.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -66,7 +70,7 @@ static bool exists(const char *name)
     return lstat(name, &there) == 0;
 }
 
-static pid_t start(const char *const *arguments, const char *out)
+static pid_t start_into(const char *const *arguments, const char *out, const char *err)
 {
     char *argv[ARGUMENTS_MAX + 2] = {strdup(DELTOID_PROGRAM)};
     for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
@@ -75,13 +79,18 @@ static pid_t start(const char *const *arguments, const char *out)
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&files, 1, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, err, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     pid_t pid;
     assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &files, NULL, argv, environ), 0);
     posix_spawn_file_actions_destroy(&files);
     for (size_t i = 0; argv[i]; i++)
         free(argv[i]);
     return pid;
+}
+
+static pid_t start(const char *const *arguments, const char *out)
+{
+    return start_into(arguments, out, "stderr.txt");
 }
 
 static result finish(pid_t pid, const char *out)
@@ -195,6 +204,17 @@ static int remove_tree(const char *name)
         closedir(folder);
     }
     return rmdir(name);
+}
+
+/* What a test that failed has left would make the next ones fail. */
+static int tidy(void **state)
+{
+    (void)state;
+    static const char *const left[] = {"run", "json-run", "results", "other", "deep"};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        if (exists(left[i]))
+            remove_tree(left[i]);
+    return 0;
 }
 
 static int set_up(void **state)
@@ -483,6 +503,8 @@ static void overrides_are_refused_by_their_text(void **state)
         {"training.epoch=3",
          "training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle\n"},
         {"epochs=3", "unknown key 'epochs'; did you mean 'training.epochs'? "},
+        {"data.units=3", "data: unknown key 'units'; did you mean 'network.0.units'? "},
+        {"training.quantities=[z]", "training: unknown key 'quantities'; did you mean 'capture.RULE.quantities'? "},
         {"training.epochs=x", "training.epochs: can't be 'x'; give a whole number from 1 to 1000000\n"},
         {"training.epochs=0", "training.epochs: 0 is out of range; "},
         {"training.epochs=", "training.epochs: has no value; "},
@@ -494,6 +516,8 @@ static void overrides_are_refused_by_their_text(void **state)
         {"network.1.activation=relu", "network.1.activation: the last layer has no activation"},
         {"network=[{units: 3}", "not YAML: "},
         {"capture.probe.layers=[9]", "capture.probe.layers.0: there is no layer 9; "},
+        {"capture.probe.samples=[0, 200]",
+         "capture.probe.samples: row 200 is not in the training set, which has rows 0 to 199; "},
         {"a..b=1", "an empty name between dots; "},
         {"loss=\xff", "not UTF-8 text; "},
         {"name=a/b", "name: 'a/b' can't name a folder; "},
@@ -620,6 +644,12 @@ static void json_of_a_plan_and_of_a_run(void **state)
     assert_string_equal(json_text(plan, "parameters"), "163");
     assert_string_equal(json_text(plan, "steps_per_epoch"), "13");
     assert_int_equal(dt_node_child(plan, "layers")->count, 2);
+    const dt_node *memory = dt_node_child(plan, "memory");
+    assert_int_equal(atoi(json_text(memory, "data")), (200 + 50) * (16 + (int)sizeof(int32_t)));
+    assert_int_equal(atoi(json_text(memory, "all")),
+                     atoi(json_text(memory, "data")) + atoi(json_text(memory, "parameters")) +
+                         2 * atoi(json_text(memory, "worker")) + atoi(json_text(memory, "activations")) +
+                         atoi(json_text(memory, "capture")));
     assert_string_equal(json_text(dt_node_child(dt_node_child(plan, "capture"), "probe"), "steps"), "8");
     forget(&r);
 
@@ -648,6 +678,48 @@ static void json_of_a_plan_and_of_a_run(void **state)
     assert_int_equal(remove_tree("json-run"), 0);
 }
 
+static const char *after(const char *text, const char *what)
+{
+    const char *found = strstr(text, what);
+    if (!found)
+        fail_msg("no '%s' in:\n%s", what, text);
+    return found + strlen(what);
+}
+
+/* What --dry-run says comes true: the workers, and the capture's size within 1 % where it is more than a megabyte. */
+static void a_plan_is_kept(void **state)
+{
+    (void)state;
+    static const char *const experiments[][3] = {
+        {"parallel.threads=auto", "capture.probe.every=1", "network.0.units=200"},
+        {"parallel.threads=2", "capture.probe={quantities: [W, b, dW, db], every: 3}", "network.0.units=1001"},
+        {"parallel.threads=1", "capture.two={quantities: [a], every: 1, samples: batch}", "network.0.units=333"},
+    };
+    for (size_t i = 0; i < sizeof experiments / sizeof *experiments; i++) {
+        const char *const *e = experiments[i];
+        dt_arena arena = {0};
+        result r = RUN("train", "exp/good.yaml", "training.epochs=40", e[0], e[1], e[2], "--dry-run", "--json");
+        expect_success(&r);
+        const dt_node *plan = json_line(&arena, r.out, 0);
+        double predicted = atof(json_text(plan, "capture_bytes"));
+        forget(&r);
+        r = RUN("train", "exp/good.yaml", "training.epochs=40", e[0], e[1], e[2], "--quiet", "--out", "run");
+        expect_success(&r);
+        forget(&r);
+        char *provenance = read_file("run/provenance.json");
+        const char *threads = after(after(provenance, "\"parallel\": {"), "\"threads\": ");
+        assert_int_equal(atoi(json_text(plan, "workers")), atoi(threads));
+        free(provenance);
+        struct stat capture;
+        assert_int_equal(stat("run/capture.h5", &capture), 0);
+        double size = (double)capture.st_size;
+        if (size < 1e6 || predicted < 0.99 * size || predicted > 1.01 * size)
+            fail_msg("predicted %.0f bytes, there are %.0f", predicted, size);
+        assert_int_equal(remove_tree("run"), 0);
+        dt_arena_clear(&arena);
+    }
+}
+
 /* The only entry of a folder, joined to its name. */
 static void only_entry(char *path, size_t size)
 {
@@ -665,12 +737,17 @@ static void only_entry(char *path, size_t size)
     snprintf(path + n, size - n, "/%s", name);
 }
 
-static const char *after(const char *text, const char *what)
+/* Does the run's capture say of itself that it is `status`? */
+static bool capture_is(const char *path, const char *status)
 {
-    const char *found = strstr(text, what);
-    if (!found)
-        fail_msg("no '%s' in:\n%s", what, text);
-    return found + strlen(what);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(file >= 0);
+    char *found = NULL;
+    assert_true(H5LTget_attribute_string(file, "/", "status", (char *)&found) >= 0);
+    bool same = strcmp(found, status) == 0;
+    H5free_memory(found);
+    H5Fclose(file);
+    return same;
 }
 
 static void a_run_leaves_its_folder(void **state)
@@ -697,6 +774,8 @@ static void a_run_leaves_its_folder(void **state)
 
     static const char *const files[] = {"experiment.yaml", "provenance.json", "metrics.tsv", "model.h5", "capture.h5"};
     char path[600];
+    snprintf(path, sizeof path, "%s/capture.h5", folder);
+    assert_true(capture_is(path, "complete"));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, files[i]);
         assert_true(exists(path));
@@ -768,7 +847,7 @@ static void evaluation_of_a_run(void **state)
     (void)state;
     /* Hardly trained, so that the matrix is not a diagonal. */
     result r =
-        RUN("train", "exp/good.yaml", "--json", "--out", "run", "training.epochs=1", "optimizer.learning_rate=0.001");
+        RUN("train", "exp/good.yaml", "--json", "--out", "run", "training.epochs=1", "optimizer.learning_rate=0.02");
     expect_success(&r);
     dt_arena arena = {0};
     const dt_node *trained = json_line(&arena, r.out, 1);
@@ -781,7 +860,7 @@ static void evaluation_of_a_run(void **state)
     assert_string_equal(json_text(object, "loss"), json_text(trained, "test_loss"));
     const dt_node *confusion = dt_node_child(object, "confusion");
     assert_int_equal(confusion->count, 3);
-    int rows[3] = {0}, right = 0, i = 0;
+    int rows[3] = {0}, columns[3] = {0}, hits[3] = {0}, right = 0, i = 0;
     for (int k = 0; k < 50; k++)
         rows[label_of(k)]++;
     for (const dt_node *row = confusion->first; row; row = row->next, i++) {
@@ -789,9 +868,13 @@ static void evaluation_of_a_run(void **state)
         assert_int_equal(row->count, 3);
         for (const dt_node *cell = row->first; cell; cell = cell->next, j++) {
             sum += atoi(cell->text);
-            right += i == j ? atoi(cell->text) : 0;
+            columns[j] += atoi(cell->text);
+            hits[i] += i == j ? atoi(cell->text) : 0;
         }
+        right += hits[i];
         assert_int_equal(sum, rows[i]); /* rows: the class that samples have */
+        assert_true(fabs(atof(dt_node_item(dt_node_child(object, "recall"), (size_t)i)->text) -
+                         (double)hits[i] / rows[i]) < 1e-9);
     }
     assert_true(right < 50);
     assert_true(right == (int)(50 * atof(json_text(object, "accuracy")) + 0.5));
@@ -803,6 +886,14 @@ static void evaluation_of_a_run(void **state)
     expect_success(&r);
     after(r.out, "samples   50\n");
     after(r.out, "recall\n");
+    const char *precision = after(r.out, "\nprecision");
+    for (i = 0; i < 3; i++) {
+        char expected[16], found[16];
+        snprintf(expected, sizeof expected, "%.3f", (double)hits[i] / columns[i]);
+        assert_int_equal(sscanf(precision, "%15s", found), 1);
+        assert_string_equal(found, columns[i] ? expected : "-");
+        precision = strstr(precision, found) + strlen(found);
+    }
     forget(&r);
 
     /* Other data, named from here; and the training set's own name in the file still stands. */
@@ -813,9 +904,18 @@ static void evaluation_of_a_run(void **state)
     r = RUN("eval", "run", "network.0.units=9");
     expect(&r, 2);
     forget(&r);
+    /* Labels that the network has no class for are told of the set they are in. */
+    unsigned char labels[8 + 50] = {0, 0, 8, 1, 0, 0, 0, 50, 3};
+    write_file("labels", labels, sizeof labels);
+    r = RUN("eval", "run", "data.test.labels=labels");
+    expect(&r, 2);
+    after(r.err, "data.test: has label 3, but the run's network has 3 classes; ");
+    forget(&r);
+
     assert_int_equal(unlink("run/model.h5"), 0);
     r = RUN("eval", "run");
     expect(&r, 2);
+    after(r.err, "run/model.h5: can't be opened: there is no such file; ");
     forget(&r);
     dt_arena_clear(&arena);
     assert_int_equal(remove_tree("run"), 0);
@@ -895,6 +995,10 @@ static void stop(int signal, const char *name, const char *often)
     after(r.err, "; the run so far is in run\n");
     after(r.out, often);
     forget(&r);
+    assert_true(capture_is("run/capture.h5", "interrupted"));
+    char *provenance = read_file("run/provenance.json"); /* the final weights are those of a run that ended */
+    assert_null(strstr(provenance, "weights_sha256"));
+    free(provenance);
     r = RUN("eval", "run");
     expect_success(&r);
     forget(&r);
@@ -906,6 +1010,95 @@ static void signals_stop_after_the_model_is_written(void **state)
     (void)state;
     stop(SIGINT, "SIGINT", "weights sha256  ");
     stop(SIGTERM, "SIGTERM", "\nrun             run\n");
+}
+
+/* What was captured is on the disk about a second later, and no end of the program takes it back. */
+static void a_killed_run_keeps_its_capture(void **state)
+{
+    (void)state;
+    static const char *const arguments[] = {
+        "train", "exp/good.yaml", "training.epochs=1000000", "capture.probe.every=1000", "--out", "run", NULL};
+    pid_t pid = start(arguments, "stdout.txt");
+    wait_for_lines(pid, "run/metrics.tsv", 2);
+    nanosleep(&(struct timespec){2, 500000000}, NULL);
+    kill(pid, SIGKILL);
+    result r = finish(pid, "stdout.txt");
+    expect(&r, 128 + SIGKILL);
+    forget(&r);
+    assert_true(capture_is("run/capture.h5", "running"));
+    hid_t file = H5Fopen("run/capture.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
+    hsize_t steps;
+    assert_true(H5LTget_dataset_info(file, "/probe/step", &steps, NULL, NULL) >= 0);
+    assert_true(steps > 0);
+    H5Fclose(file);
+    assert_int_equal(remove_tree("run"), 0);
+}
+
+/* Runs the program with its standard output (fd 1) or error (fd 2) on a terminal of 24 columns, and returns what that
+ * shows; the caller frees. NULL where there are no terminals to be had. */
+static char *on_terminal(const char *const *arguments, int fd)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {
+        close(master);
+        return NULL;
+    }
+    struct winsize size = {.ws_row = 24, .ws_col = 24};
+    assert_int_equal(ioctl(master, TIOCSWINSZ, &size), 0);
+    const char *terminal = ptsname(master);
+    pid_t pid = start_into(arguments, fd == 1 ? terminal : "stdout.txt", fd == 2 ? terminal : "stderr.txt");
+    char *shown = calloc(OUTPUT_MAX, 1);
+    assert_non_null(shown);
+    ssize_t n = 1;
+    for (size_t used = 0; n > 0 && used<OUTPUT_MAX - 1; used += n> 0 ? (size_t)n : 0)
+        n = read(master, shown + used, OUTPUT_MAX - 1 - used); /* fails when the program has closed its side */
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    close(master);
+    return shown;
+}
+
+static void colours_and_redrawing_are_for_terminals(void **state)
+{
+    (void)state;
+    static const char *const coloured[] = {"train", "exp/good.yaml", "--out", "run", NULL};
+    /* Epochs of a second or so, so that the line is drawn again. */
+    static const char *const slow[] = {"train",
+                                       "exp/good.yaml",
+                                       "capture={}",
+                                       "training={epochs: 1, batch_size: 1}",
+                                       "network.0.units=100000",
+                                       "parallel.threads=1",
+                                       "--out",
+                                       "run",
+                                       NULL};
+    assert_int_equal(setenv("TERM", "xterm", 1), 0);
+    unsetenv("NO_COLOR");
+    char *shown = on_terminal(coloured, 1);
+    if (!shown)
+        skip();
+    after(shown, "\ntest accuracy   \033[1m");
+    free(shown);
+    tidy(NULL);
+    assert_int_equal(setenv("NO_COLOR", "1", 1), 0);
+    shown = on_terminal(coloured, 1);
+    assert_non_null(strstr(shown, "\ntest accuracy   "));
+    assert_null(strchr(shown, '\033'));
+    free(shown);
+    tidy(NULL);
+
+    shown = on_terminal(slow, 2);
+    int drawn = 0;
+    for (const char *line = shown; (line = strchr(line, '\r')) && line[1] != '\033'; drawn++, line++) {
+        assert_int_equal(strncmp(line, "\repoch 1/1  ", 12), 0);
+        assert_true(strcspn(line + 1, "\033") < 24); /* a full line would wrap */
+    }
+    assert_true(drawn > 0);
+    assert_string_equal(shown + strlen(shown) - 4, "\r\033[K");
+    free(shown);
+    unsetenv("NO_COLOR");
+    unsetenv("TERM");
 }
 
 static void output_that_can_not_be_written(void **state)
@@ -929,13 +1122,12 @@ static void output_that_can_not_be_written(void **state)
     assert_int_equal(remove_tree("run"), 0);
 }
 
-static void a_limit_of_file_size(void **state)
+/* Runs the program where no file may be longer than `bytes`, as on a full disk. */
+static result run_limited(const char *const *arguments, rlim_t bytes)
 {
-    (void)state;
-    struct rlimit before, small_files = {8192, 8192};
+    struct rlimit before, small_files;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-    small_files.rlim_max = before.rlim_max;
-    static const char *const arguments[] = {"train", "exp/good.yaml", "capture.probe.every=1", "--out", "run", NULL};
+    small_files = (struct rlimit){bytes, before.rlim_max};
     /* ThreadSanitizer's start writes more than that to a file of its own and crashes, unless it finds no place for the
      * file. */
     assert_int_equal(setenv("TMPDIR", "/nonexistent", 1), 0);
@@ -943,13 +1135,32 @@ static void a_limit_of_file_size(void **state)
     pid_t pid = start(arguments, "stdout.txt");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(unsetenv("TMPDIR"), 0);
-    result r = finish(pid, "stdout.txt");
-    expect(&r, 3);
-    assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
-    after(r.err, ": can't write: File too large; ");
-    after(r.err, "; the run so far is in run\n");
-    forget(&r);
-    assert_int_equal(remove_tree("run"), 0);
+    return finish(pid, "stdout.txt");
+}
+
+static void a_limit_of_file_size(void **state)
+{
+    (void)state;
+    static const char *const arguments[] = {
+        "train", "exp/good.yaml", "training.epochs=2000", "capture.probe.every=1", "--out", "run", NULL};
+    /* Room for no capture; for its beginning, and all of the rest. */
+    static const struct {
+        rlim_t bytes;
+        int epochs; /* at least */
+    } cases[] = {{8192, 0}, {1 << 18, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        result r = run_limited(arguments, cases[i].bytes);
+        expect(&r, 3);
+        assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
+        assert_int_equal(strncmp(r.err, "deltoid: run/capture.h5: can't write: File too large; ", 54), 0);
+        after(r.err, "; the run so far is in run\n");
+        int epochs = 0;
+        for (const char *c = r.out; (c = strstr(c, "epoch ")); c++)
+            epochs++;
+        assert_true(epochs >= cases[i].epochs && epochs < 2000); /* no training whose record is lost */
+        forget(&r);
+        assert_int_equal(remove_tree("run"), 0);
+    }
 }
 
 static void divergence_is_an_answer(void **state)
@@ -977,28 +1188,33 @@ static void a_folder_that_can_not_be_made(void **state)
     expect_refusal(&r, 2, "deltoid: file: exists already; ");
 }
 
+#define TEST(function) cmocka_unit_test_setup(function, tidy)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(help_and_version),
-        cmocka_unit_test(a_bad_command_line),
-        cmocka_unit_test(bad_experiments_are_refused_at_their_place),
-        cmocka_unit_test(hostile_experiments_are_refused),
-        cmocka_unit_test(overrides_are_refused_by_their_text),
-        cmocka_unit_test(data_that_is_not_there),
-        cmocka_unit_test(the_resolved_experiment_is_a_fixed_point),
-        cmocka_unit_test(a_dry_run_makes_nothing),
-        cmocka_unit_test(json_of_a_plan_and_of_a_run),
-        cmocka_unit_test(a_run_leaves_its_folder),
-        cmocka_unit_test(runs_side_by_side),
-        cmocka_unit_test(evaluation_of_a_run),
-        cmocka_unit_test(a_run_without_a_test_set),
-        cmocka_unit_test(pictures_of_a_run),
-        cmocka_unit_test(signals_stop_after_the_model_is_written),
-        cmocka_unit_test(output_that_can_not_be_written),
-        cmocka_unit_test(a_limit_of_file_size),
-        cmocka_unit_test(divergence_is_an_answer),
-        cmocka_unit_test(a_folder_that_can_not_be_made),
+        TEST(help_and_version),
+        TEST(a_bad_command_line),
+        TEST(bad_experiments_are_refused_at_their_place),
+        TEST(hostile_experiments_are_refused),
+        TEST(overrides_are_refused_by_their_text),
+        TEST(data_that_is_not_there),
+        TEST(the_resolved_experiment_is_a_fixed_point),
+        TEST(a_dry_run_makes_nothing),
+        TEST(json_of_a_plan_and_of_a_run),
+        TEST(a_plan_is_kept),
+        TEST(a_run_leaves_its_folder),
+        TEST(runs_side_by_side),
+        TEST(evaluation_of_a_run),
+        TEST(a_run_without_a_test_set),
+        TEST(pictures_of_a_run),
+        TEST(signals_stop_after_the_model_is_written),
+        TEST(a_killed_run_keeps_its_capture),
+        TEST(colours_and_redrawing_are_for_terminals),
+        TEST(output_that_can_not_be_written),
+        TEST(a_limit_of_file_size),
+        TEST(divergence_is_an_answer),
+        TEST(a_folder_that_can_not_be_made),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,9 +1,10 @@
-/* Observers: how anything but the trainer learns what happens in a step. The trainer doesn't know that recording exists.
+/* Observers: how anything but the trainer learns what happens in a step. The trainer doesn't know that recording
+ * exists.
  *
- * A step that nobody watches runs as one fused pass. A watched step does the same operations in the same order, and in between shows
- * its own values: each worker its rows (z, a, delta) and its slice of the parameters (W and dW before the update). So every call marked
- * [worker] runs on all workers at once, each with a disjoint part; calls marked [one] run on one worker while the others wait, or between
- * epochs. No call may allocate in a step.
+ * A step that nobody watches runs as one fused pass. A watched step does the same operations in the same order, and in
+ * between shows its own values: each worker its rows (z, a, delta) and its slice of the parameters (W and dW before the
+ * update). So every call marked [worker] runs on all workers at once, each with a disjoint part; calls marked [one] run
+ * on one worker while the others wait, or between epochs. No call may allocate in a step.
  */
 #ifndef DELTOID_OBSERVER_H
 #define DELTOID_OBSERVER_H
@@ -23,10 +24,10 @@ typedef struct dt_matrix_view {
 
 /* The step as observers see it. `step` counts from 0: steps done before this one. */
 typedef struct dt_step_view {
-    int64_t step, epoch;        /* epoch from 0 */
+    int64_t step, epoch; /* epoch from 0 */
     dt_precision precision;
-    int64_t layers;             /* L */
-    int64_t batch;              /* samples shown: those of this minibatch (the last of an epoch may be short), or of the probe */
+    int64_t layers; /* L */
+    int64_t batch;  /* samples shown: those of this minibatch (the last of an epoch may be short), or of the probe */
     const int64_t *sample_id;   /* (batch), rows of the training set */
     const struct dt_pass *pass; /* for the calls below */
 } dt_step_view;
@@ -40,16 +41,16 @@ typedef struct dt_slice {
     int64_t first, last; /* blocks; opaque, for dt_step_copy_slice */
 } dt_slice;
 
-/* Copies the part of W^l, dW^l (DT_QUANTITY_W, DT_QUANTITY_DW: into a dense (units, inputs) row-major array) or b^l, db^l
- * (DT_QUANTITY_B, DT_QUANTITY_DB: into (units)) that lies in `slice`; what lies outside is left as it is, so that all
- * workers together fill the array. dW and db are the gradient of the minibatch's mean cost, without regulariser. */
+/* Copies the part of W^l, dW^l (DT_QUANTITY_W, DT_QUANTITY_DW: into a dense (units, inputs) row-major array) or b^l,
+ * db^l (DT_QUANTITY_B, DT_QUANTITY_DB: into (units)) that lies in `slice`; what lies outside is left as it is, so that
+ * all workers together fill the array. dW and db are the gradient of the minibatch's mean cost, without regulariser. */
 void dt_step_copy_slice(const dt_step_view *view, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
 
 /* What an epoch gave. A figure that does not apply is NaN. */
 typedef struct dt_epoch_report {
-    int64_t epoch; /* epochs done, from 1 */
-    int64_t step;  /* steps done */
-    double seconds; /* since training began, evaluation included */
+    int64_t epoch;                     /* epochs done, from 1 */
+    int64_t step;                      /* steps done */
+    double seconds;                    /* since training began, evaluation included */
     double train_loss, train_accuracy; /* mean over the epoch's own training steps, before each update */
     double validation_loss, validation_accuracy;
     double test_loss, test_accuracy;
@@ -60,18 +61,22 @@ typedef struct dt_epoch_report {
 typedef struct dt_observer {
     void *self;
 
-    /* Fixed rows of the training set, borrowed until the trainer is destroyed: in every watched step they run forward and backward with
-     * that step's weights (which they don't touch), and `samples` shows them in place of the minibatch's. 0: the minibatch. */
+    /* Fixed rows of the training set, borrowed until the trainer is destroyed: in every watched step they run forward
+     * and backward with that step's weights (which they don't touch), and `samples` shows them in place of the
+     * minibatch's. 0: the minibatch. */
     const int64_t *probe_rows;
     int64_t probe_count;
 
-    /* Does it watch this step? Pure, called on every worker before the step: the same answer everywhere. May be NULL: never. */
+    /* Does it watch this step? Pure, called on every worker before the step: the same answer everywhere. May be NULL:
+     * never. */
     bool (*watches)(const void *self, int64_t step, int64_t epoch);
 
-    /* [one] Before a watched step's values are shown: get room for them. May wait, may not fail: remember the failure for `epoch`. */
+    /* [one] Before a watched step's values are shown: get room for them. May wait, may not fail: remember the failure
+     * for `epoch`. */
     void (*begin)(void *self, const dt_step_view *view);
 
-    /* [worker] This worker's samples first .. first+count-1 of view->batch (count may be 0), after delta is complete. */
+    /* [worker] This worker's samples first .. first+count-1 of view->batch (count may be 0), after delta is complete.
+     */
     void (*samples)(void *self, const dt_step_view *view, int64_t first, int64_t count);
 
     /* [worker] This worker's slice of the parameters, before the update. */
@@ -80,7 +85,8 @@ typedef struct dt_observer {
     /* [one] All workers have shown theirs. */
     void (*end)(void *self, const dt_step_view *view);
 
-    /* [one] After each step, watched or not: step counts done and to do, the loss of the minibatch. For progress; must be cheap. */
+    /* [one] After each step, watched or not: step counts done and to do, the loss of the minibatch. For progress; must
+     * be cheap. */
     void (*progress)(void *self, int64_t done, int64_t total, double loss);
 
     /* [one] Between epochs, outside the team. An error stops training. */

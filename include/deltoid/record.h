@@ -15,6 +15,7 @@ typedef struct dt_capture_size {
     int64_t steps;         /* captured steps in the whole run */
     uint64_t step_bytes;   /* bytes of one captured step */
     uint64_t bytes;        /* raw bytes of the whole run */
+    uint64_t file_bytes;   /* the file's size at the end: whole chunks and HDF5's own; within 1 % from a few MB on */
     uint64_t memory_bytes; /* what the queue and the writer hold while the run lasts */
 } dt_capture_size;
 

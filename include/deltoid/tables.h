@@ -1,6 +1,6 @@
-/* The names an experiment may use, as tables that can be walked: help texts, `deltoid help`, messages and tests are made from them.
- * To add an entry, see the head of the table's source file (src/nn/activation.c, loss.c, initializer.c, src/train/optimizer.c, schedule.c,
- * src/parallel/reduction.c, src/data/dataset.c).
+/* The names an experiment may use, as tables that can be walked: help texts, `deltoid help`, messages and tests are
+ * made from them. To add an entry, see the head of the table's source file (src/nn/activation.c, loss.c, initializer.c,
+ * src/train/optimizer.c, schedule.c, src/parallel/reduction.c, src/data/dataset.c).
  */
 #ifndef DELTOID_TABLES_H
 #define DELTOID_TABLES_H
@@ -30,7 +30,7 @@ typedef enum dt_table {
 #define DT_TABLE_ENUM(id, name) id,
     DT_TABLE_LIST(DT_TABLE_ENUM)
 #undef DT_TABLE_ENUM
-    DT_TABLES
+        DT_TABLES
 } dt_table;
 
 const char *dt_table_name(dt_table table);

@@ -137,14 +137,22 @@ static dt_status evaluate(evaluation *v, dt_config *config, const dt_dataset *te
     dt_experiment *e = &config->experiment;
     e->data.validation_fraction = 0;
     e->capture_count = 0;
+    v->rows = test->rows;
+    v->classes = e->network[e->layer_count - 1].units;
+    if (test->classes > v->classes) {
+        dt_fail(error, DT_INVALID,
+                "data.test: has label %" PRId64 ", but the run's network has %" PRId64
+                " classes; name data that it was trained for",
+                test->classes - 1, v->classes);
+        dt_schema_place(error, config->root);
+        return DT_INVALID;
+    }
     dt_trainer *trainer = NULL;
     dt_status status = dt_trainer_create(&trainer, e, &(dt_trainer_data){.train = test}, error);
     if (status != DT_OK) {
         dt_schema_place(error, config->root);
         return status;
     }
-    v->rows = test->rows;
-    v->classes = e->network[e->layer_count - 1].units;
     status = dt_model_read(model, trainer, error);
     size_t count = 0;
     if (status == DT_OK && !dt_multiply((size_t)v->classes, (size_t)v->classes, &count))

@@ -143,7 +143,7 @@ static void print_overview(void)
         printf("  %-13s %s\n", topics[i].name, topics[i].summary);
     printf("\nexit status:\n"
            "  0    done\n"
-           "  1    done, and the answer is no: training diverged\n"
+           "  1    done, and the answer is no: a check failed, training diverged\n"
            "  2    bad command line, experiment or data\n"
            "  3    the system failed: input or output, memory, disk full\n"
            "  130  stopped by SIGINT, 143 by SIGTERM, after the model was written\n");

@@ -95,8 +95,8 @@ static void print_capture(const plan *p)
     printf("\n%-22s  %9s  %11s  %11s\n", "capture", "steps", "a step", "capture.h5");
     for (size_t r = 0; r < p->experiment->capture_count; r++)
         printf("  %-20s  %9s  %11s  %11s\n", p->experiment->capture[r].name, dt_format_count(p->rules[r].steps, steps),
-               dt_format_bytes(p->rules[r].step_bytes, each), dt_format_bytes(p->rules[r].bytes, bytes));
-    printf("  %-20s  %9s  %11s  %11s\n", "all", "", "", dt_format_bytes(p->all.bytes, bytes));
+               dt_format_bytes(p->rules[r].step_bytes, each), dt_format_bytes(p->rules[r].file_bytes, bytes));
+    printf("  %-20s  %9s  %11s  %11s\n", "all", "", "", dt_format_bytes(p->all.file_bytes, bytes));
 }
 
 static void print_text(const plan *p)
@@ -146,8 +146,9 @@ static void add_json(const plan *p, dt_text *t)
                 p->capture_bytes, p->bytes);
     for (size_t r = 0; r < e->capture_count; r++)
         dt_text_add(t, "%s\"%s\": {\"steps\": %" PRId64 ", \"step_bytes\": %" PRIu64 ", \"bytes\": %" PRIu64 "}",
-                    r ? ", " : "", e->capture[r].name, p->rules[r].steps, p->rules[r].step_bytes, p->rules[r].bytes);
-    dt_text_add(t, "}, \"capture_bytes\": %" PRIu64 "}\n", p->all.bytes);
+                    r ? ", " : "", e->capture[r].name, p->rules[r].steps, p->rules[r].step_bytes,
+                    p->rules[r].file_bytes);
+    dt_text_add(t, "}, \"capture_bytes\": %" PRIu64 "}\n", p->all.file_bytes);
 }
 
 dt_status dt_plan_print(const dt_config *config, const dt_trainer_data *data, bool json, bool quiet, dt_error *error)

@@ -53,13 +53,22 @@ static const char *leaf_at(const void *context, size_t i)
     return !key ? NULL : strrchr(key->pattern, '.') ? strrchr(key->pattern, '.') + 1 : key->pattern;
 }
 
-static const char *nearest_elsewhere(const char *name)
+/* Its whole path, written into `path` with a place in a list and a rule's name filled in. NULL where none is near. */
+static const char *nearest_elsewhere(const char *name, char path[PATTERN_SIZE])
 {
     const char *leaf = dt_nearest_name(name, leaf_at, NULL);
-    for (size_t i = 0; leaf && dt_key_at(i); i++)
-        if (leaf_at(NULL, i) == leaf)
-            return dt_key_at(i)->pattern;
-    return NULL;
+    size_t i = 0;
+    while (leaf && dt_key_at(i) && leaf_at(NULL, i) != leaf)
+        i++;
+    if (!leaf || !dt_key_at(i))
+        return NULL;
+    const char *pattern = dt_key_at(i)->pattern, *wild = pattern + strcspn(pattern, "#*");
+    snprintf(path, PATTERN_SIZE, "%.*s%s%s", (int)(wild - pattern), pattern,
+             *wild == '#'   ? "0"
+             : *wild == '*' ? "RULE"
+                            : "",
+             *wild ? wild + 1 : "");
+    return path;
 }
 
 static dt_status unknown_key(reader *r, const section *s, const dt_node *node)
@@ -73,9 +82,10 @@ static dt_status unknown_key(reader *r, const section *s, const dt_node *node)
     char list[CHILDREN_MAX * (DT_KEY_NAME_SIZE + 2)] = "";
     for (size_t i = 0, n = 0; i < CHILDREN_MAX && dt_key_child(s->pattern, i, names.at[i]); i++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", names.at[i]);
+    char elsewhere[PATTERN_SIZE];
     const char *nearest = dt_nearest_name(node->key, child_at, &names);
     if (!nearest)
-        nearest = nearest_elsewhere(node->key);
+        nearest = nearest_elsewhere(node->key, elsewhere);
     return dt_fail_at_key(r->error, node, DT_UNKNOWN, "%s%sunknown key '%.64s'%s%s%s valid here: %s", s->path,
                           *s->path ? ": " : "", node->key, nearest ? "; did you mean '" : ";", nearest ? nearest : "",
                           nearest ? "'?" : "", list);

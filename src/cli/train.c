@@ -16,6 +16,7 @@
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "deltoid/record.h"
+#include "train/keys.h"
 
 /* What lives from the first file of a run to its last. */
 typedef struct run {
@@ -52,6 +53,20 @@ static dt_status write_provenance(run *r, dt_error *error)
 {
     const char *path = in_folder(r, "provenance.json");
     return path ? dt_file_write(path, r->provenance, strlen(r->provenance), error) : dt_fail_memory(error, "a path");
+}
+
+/* What only the data can tell of capture rules, as whether a row exists: before there is a folder. */
+static dt_status check_capture(const run *r, dt_error *error)
+{
+    dt_trainer_info info;
+    dt_capture_size size;
+    int64_t units[DT_LAYERS_MAX + 1];
+    if (!r->config->experiment.capture_count)
+        return DT_OK;
+    dt_trainer_describe(r->trainer, &info);
+    for (int64_t l = 0; l <= info.layers; l++)
+        units[l] = dt_trainer_units(r->trainer, l);
+    return dt_capture_predict(&r->config->experiment, &info, units, -1, &size, error);
 }
 
 /* The folder, what is known before the first step, and those who watch. */
@@ -165,8 +180,11 @@ static void add_folder(dt_error *error, const char *folder)
 static dt_status train(run *r, const char *out, dt_error *error)
 {
     dt_status status = dt_trainer_create(&r->trainer, &r->config->experiment, r->data, error);
+    if (status == DT_OK)
+        status = check_capture(r, error);
     if (status != DT_OK) {
         dt_schema_place(error, r->config->root);
+        dt_trainer_destroy(r->trainer);
         return status;
     }
     dt_signals_watch(r->trainer);

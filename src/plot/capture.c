@@ -354,9 +354,9 @@ static dt_status check_file(const char *path, dt_error *error)
     if (stat(path, &file) != 0)
         return dt_fail(error, errno == ENOENT ? DT_NOT_FOUND : DT_IO, "%s: can't be opened: %s", path,
                        errno == ENOENT ? "there is no such file; train with a capture in the experiment"
-                                       : "the system refuses");
+                                       : "the system refuses; give yourself the right to read it");
     if (!S_ISREG(file.st_mode))
-        return dt_fail(error, DT_INVALID, "%s: is not a file", path);
+        return dt_fail(error, DT_INVALID, "%s: is no regular file; put the capture there", path);
     return DT_OK;
 }
 

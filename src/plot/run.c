@@ -81,7 +81,8 @@ static dt_status look(dt_plot_run *run, char **absolute, dt_arena *arena, dt_err
     struct stat facts;
     char whole[PATH_MAX];
     if (stat(run->path, &facts) != 0)
-        return dt_fail(error, errno == ENOMEM ? DT_NO_MEMORY : DT_NOT_FOUND, "%s: no such run folder", run->path);
+        return dt_fail(error, errno == ENOMEM ? DT_NO_MEMORY : DT_NOT_FOUND,
+                       "%s: no such run folder; name one that deltoid train made", run->path);
     if (!S_ISDIR(facts.st_mode))
         return dt_fail(error, DT_INVALID, "%s: not a folder; name the run's folder, not a file in it", run->path);
     *absolute = dt_arena_duplicate(arena, realpath(run->path, whole) ? whole : run->path);

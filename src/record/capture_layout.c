@@ -110,7 +110,7 @@ static dt_status check_rows(const dt_capture_rule *rule, int64_t rows, dt_error 
         if (rule->sample_rows[i] < 0 || rule->sample_rows[i] >= rows)
             return dt_fail(error, DT_INVALID,
                            "capture.%s.samples: row %" PRId64
-                           " is not in the training set, which has rows 0 to %" PRId64,
+                           " is not in the training set, which has rows 0 to %" PRId64 "; name some of those",
                            rule->name, rule->sample_rows[i], rows - 1);
     return DT_OK;
 }
@@ -308,20 +308,57 @@ void dt_capture_layout_clear(dt_capture_layout *layout)
     layout->count = 0;
 }
 
+/* The numbers of a rule's dimension scales: sample, and each layer's unit and input. */
+static uint64_t axes_bytes(const dt_capture_layout *layout)
+{
+    uint64_t numbers = (uint64_t)layout->samples;
+    for (int64_t l = 0; l <= layout->layers; l++) {
+        bool unit = false, input = false;
+        for (size_t i = DT_SET_FIRST_QUANTITY; i < layout->count; i++)
+            if (layout->sets[i].layer == l) {
+                unit = true;
+                input |= layout->sets[i].shape == DT_SHAPE_MATRIX;
+            }
+        numbers += (unit ? (uint64_t)layout->units[l] : 0) + (input ? (uint64_t)layout->units[l - 1] : 0);
+    }
+    return numbers * sizeof(int64_t);
+}
+
+/* What a rule takes of the file: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
+ * (headers, attributes, the first node of the index of chunks) and of each further chunk. False where it overflows. */
+static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
+{
+    enum { OF_A_SET = 5 << 10, OF_A_CHUNK = 60 };
+    *bytes = axes_bytes(layout);
+    for (size_t i = 0; i < layout->count; i++) {
+        const dt_capture_set *set = &layout->sets[i];
+        uint64_t blocks = layout->steps > 0 ? (uint64_t)((layout->steps - 1) / set->chunk_steps) + 1 : 0, block, all;
+        block = (uint64_t)(dt_ceil_div(set->rows, set->chunk_rows) * dt_ceil_div(set->columns, set->chunk_columns)) *
+                    OF_A_CHUNK +
+                dt_capture_set_block_bytes(set);
+        if (__builtin_mul_overflow(blocks, block, &all) || __builtin_add_overflow(*bytes, all, bytes) ||
+            __builtin_add_overflow(*bytes, OF_A_SET, bytes))
+            return false;
+    }
+    return true;
+}
+
 dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,
                              int rule, dt_capture_size *size, dt_error *error)
 {
     size_t first = rule < 0 ? 0 : (size_t)rule, last = rule < 0 ? experiment->capture_count : first + 1;
-    *size = (dt_capture_size){0};
+    enum { OF_A_FILE = 8 << 10 }; /* its own header, the experiment's text, the provenance */
+    *size = (dt_capture_size){.file_bytes = OF_A_FILE};
     if (last > experiment->capture_count)
         return dt_fail(error, DT_INVALID, "there is no capture rule %d; the experiment has %zu", rule,
                        experiment->capture_count);
     for (size_t i = first; i < last; i++) {
         dt_capture_layout layout;
-        uint64_t budget = DT_CAPTURE_MEMORY / experiment->capture_count, bytes = 0;
+        uint64_t budget = DT_CAPTURE_MEMORY / experiment->capture_count, bytes = 0, whole = 0;
         dt_status status = dt_capture_layout_init(&layout, experiment, info, units, i, budget, error);
         bool fits = status == DT_OK && !__builtin_mul_overflow(layout.step_bytes, (uint64_t)layout.steps, &bytes) &&
-                    !__builtin_add_overflow(size->bytes, bytes, &size->bytes) &&
+                    !__builtin_add_overflow(size->bytes, bytes, &size->bytes) && file_bytes(&layout, &whole) &&
+                    !__builtin_add_overflow(size->file_bytes, whole, &size->file_bytes) &&
                     !__builtin_add_overflow(size->steps, layout.steps, &size->steps);
         if (fits) {
             size->step_bytes += layout.step_bytes;

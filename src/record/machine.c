@@ -78,17 +78,26 @@ static void put_topology(dt_json *json, hwloc_topology_t topology)
     put_affinity(json, topology);
 }
 
+/* NULL where hwloc finds nothing. A container or a chroot may lack sysfs, of which hwloc complains on stderr: there the
+ * processor itself is asked. */
+static hwloc_topology_t load_topology(void)
+{
+    hwloc_topology_t topology = NULL;
+    if (hwloc_topology_init(&topology) != 0)
+        return NULL;
+    if (access("/sys/devices/system/cpu", R_OK | X_OK) != 0)
+        (void)hwloc_topology_set_components(topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "linux");
+    if (hwloc_topology_load(topology) == 0)
+        return topology;
+    hwloc_topology_destroy(topology);
+    return NULL;
+}
+
 void dt_machine_json(dt_json *json)
 {
     char name[512] = "";
     struct utsname system;
-    hwloc_topology_t topology = NULL;
-    if (hwloc_topology_init(&topology) != 0)
-        topology = NULL;
-    if (topology && hwloc_topology_load(topology) != 0) {
-        hwloc_topology_destroy(topology);
-        topology = NULL;
-    }
+    hwloc_topology_t topology = load_topology();
 
     dt_json_open(json, "machine");
     dt_json_text(json, "hostname", gethostname(name, sizeof name - 1) == 0 ? name : NULL);

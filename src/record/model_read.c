@@ -265,9 +265,10 @@ static dt_status check_file(const char *path, dt_error *error)
     struct stat file;
     if (stat(path, &file) != 0)
         return dt_fail(error, errno == ENOENT ? DT_NOT_FOUND : DT_IO, "%s: can't be opened: %s", path,
-                       errno == ENOENT ? "there is no such file" : "the system refuses");
+                       errno == ENOENT ? "there is no such file; a run writes it at its end, so let one finish"
+                                       : "the system refuses; give yourself the right to read it");
     if (!S_ISREG(file.st_mode))
-        return dt_fail(error, DT_INVALID, "%s: is not a file", path);
+        return dt_fail(error, DT_INVALID, "%s: is no regular file; put the model there", path);
     return DT_OK;
 }
 

@@ -168,8 +168,7 @@ dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data
     if (status != DT_OK)
         return status;
     int64_t *units = units_of(experiment, data->train);
-    const int64_t workers = experiment->parallel.threads ? experiment->parallel.threads : dt_processors();
-    status = units ? plan(experiment, data, train.count, workers, units, &sizes, info, error)
+    status = units ? plan(experiment, data, train.count, workers_of(experiment, units), units, &sizes, info, error)
                    : dt_fail_memory(error, "the plan");
     dt_release(units);
     dt_rows_release(&train);
