@@ -1,0 +1,113 @@
+#include "machine/rate.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+double dt_rate_now(void)
+{
+    return 1e-9 * (double)now_ns();
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+dt_reading dt_reading_of(double *values, int64_t n, bool least)
+{
+    qsort(values, (size_t)n, sizeof *values, ascending);
+    const double median = (values[(n - 1) / 2] + values[n / 2]) / 2;
+    return (dt_reading){values[least ? 0 : n - 1], median, (values[n - 1] - values[0]) / median, n};
+}
+
+typedef struct timed {
+    dt_rate_work work;
+    void *context;
+    int64_t times;
+    double amount;                /* of worker 0 */
+    atomic_int_fast64_t from, to; /* ns: when the first worker began, when the last one ended */
+} timed;
+
+static void time_it(dt_worker *worker, void *context)
+{
+    timed *t = context;
+    dt_worker_barrier(worker);
+    const int64_t from = now_ns();
+    const double amount = t->work(worker, t->times, t->context);
+    const int64_t to = now_ns();
+    if (worker->index == 0)
+        t->amount = amount;
+    for (int_fast64_t first = atomic_load(&t->from); from < first;)
+        if (atomic_compare_exchange_weak(&t->from, &first, from))
+            break;
+    for (int_fast64_t last = atomic_load(&t->to); to > last;)
+        if (atomic_compare_exchange_weak(&t->to, &last, to))
+            break;
+}
+
+/* Seconds from the first worker's start, not worker 0's: where workers share processors, others may have done their
+ * part before it leaves the barrier. */
+static double run_once(dt_team *team, timed *t)
+{
+    atomic_store(&t->from, INT64_MAX);
+    atomic_store(&t->to, 0);
+    dt_team_run(team, time_it, t);
+    const int64_t ns = atomic_load(&t->to) - atomic_load(&t->from);
+    return 1e-9 * (double)(ns > 0 ? ns : 1);
+}
+
+/* So many times that a run takes about `seconds`, found by runs of growing length, which warm things up as well. */
+static void calibrate(dt_team *team, timed *t, double seconds)
+{
+    t->times = 1;
+    for (;;) {
+        const double longer = seconds / run_once(team, t);
+        if (longer < 4) {
+            if (longer > 1)
+                t->times = (int64_t)ceil((double)t->times * longer);
+            return;
+        }
+        t->times *= longer < 64 ? (int64_t)(longer / 2) : 32;
+    }
+}
+
+/* Operations a second of one worker, run by run. */
+static int64_t runs_of(dt_team *team, dt_rate_work work, void *context, dt_rate_plan plan, double *rates)
+{
+    timed t = {.work = work, .context = context};
+    const int64_t runs = plan.runs < 1 ? 1 : plan.runs > DT_RUNS_MAX ? DT_RUNS_MAX : plan.runs;
+    calibrate(team, &t, plan.seconds);
+    for (int64_t r = 0; r < runs; r++) {
+        const double took = run_once(team, &t);
+        rates[r] = t.amount / took;
+    }
+    return runs;
+}
+
+dt_reading dt_rate_of(dt_team *team, dt_rate_work work, void *context, dt_rate_plan plan)
+{
+    double rates[DT_RUNS_MAX];
+    const int64_t runs = runs_of(team, work, context, plan, rates);
+    for (int64_t r = 0; r < runs; r++)
+        rates[r] *= (double)dt_team_count(team);
+    return dt_reading_of(rates, runs, false);
+}
+
+dt_reading dt_rate_ns_of(dt_team *team, dt_rate_work work, void *context, dt_rate_plan plan)
+{
+    double times[DT_RUNS_MAX];
+    const int64_t runs = runs_of(team, work, context, plan, times);
+    for (int64_t r = 0; r < runs; r++)
+        times[r] = 1e9 / times[r];
+    return dt_reading_of(times, runs, true);
+}
