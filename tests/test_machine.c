@@ -349,6 +349,12 @@ static void test_placement_leaves_no_trace(void **state)
         assert_int_equal(p.first, before[0]);
         assert_int_equal(p.second, other);
     }
+    if (count > 1) { /* of a core that could do far more alone, something must be shared, unless it is far */
+        dt_placement p;
+        assert_int_equal(dt_machine_placement(-1, -1, 1e12, &p, NULL), DT_OK);
+        check_placement(&p);
+        assert_int_not_equal(p.place, DT_PLACE_NEAR);
+    }
     assert_int_equal(first_processors(DT_PROCESSORS_MAX, after), count);
     assert_memory_equal(before, after, (size_t)count * sizeof *before);
 }

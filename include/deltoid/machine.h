@@ -64,10 +64,10 @@ typedef struct dt_placement {
 /* "one core", "near", "hyperthreads", "far" */
 const char *dt_place_name(dt_place place);
 
-/* Where the two processors are, in about 10 ms (more where other threads run on them): put it around each timed chunk
- * and compare like with like. The time is that of two threads of its own, pinned; the rates are per second of a
- * thread's own processor time, so that threads that share a processor don't look like hyperthreads. `first` < 0: the
- * first two processors that the calling thread may use, one core if there is one. `peak`: GFLOP/s of an undisturbed
+/* Where the two processors are, in about 10 ms (several times that where other threads run on them): put it around each
+ * timed chunk and compare like with like. The time is that of two threads of its own, pinned; the rates are per second
+ * of a thread's own processor time, so that threads that share a processor don't look like hyperthreads. `first` < 0:
+ * the first two processors that the calling thread may use, one core if there is one. `peak`: GFLOP/s of an undisturbed
  * core where the caller knows it (dt_machine_peak), so that a disturbed `alone` doesn't hide hyperthreads; else 0.
  * Allocates nothing through the hook. DT_INVALID for a processor that threads can't be pinned to, DT_SYSTEM where there
  * are no threads. */

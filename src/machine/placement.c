@@ -20,11 +20,12 @@ enum {
     TRIPS = 50,        /* round trips of a batch; the shortest batch counts */
     BATCHES_LEAST = 8, /* batches, though other load makes them long */
     BATCHES_MOST = 400,
-    SLICES = 24, /* of computing, each timed */
-    SPINS = 2000 /* of waiting, before the processor is given away */
+    SLICES = 24,      /* of computing, each timed */
+    SLICES_LEAST = 8, /* though other load makes them take long */
+    SPINS = 2000      /* of waiting, before the processor is given away */
 };
 
-static const double ping_seconds = 2e-3, slice_seconds = 1e-4;
+static const double ping_seconds = 2e-3, slice_seconds = 1e-4, slices_seconds = 8e-3;
 
 /* Below this share of a lone core's rate, two processors share one core's units. */
 static const double shared_units = 0.7;
@@ -137,13 +138,22 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Rates of up to SLICES slices, sorted. Returns how many. */
+static int slices(int64_t turns, double rates[SLICES])
+{
+    const double start = dt_rate_now();
+    int count = 0;
+    while (count < SLICES_LEAST || (count < SLICES && dt_rate_now() - start < slices_seconds))
+        rates[count++] = rate_of(turns);
+    qsort(rates, (size_t)count, sizeof *rates, ascending);
+    return count;
+}
+
 /* The best slice: of a core that nobody disturbs. */
 static double compute_alone(int64_t turns)
 {
-    double best = 0;
-    for (int s = 0; s < SLICES; s++)
-        best = fmax(best, rate_of(turns));
-    return best;
+    double rates[SLICES];
+    return rates[slices(turns, rates) - 1];
 }
 
 /* The lower quartile, because where other threads run the two compute at one time in some slices alone. */
@@ -151,13 +161,11 @@ static double compute_together(probe *p, int64_t turns)
 {
     double rates[SLICES];
     (void)rate_of(turns);
-    for (int s = 0; s < SLICES; s++)
-        rates[s] = rate_of(turns);
+    const int count = slices(turns, rates);
     atomic_fetch_add(&p->done, 1);
     while (atomic_load(&p->done) < 2)
         (void)rate_of(turns);
-    qsort(rates, SLICES, sizeof *rates, ascending);
-    return rates[SLICES / 4];
+    return rates[count / 4];
 }
 
 static void *first_thread(void *context)

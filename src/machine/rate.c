@@ -66,16 +66,19 @@ static double run_once(dt_team *team, timed *t)
     return 1e-9 * (double)(ns > 0 ? ns : 1);
 }
 
-/* So many times that a run takes about `seconds`, found by runs of growing length, which warm things up as well. */
-static void calibrate(dt_team *team, timed *t, double seconds)
+/* So many times that a run takes about `seconds`, found by runs of growing length, which warm things up as well.
+ * Returns how many runs to do, fewer where one can't be nearly as short. */
+static int64_t calibrate(dt_team *team, timed *t, dt_rate_plan plan)
 {
+    enum { MUCH_LONGER = 8, OF_LONG = 2 };
+    const int64_t runs = plan.runs < 1 ? 1 : plan.runs > DT_RUNS_MAX ? DT_RUNS_MAX : plan.runs;
     t->times = 1;
     for (;;) {
-        const double longer = seconds / run_once(team, t);
+        const double longer = plan.seconds / run_once(team, t);
         if (longer < 4) {
             if (longer > 1)
                 t->times = (int64_t)ceil((double)t->times * longer);
-            return;
+            return longer * MUCH_LONGER < 1 && runs > OF_LONG ? OF_LONG : runs;
         }
         t->times *= longer < 64 ? (int64_t)(longer / 2) : 32;
     }
@@ -85,8 +88,7 @@ static void calibrate(dt_team *team, timed *t, double seconds)
 static int64_t runs_of(dt_team *team, dt_rate_work work, void *context, dt_rate_plan plan, double *rates)
 {
     timed t = {.work = work, .context = context};
-    const int64_t runs = plan.runs < 1 ? 1 : plan.runs > DT_RUNS_MAX ? DT_RUNS_MAX : plan.runs;
-    calibrate(team, &t, plan.seconds);
+    const int64_t runs = calibrate(team, &t, plan);
     for (int64_t r = 0; r < runs; r++) {
         const double took = run_once(team, &t);
         rates[r] = t.amount / took;

@@ -15,7 +15,7 @@ typedef double (*dt_rate_work)(dt_worker *worker, int64_t times, void *context);
 
 /* How long and how often. */
 typedef struct dt_rate_plan {
-    double seconds; /* of one run, about; one that can't be shorter takes longer */
+    double seconds; /* of one run, about; where the work once takes much longer, there are fewer runs */
     int64_t runs;   /* 1 .. DT_RUNS_MAX */
 } dt_rate_plan;
 
