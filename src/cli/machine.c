@@ -385,8 +385,10 @@ const dt_command dt_command_machine = {
         "\n"
         "best is the best of several short runs, spread their largest difference relative to the median. Run it when "
         "nothing\n"
-        "else runs. With DELTOID_ISA=generic the loops are scalar and bound by instructions, also those over memory.",
-    .options = {{"quick", NULL, "less than a second: fewer and shorter runs"},
+        "else runs. With DELTOID_ISA=generic the loops are scalar and bound by instructions, also those over memory, "
+        "and\n"
+        "take longer.",
+    .options = {{"quick", NULL, "about a second: fewer and shorter runs"},
                 {"threads", "N", "measure N workers; default the processors there are"},
                 {"json", NULL, "print one JSON object"}},
     .least = 0,

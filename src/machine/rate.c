@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/split.h"
+
 static int64_t now_ns(void)
 {
     struct timespec t;
@@ -36,7 +38,15 @@ typedef struct timed {
     int64_t times;
     double amount;                /* of worker 0 */
     atomic_int_fast64_t from, to; /* ns: when the first worker began, when the last one ended */
+    atomic_int_fast64_t shortest; /* ns that a worker took */
 } timed;
+
+static void lower(atomic_int_fast64_t *least, int64_t value)
+{
+    for (int_fast64_t now = atomic_load(least); value < now;)
+        if (atomic_compare_exchange_weak(least, &now, value))
+            break;
+}
 
 static void time_it(dt_worker *worker, void *context)
 {
@@ -47,9 +57,8 @@ static void time_it(dt_worker *worker, void *context)
     const int64_t to = now_ns();
     if (worker->index == 0)
         t->amount = amount;
-    for (int_fast64_t first = atomic_load(&t->from); from < first;)
-        if (atomic_compare_exchange_weak(&t->from, &first, from))
-            break;
+    lower(&t->from, from);
+    lower(&t->shortest, to - from);
     for (int_fast64_t last = atomic_load(&t->to); to > last;)
         if (atomic_compare_exchange_weak(&t->to, &last, to))
             break;
@@ -60,10 +69,11 @@ static void time_it(dt_worker *worker, void *context)
 static double run_once(dt_team *team, timed *t)
 {
     atomic_store(&t->from, INT64_MAX);
+    atomic_store(&t->shortest, INT64_MAX);
     atomic_store(&t->to, 0);
     dt_team_run(team, time_it, t);
     const int64_t ns = atomic_load(&t->to) - atomic_load(&t->from);
-    return 1e-9 * (double)(ns > 0 ? ns : 1);
+    return 1e-9 * (double)dt_max(1, ns);
 }
 
 /* So many times that a run takes about `seconds`, found by runs of growing length, which warm things up as well.
@@ -74,7 +84,8 @@ static int64_t calibrate(dt_team *team, timed *t, dt_rate_plan plan)
     const int64_t runs = plan.runs < 1 ? 1 : plan.runs > DT_RUNS_MAX ? DT_RUNS_MAX : plan.runs;
     t->times = 1;
     for (;;) {
-        const double longer = plan.seconds / run_once(team, t);
+        (void)run_once(team, t);
+        const double longer = plan.seconds / (1e-9 * (double)dt_max(1, atomic_load(&t->shortest)));
         if (longer < 4) {
             if (longer > 1)
                 t->times = (int64_t)ceil((double)t->times * longer);
