@@ -12,7 +12,7 @@ const char *dt_isa_name(dt_isa isa)
     return names[isa];
 }
 
-static int runs_here(dt_isa isa)
+bool dt_isa_runs(dt_isa isa)
 {
 #if defined(__x86_64__)
     switch (isa) {
@@ -46,11 +46,17 @@ dt_isa dt_isa_current(void)
         return (dt_isa)isa;
     const char *wish = getenv("DELTOID_ISA");
     isa = wish ? named(wish) : -1;
-    if (isa < 0 || !runs_here((dt_isa)isa))
-        for (isa = DT_ISAS - 1; !runs_here((dt_isa)isa);)
+    if (isa < 0 || !dt_isa_runs((dt_isa)isa))
+        for (isa = DT_ISAS - 1; !dt_isa_runs((dt_isa)isa);)
             isa--;
     __atomic_store_n(&chosen, isa, __ATOMIC_RELAXED);
     return (dt_isa)isa;
+}
+
+bool dt_isa_pinned(void)
+{
+    const char *wish = getenv("DELTOID_ISA");
+    return wish && named(wish) == (int)dt_isa_current();
 }
 
 static const char *name_at(const void *context, size_t i)
@@ -70,7 +76,7 @@ dt_status dt_isa_check(dt_error *error)
         dt_error_prefix(error, "DELTOID_ISA");
         return status;
     }
-    if (!runs_here((dt_isa)isa))
+    if (!dt_isa_runs((dt_isa)isa))
         return dt_fail(error, DT_UNSUPPORTED,
                        "DELTOID_ISA: this processor doesn't run %s; unset it or use a narrower one", wish);
     return DT_OK;

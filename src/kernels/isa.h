@@ -7,6 +7,8 @@
 #ifndef DT_KERNELS_ISA_H
 #define DT_KERNELS_ISA_H
 
+#include <stdbool.h>
+
 #include "deltoid/status.h"
 
 typedef enum dt_isa { DT_ISA_GENERIC, DT_ISA_AVX2, DT_ISA_AVX512, DT_ISAS } dt_isa;
@@ -14,9 +16,15 @@ typedef enum dt_isa { DT_ISA_GENERIC, DT_ISA_AVX2, DT_ISA_AVX512, DT_ISAS } dt_i
 /* "generic", "avx2", "avx512" */
 const char *dt_isa_name(dt_isa isa);
 
+/* Does this processor run it? Whatever DELTOID_ISA says. */
+bool dt_isa_runs(dt_isa isa);
+
 /* The one in use: the widest this processor runs, or the one that DELTOID_ISA names. Read once. Falls back to the
  * widest where DELTOID_ISA is wrong; dt_isa_check says so. */
 dt_isa dt_isa_current(void);
+
+/* Did DELTOID_ISA name the one in use? */
+bool dt_isa_pinned(void);
 
 /* DT_UNKNOWN or DT_UNSUPPORTED where DELTOID_ISA names nothing this processor runs. */
 dt_status dt_isa_check(dt_error *error);

@@ -1,0 +1,40 @@
+#define _GNU_SOURCE
+#include "machine/processors.h"
+
+#include <sched.h>
+#include <string.h>
+
+/* glibc's set ends at 1024 processors, some systems don't. */
+typedef struct mask {
+    cpu_set_t sets[DT_PROCESSORS_MAX / CPU_SETSIZE];
+} mask;
+
+void dt_processors_mark(dt_processor_set *set)
+{
+    mask m;
+    memset(&m, 0, sizeof m);
+    if (sched_getaffinity(0, sizeof m, m.sets) != 0)
+        return;
+    for (int i = 0; i < DT_PROCESSORS_MAX; i++)
+        if (CPU_ISSET_S((size_t)i, sizeof m, m.sets))
+            atomic_store_explicit(&set->has[i], true, memory_order_relaxed);
+}
+
+int dt_processors_list(const dt_processor_set *set, int from, int most, int *numbers)
+{
+    int count = 0;
+    for (int i = from < 0 ? 0 : from; i < DT_PROCESSORS_MAX && count < most; i++)
+        if (atomic_load_explicit(&set->has[i], memory_order_relaxed))
+            numbers[count++] = i;
+    return count;
+}
+
+bool dt_processors_pin(pthread_attr_t *attributes, int number)
+{
+    mask m;
+    memset(&m, 0, sizeof m);
+    if (number < 0 || number >= DT_PROCESSORS_MAX)
+        return false;
+    CPU_SET_S((size_t)number, sizeof m, m.sets);
+    return pthread_attr_setaffinity_np(attributes, sizeof m, m.sets) == 0;
+}

@@ -1,0 +1,25 @@
+/* The system's processors that threads may run on, by number. */
+#ifndef DT_MACHINE_PROCESSORS_H
+#define DT_MACHINE_PROCESSORS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { DT_PROCESSORS_MAX = 8192 };
+
+/* Which of them; several threads may mark one set. Zero-initialise. */
+typedef struct dt_processor_set {
+    atomic_bool has[DT_PROCESSORS_MAX];
+} dt_processor_set;
+
+/* Adds those that the calling thread may use. */
+void dt_processors_mark(dt_processor_set *set);
+
+/* The first `most` numbers at or after `from`, ascending. Returns how many there are. */
+int dt_processors_list(const dt_processor_set *set, int from, int most, int *numbers);
+
+/* A thread of these attributes will run on that processor alone. False where it can't be said so. */
+bool dt_processors_pin(pthread_attr_t *attributes, int number);
+
+#endif
