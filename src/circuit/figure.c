@@ -16,39 +16,7 @@ static const double air = 9;       /* beside a label */
 static const double head = 14;     /* an arrow's, at the end of a level wire */
 static const double slant = 34;    /* of a wire that changes its height */
 
-/* --- numbers --- */
-
-dt_status dt_unit_numbers_from_circuit(dt_unit_numbers *numbers, const dt_network_circuit *network, int64_t l,
-                                       int64_t j, double *room, dt_error *error)
-{
-    const dt_gate *z = dt_network_circuit_z(network, l, j), *a = dt_network_circuit_a(network, l, j);
-    const dt_gate *cost = dt_network_circuit_cost(network);
-    const int64_t L = dt_network_circuit_layers(network);
-    if (!z)
-        return dt_fail(error, DT_INVALID,
-                       "no unit %" PRId64 " in layer %" PRId64 "; layers count from 1 to %" PRId64 ", units from 0", j,
-                       l, L);
-    const int64_t inputs = dt_network_circuit_units(network, l - 1);
-    for (int64_t k = 0; k < inputs; k++) {
-        room[k] = dt_circuit_value(dt_network_circuit_w(network, l, j, k));
-        room[inputs + k] = dt_circuit_value(dt_network_circuit_a(network, l - 1, k));
-    }
-    *numbers = (dt_unit_numbers){.layers = L,
-                                 .l = l,
-                                 .j = j,
-                                 .inputs = inputs,
-                                 .activation = l < L ? dt_circuit_operation(a) : NULL,
-                                 .loss = dt_circuit_operation(cost),
-                                 .w = room,
-                                 .a = room + inputs,
-                                 .sum = dt_circuit_value(dt_network_circuit_sum(network, l, j)),
-                                 .b = dt_circuit_value(dt_network_circuit_b(network, l, j)),
-                                 .z = dt_circuit_value(z),
-                                 .value = dt_circuit_value(l < L ? a : cost),
-                                 .delta = dt_circuit_gradient(z),
-                                 .back = dt_circuit_gradient(l < L ? a : cost)};
-    return DT_OK;
-}
+/* --- which inputs are shown --- */
 
 /* Does input k matter more than input m? */
 static bool outweighs(const dt_unit_numbers *n, int64_t k, int64_t m)

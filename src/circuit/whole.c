@@ -40,17 +40,17 @@ typedef struct column {
 } column;
 
 typedef struct whole {
-    const dt_network_circuit *n;
+    const dt_network_numbers *n;
     dt_drawing *d;
     int64_t L;
     column *columns; /* (L + 2): layers 0 .. L, and the cost */
 } whole;
 
 #if defined(__GNUC__)
-__attribute__((format(printf, 3, 4)))
+__attribute__((format(printf, 4, 5)))
 #endif
 static void
-add_line(box *b, const dt_gate *gate, const char *name, ...)
+add_line(box *b, double value, double gradient, const char *name, ...)
 {
     char letters[DT_MARK_TEXT / 2], digits[DT_NUMBER_TEXT];
     line *to = &b->lines[b->count++];
@@ -58,9 +58,9 @@ add_line(box *b, const dt_gate *gate, const char *name, ...)
     va_start(arguments, name);
     vsnprintf(letters, sizeof letters, name, arguments);
     va_end(arguments);
-    dt_letters_number(digits, dt_circuit_value(gate), DIGITS);
+    dt_letters_number(digits, value, DIGITS);
     snprintf(to->value, sizeof to->value, "%s = %s", letters, digits);
-    dt_letters_number(to->gradient, dt_circuit_gradient(gate), DIGITS);
+    dt_letters_number(to->gradient, gradient, DIGITS);
 }
 
 static bool shows_weights(const whole *f, int64_t l)
@@ -70,15 +70,17 @@ static bool shows_weights(const whole *f, int64_t l)
 
 static void fill_unit(const whole *f, box *b, int64_t l, int64_t j)
 {
-    const dt_network_circuit *n = f->n;
+    const dt_network_numbers *n = f->n;
+    const double delta = n->delta[l][j];
     b->weights = shows_weights(f, l) ? (int)f->columns[l - 1].units : 0;
     for (int64_t k = 0; k < b->weights; k++)
-        add_line(b, dt_network_circuit_w(n, l, j, k), "w^{%" PRId64 "}_{%" PRId64 ",%" PRId64 "}", l, j, k);
+        add_line(b, n->W[l][j * b->weights + k], delta * n->a[l - 1][k], "w^{%" PRId64 "}_{%" PRId64 ",%" PRId64 "}", l,
+                 j, k);
     if (f->columns[l].units <= BIASES_MAX)
-        add_line(b, dt_network_circuit_b(n, l, j), "b^{%" PRId64 "}_{%" PRId64 "}", l, j);
-    add_line(b, dt_network_circuit_z(n, l, j), "z^{%" PRId64 "}_{%" PRId64 "}", l, j);
+        add_line(b, n->b[l][j], delta, "b^{%" PRId64 "}_{%" PRId64 "}", l, j);
+    add_line(b, n->z[l][j], delta, "z^{%" PRId64 "}_{%" PRId64 "}", l, j);
     if (l < f->L)
-        add_line(b, dt_network_circuit_a(n, l, j), "a^{%" PRId64 "}_{%" PRId64 "}", l, j);
+        add_line(b, n->a[l][j], n->back[l][j], "a^{%" PRId64 "}_{%" PRId64 "}", l, j);
 }
 
 static void fill_boxes(const whole *f)
@@ -88,11 +90,11 @@ static void fill_boxes(const whole *f)
         for (int64_t j = 0; j < c->units; j++) {
             box *b = &c->boxes[j];
             if (l == 0)
-                add_line(b, dt_network_circuit_a(f->n, 0, j), "x_{%" PRId64 "}", j);
+                add_line(b, f->n->a[0][j], f->n->back[0][j], "x_{%" PRId64 "}", j);
             else if (l <= f->L)
                 fill_unit(f, b, l, j);
             else
-                add_line(b, dt_network_circuit_cost(f->n), "C");
+                add_line(b, f->n->cost, 1, "C");
             for (int i = 0; i < b->count; i++) {
                 c->value_width = fmax(c->value_width, dt_letters_width(b->lines[i].value, TEXT));
                 c->gradient_width = fmax(c->gradient_width, dt_letters_width(b->lines[i].gradient, TEXT));
@@ -189,13 +191,13 @@ static void draw(const whole *f, const char *heading)
     draw_heading(f, heading);
 }
 
-dt_status dt_figure_network(dt_drawing *drawing, const dt_network_circuit *network, const char *heading,
+dt_status dt_figure_network(dt_drawing *drawing, const dt_network_numbers *network, const char *heading,
                             dt_error *error)
 {
-    whole f = {.n = network, .d = drawing, .L = dt_network_circuit_layers(network)};
+    whole f = {.n = network, .d = drawing, .L = network->layers};
     int64_t count = 0;
     for (int64_t l = 0; l <= f.L; l++)
-        if ((count += dt_network_circuit_units(network, l)) > DT_FIGURE_UNITS_MAX)
+        if ((count += network->units[l]) > DT_FIGURE_UNITS_MAX)
             return dt_fail(
                 error, DT_INVALID,
                 "the network has more than %d units with its inputs, too many for one picture; draw one unit",
@@ -206,7 +208,7 @@ dt_status dt_figure_network(dt_drawing *drawing, const dt_network_circuit *netwo
     if (status == DT_OK) {
         box *next = boxes;
         for (int64_t l = 0; l <= f.L + 1; l++) {
-            f.columns[l] = (column){.boxes = next, .units = l <= f.L ? dt_network_circuit_units(network, l) : 1};
+            f.columns[l] = (column){.boxes = next, .units = l <= f.L ? network->units[l] : 1};
             next += f.columns[l].units;
         }
         draw(&f, heading ? heading : "");
