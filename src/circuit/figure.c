@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT = 15, DIGITS = 4, SMALL = 12, RADIUS = 20, PITCH = 104, TOP = 84, MARGIN = 16 };
+enum { TEXT = 15, DIGITS = 4, SMALL = 12, RADIUS = 20, PITCH = 116, TOP = 84, MARGIN = 16 };
 
-static const double apart = 25;    /* from an input's row to its weight's wire above, and its activation's wire below */
-static const double beside = 11.5; /* from a wire to the middle of its label */
+static const double apart = 29;    /* from an input's row to its weight's wire above, and its activation's wire below */
+static const double beside = 13.5; /* from a wire to the middle of its label */
 static const double air = 9;       /* beside a label */
 static const double head = 14;     /* an arrow's, at the end of a level wire */
 static const double slant = 34;    /* of a wire that changes its height */

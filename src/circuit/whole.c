@@ -12,7 +12,7 @@
 enum {
     TEXT = 14,
     DIGITS = 3,
-    LINE = 20,
+    LINE = 25,
     MARGIN = 16,
     TOP = 74,
     WEIGHTS_MAX = 6 /* of a unit, and units, where weights are shown */,

@@ -134,7 +134,7 @@ static void print_overview(void)
     printf("deltoid %s: parallel backpropagation with reproducible bits and a record of every layer\n\nusage:\n",
            dt_version());
     for (size_t i = 0; (command = dt_command_at(i)); i++)
-        printf("  deltoid %-5s %s\n", command->name, command->usage);
+        printf("  deltoid %-7s %s\n", command->name, command->usage);
     printf("\ncommands:\n");
     for (size_t i = 0; (command = dt_command_at(i)); i++)
         printf("  %-13s %s\n", command->name, command->summary);
