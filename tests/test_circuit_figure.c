@@ -242,8 +242,8 @@ static void test_deep_and_wide_names_are_legible(void **state)
         a[i] = -7.654321e+11 / (i + 1);
     }
     const dt_unit_numbers n = {
-        64,     63,     1048575, 1000,  "a_name_of_a_program's_own", "cross_entropy", w, a, -1e-99, -1e-99,
-        -1e-99, -1e-99, -1e-99,  -1e-99};
+        64,     63,     1048575, 1000,   "a_name_of_a_program's_own", "cross_entropy", w, a, -1e-99, -1e-99, -1e-99,
+        -1e-99, -1e-99, -1e-99,  1048576};
     dt_drawing d = {0};
     dt_figure_unit(&d, &n, 8, NULL);
     assert_clear(&d);
@@ -388,7 +388,7 @@ static void test_scripts_say_nothing_that_runs(void **state)
     (void)state;
     static const char hostile[] = "`touch x` '.system('ls').' \"$(id)\" \\ \n set output '|cat' %s";
     static const double one = 1;
-    dt_unit_numbers u = {2, 1, 0, 1, hostile, hostile, &one, &one, 1, 1, 1, 1, 1, 1};
+    dt_unit_numbers u = {2, 1, 0, 1, hostile, hostile, &one, &one, 1, 1, 1, 1, 1, 1, 1};
     dt_drawing d = {0};
     dt_buffer script = {0};
     dt_figure_unit(&d, &u, 8, hostile);

@@ -183,7 +183,7 @@ static void place_all(layout *f)
     f->x_wire = MARGIN + 2 * RADIUS;
     f->x_multiply = f->x_wire + f->w_input + slant + RADIUS;
     f->x_product = f->x_multiply + RADIUS;
-    f->x_sum = f->x_product + f->w_product + slant + RADIUS;
+    f->x_sum = f->x_product + f->w_product + slant + 10 * (double)(f->shown > 2 ? f->shown - 2 : 0) + RADIUS;
     f->x_bias = f->x_sum + RADIUS + f->w_sum + RADIUS;
     f->x_last = f->x_bias + RADIUS + f->w_z + RADIUS;
     f->y_first = TOP + PITCH / 2;
@@ -256,12 +256,12 @@ static void draw_last(const layout *f)
     const bool cost = n->l == n->layers;
     char sigma[DT_NUMBER_TEXT * 2];
     snprintf(sigma, sizeof sigma, "σ^{%" PRId64 "}", n->l);
-    if (cost)
+    if (cost && n->units != 1)
         for (int side = -1; side <= 1; side += 2)
             dt_drawing_wire(f->d, x - 2.2 * RADIUS, y + side * 2.2 * RADIUS, x - RADIUS * 0.72,
                             y + side * RADIUS * 0.72, 1.2, DT_INK_FAINT, true);
     dt_drawing_gate(f->d, x, y, RADIUS, cost ? "C" : sigma);
-    dt_drawing_words(f->d, x, y + (cost ? 2.5 : 1) * RADIUS + 12, 0.5, SMALL, DT_INK_PLAIN,
+    dt_drawing_words(f->d, x, y + (cost && n->units != 1 ? 2.5 : 1) * RADIUS + 12, 0.5, SMALL, DT_INK_PLAIN,
                      cost ? n->loss : n->activation);
     dt_drawing_wire(f->d, x + RADIUS, y, x + RADIUS + f->w_output, y, 1.2, DT_INK_PLAIN, !cost);
     draw_labels(f->d, x + RADIUS, y, &f->output);

@@ -35,7 +35,8 @@ dt_status dt_unit_numbers_from_circuit(dt_unit_numbers *numbers, const dt_networ
                                  .z = dt_circuit_value(z),
                                  .value = dt_circuit_value(l < L ? a : cost),
                                  .delta = dt_circuit_gradient(z),
-                                 .back = dt_circuit_gradient(l < L ? a : cost)};
+                                 .back = dt_circuit_gradient(l < L ? a : cost),
+                                 .units = dt_network_circuit_units(network, l)};
     return DT_OK;
 }
 
@@ -136,7 +137,8 @@ void dt_unit_numbers_of(dt_unit_numbers *numbers, const dt_network_numbers *netw
                                  .z = n->z[l][j],
                                  .value = last ? n->cost : n->a[l][j],
                                  .delta = n->delta[l][j],
-                                 .back = last ? 1 : n->back[l][j]};
+                                 .back = last ? 1 : n->back[l][j],
+                                 .units = n->units[l]};
 }
 
 dt_status dt_network_numbers_back(dt_network_numbers *numbers, dt_arena *arena, dt_error *error)

@@ -23,6 +23,7 @@ typedef struct dt_unit_numbers {
     double value;           /* a^l_j; on layer L: C */
     double delta;           /* dC/dz^l_j */
     double back;            /* dC/da^l_j = (delta^{l+1})^T w^{l+1}_.j; 1 on layer L */
+    int64_t units;          /* of layer l */
 } dt_unit_numbers;
 
 /* All units. Arrays are borrowed; [l] is layer l, and what is not named for a layer is not read. */

@@ -21,7 +21,8 @@ enum {
 
 static const double pad = 7;   /* inside a box */
 static const double gap = 16;  /* between boxes */
-static const double wire = 64; /* between columns */
+static const double wire = 64; /* between columns, at least, */
+static const double fan = 5;   /* and for each unit of the shorter one */
 
 typedef struct line {
     char value[DT_MARK_TEXT], gradient[DT_NUMBER_TEXT];
@@ -115,7 +116,7 @@ static void place_boxes(const whole *f)
             c->boxes[j].width = width;
             c->boxes[j].height = c->boxes[j].count * LINE + pad;
         }
-        x += width + (l <= f->L ? wire : 0);
+        x += width + (l <= f->L ? wire + fan * fmin((double)c->units, (double)f->columns[l + 1].units) : 0);
         tallest = fmax(tallest, (double)c->units * (c->boxes[0].height + gap));
     }
     for (int64_t l = 0; l <= f->L + 1; l++) {
@@ -151,7 +152,7 @@ static void draw_wires(const whole *f)
                 const box *from = &f->columns[l - 1].boxes[k], *to = &f->columns[l].boxes[j];
                 const double y = to->weights ? line_y(to, (int)k) : to->y + to->height / 2;
                 const bool own = to->weights || l > f->L;
-                dt_drawing_wire(f->d, from->x + from->width, line_y(from, from->count - 1), to->x, y, 1,
+                dt_drawing_wire(f->d, from->x + from->width, line_y(from, from->count - 1), to->x, y, own ? 1 : 0.5,
                                 own ? DT_INK_PLAIN : DT_INK_FAINT, own);
             }
 }

@@ -169,7 +169,8 @@ static dt_status capture_unit(asking *q, const dt_circuit_wish *wish, const dt_d
                                    .z = last ? z[j] : *z,
                                    .value = last ? cost : *a,
                                    .delta = *delta,
-                                   .back = last ? 1 : dt_numbers_sum(next, onward, delta_next)};
+                                   .back = last ? 1 : dt_numbers_sum(next, onward, delta_next),
+                                   .units = n->units[l]};
     return DT_OK;
 }
 
