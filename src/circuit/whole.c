@@ -11,10 +11,11 @@
 
 enum {
     TEXT = 14,
+    CAPTION = 13,
     DIGITS = 3,
     LINE = 25,
     MARGIN = 16,
-    TOP = 74,
+    TOP = 92,
     WEIGHTS_MAX = 6 /* of a unit, and units, where weights are shown */,
     BIASES_MAX = 12
 };
@@ -35,9 +36,10 @@ typedef struct box {
 } box;
 
 typedef struct column {
+    char caption[DT_MARK_TEXT];
     box *boxes;
     int64_t units;
-    double value_width, gradient_width;
+    double x, value_width, gradient_width;
 } column;
 
 typedef struct whole {
@@ -84,10 +86,24 @@ static void fill_unit(const whole *f, box *b, int64_t l, int64_t j)
         add_line(b, n->a[l][j], n->back[l][j], "a^{%" PRId64 "}_{%" PRId64 "}", l, j);
 }
 
+/* The layer and its functions. */
+static void write_caption(const whole *f, int64_t l)
+{
+    char *caption = f->columns[l].caption;
+    if (l == 0)
+        snprintf(caption, DT_MARK_TEXT, "inputs");
+    else if (l > f->L)
+        snprintf(caption, DT_MARK_TEXT, "%s", f->n->loss);
+    else
+        snprintf(caption, DT_MARK_TEXT, "layer %" PRId64 "%s%s", l, l < f->L ? ", " : "",
+                 l < f->L ? f->n->activation[l] : "");
+}
+
 static void fill_boxes(const whole *f)
 {
     for (int64_t l = 0; l <= f->L + 1; l++) {
         column *c = &f->columns[l];
+        write_caption(f, l);
         for (int64_t j = 0; j < c->units; j++) {
             box *b = &c->boxes[j];
             if (l == 0)
@@ -109,14 +125,16 @@ static void place_boxes(const whole *f)
 {
     double x = MARGIN, tallest = 0;
     for (int64_t l = 0; l <= f->L + 1; l++) {
-        const column *c = &f->columns[l];
+        column *c = &f->columns[l];
         const double width = c->value_width + c->gradient_width + 4 * pad;
         for (int64_t j = 0; j < c->units; j++) {
             c->boxes[j].x = x;
             c->boxes[j].width = width;
             c->boxes[j].height = c->boxes[j].count * LINE + pad;
         }
-        x += width + (l <= f->L ? wire + fan * fmin((double)c->units, (double)f->columns[l + 1].units) : 0);
+        c->x = x;
+        x += fmax(width, dt_words_width(c->caption, CAPTION) + 2 * pad) +
+             (l <= f->L ? wire + fan * fmin((double)c->units, (double)f->columns[l + 1].units) : 0);
         tallest = fmax(tallest, (double)c->units * (c->boxes[0].height + gap));
     }
     for (int64_t l = 0; l <= f->L + 1; l++) {
@@ -186,9 +204,12 @@ static void draw(const whole *f, const char *heading)
     fill_boxes(f);
     place_boxes(f);
     draw_wires(f);
-    for (int64_t l = 0; l <= f->L + 1; l++)
-        for (int64_t j = 0; j < f->columns[l].units; j++)
-            draw_box(f->d, &f->columns[l], &f->columns[l].boxes[j]);
+    for (int64_t l = 0; l <= f->L + 1; l++) {
+        const column *c = &f->columns[l];
+        dt_drawing_words(f->d, c->x + pad, TOP - 10, 0, CAPTION, DT_INK_PLAIN, c->caption);
+        for (int64_t j = 0; j < c->units; j++)
+            draw_box(f->d, c, &c->boxes[j]);
+    }
     draw_heading(f, heading);
 }
 

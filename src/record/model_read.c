@@ -266,7 +266,7 @@ dt_status dt_model_read(const char *path, dt_trainer *trainer, dt_error *error)
     m->path = path;
     m->precision = experiment->precision;
     m->layers = (int64_t)experiment->layer_count;
-    dt_status status = dt_sandbox_check_file(path, NULL, error);
+    dt_status status = dt_sandbox_check_file(path, "name a run that was trained to its end", error);
     if (status == DT_OK)
         status = make_room(m, trainer, error);
     if (status == DT_OK)
