@@ -20,6 +20,8 @@
 
 typedef struct network {
     dt_network_circuit *circuit;
+    dt_network_numbers all; /* of the circuit */
+    dt_arena arena;
     double *numbers;
 } network;
 
@@ -52,12 +54,14 @@ static network make_network(const int64_t *units, int64_t layers, double size)
                                           .y = 0};
     assert_int_equal(dt_network_circuit_create(&n.circuit, &spec, NULL), DT_OK);
     assert_int_equal(dt_network_circuit_run(n.circuit, NULL), DT_OK);
+    assert_int_equal(dt_network_numbers_from_circuit(&n.all, n.circuit, &n.arena, NULL), DT_OK);
     return n;
 }
 
 static void destroy_network(network *n)
 {
     dt_network_circuit_destroy(n->circuit);
+    dt_arena_clear(&n->arena);
     free(n->numbers);
 }
 
@@ -238,8 +242,8 @@ static void test_deep_and_wide_names_are_legible(void **state)
         a[i] = -7.654321e+11 / (i + 1);
     }
     const dt_unit_numbers n = {
-        64,     63,     1048575, 1000,  "a_name_of_a_program's_own", "cross_entropy", w, a, -1e-99, -1e-99,
-        -1e-99, -1e-99, -1e-99,  -1e-99};
+        64,     63,     1048575, 1000,   "a_name_of_a_program's_own", "cross_entropy", w, a, -1e-99, -1e-99, -1e-99,
+        -1e-99, -1e-99, -1e-99,  1048576};
     dt_drawing d = {0};
     dt_figure_unit(&d, &n, 8, NULL);
     assert_clear(&d);
@@ -281,7 +285,7 @@ static void test_networks_are_legible(void **state)
                 layers--;
             network n = make_network(shapes[i], layers, size ? 1e-5 : 1);
             dt_drawing d = {0};
-            assert_int_equal(dt_figure_network(&d, n.circuit, "xor, sample 3", NULL), DT_OK);
+            assert_int_equal(dt_figure_network(&d, &n.all, "xor, sample 3", NULL), DT_OK);
             assert_boxes(&d);
             dt_drawing_clear(&d);
             destroy_network(&n);
@@ -289,7 +293,7 @@ static void test_networks_are_legible(void **state)
     network n = make_network((const int64_t[]){40, 6, 3}, 2, 1);
     dt_error error = {0};
     dt_drawing d = {0};
-    assert_int_equal(dt_figure_network(&d, n.circuit, NULL, &error), DT_INVALID);
+    assert_int_equal(dt_figure_network(&d, &n.all, NULL, &error), DT_INVALID);
     assert_non_null(strstr(error.message, "more than 48 units"));
     destroy_network(&n);
 }
@@ -301,7 +305,7 @@ static void test_sheets_hold_the_circuit(void **state)
     (void)state;
     network n = make_network((const int64_t[]){3, 4, 2}, 2, 1);
     dt_buffer sheet = {0};
-    dt_circuit_network_sheet(n.circuit, &sheet);
+    dt_circuit_network_sheet(&n.all, &sheet);
     int rows = 0;
     for (char *line = strchr(sheet.bytes, '\n') + 1; *line; line = strchr(line, '\n') + 1, rows++) {
         char quantity[16], l[8], j[8], k[8], *after;
@@ -329,7 +333,21 @@ static void test_sheets_hold_the_circuit(void **state)
     snprintf(row, sizeof row, "\na_in\t1\t2\t1\t%.17g\t%.17g\n", u.a[1], u.delta * u.w[1]);
     assert_non_null(strstr(sheet.bytes, row));
     dt_buffer_clear(&sheet);
+
+    /* From the whole network, and with back from W and delta: the same, up to the order of a sum. */
+    dt_unit_numbers same;
+    dt_arena arena = {0};
+    dt_unit_numbers_of(&same, &n.all, 1, 2);
+    assert_true(same.sum == u.sum && same.z == u.z && same.delta == u.delta && same.back == u.back);
+    assert_memory_equal(same.w, u.w, 3 * sizeof *u.w);
+    assert_memory_equal(same.a, u.a, 3 * sizeof *u.a);
+    assert_int_equal(dt_network_numbers_back(&n.all, &arena, NULL), DT_OK);
+    for (int64_t l = 0; l < 2; l++)
+        for (int64_t j = 0; j < n.all.units[l]; j++)
+            assert_true(fabs(n.all.back[l][j] - dt_circuit_gradient(dt_network_circuit_a(n.circuit, l, j))) < 1e-15);
+    dt_arena_clear(&arena);
     free(room);
+
     dt_error error = {0};
     dt_unit_numbers none;
     assert_int_equal(dt_unit_numbers_from_circuit(&none, n.circuit, 3, 0, NULL, &error), DT_INVALID);
@@ -354,7 +372,7 @@ static void test_text(void **state)
         for (char *line = strtok(out.bytes, "\n"); line; line = strtok(NULL, "\n"))
             assert_true(dt_characters(line) <= 80);
         dt_buffer_clear(&out);
-        dt_circuit_network_text(n.circuit, NULL, (dt_text_style){80, unicode}, true, &out);
+        dt_circuit_network_text(&n.all, NULL, (dt_text_style){80, unicode}, true, &out);
         assert_non_null(strstr(out.bytes, unicode ? "w¹₃,₂" : "w^1_{3,2}"));
         assert_non_null(strstr(out.bytes, "\033[32m"));
         dt_buffer_clear(&out);
@@ -370,7 +388,7 @@ static void test_scripts_say_nothing_that_runs(void **state)
     (void)state;
     static const char hostile[] = "`touch x` '.system('ls').' \"$(id)\" \\ \n set output '|cat' %s";
     static const double one = 1;
-    dt_unit_numbers u = {2, 1, 0, 1, hostile, hostile, &one, &one, 1, 1, 1, 1, 1, 1};
+    dt_unit_numbers u = {2, 1, 0, 1, hostile, hostile, &one, &one, 1, 1, 1, 1, 1, 1, 1};
     dt_drawing d = {0};
     dt_buffer script = {0};
     dt_figure_unit(&d, &u, 8, hostile);
@@ -413,10 +431,13 @@ static void test_pictures(void **state)
     assert_non_null(mkdtemp(folder));
     network n = make_network((const int64_t[]){2, 2, 1}, 2, 1);
     dt_drawing d = {0};
-    assert_int_equal(dt_figure_network(&d, n.circuit, "xor", NULL), DT_OK);
+    dt_buffer numbers = {0};
+    dt_circuit_network_sheet(&n.all, &numbers);
+    assert_int_equal(dt_figure_network(&d, &n.all, "xor", NULL), DT_OK);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, bad[i].name);
-        const dt_status status = dt_circuit_draw(&d, path, NULL);
+        const dt_status status = dt_circuit_draw(&d, NULL, path, NULL);
+        assert_int_equal(dt_circuit_path_check(path, NULL), bad[i].status);
         if (status != bad[i].status && !(bad[i].status == DT_NOT_FOUND && status == DT_IO))
             fail_msg("%s: %s", bad[i].name, dt_status_text(status));
     }
@@ -424,7 +445,7 @@ static void test_pictures(void **state)
         dt_error error = {0};
         struct stat facts;
         snprintf(path, sizeof path, "%s/%s", folder, good[i]);
-        const dt_status status = dt_circuit_draw(&d, path, &error);
+        const dt_status status = dt_circuit_draw(&d, &numbers, path, &error);
         if (status != DT_OK && status != DT_UNSUPPORTED)
             fail_msg("%s", error.message);
         if (status == DT_OK)
@@ -432,7 +453,11 @@ static void test_pictures(void **state)
         unlink(path);
         strcpy(strrchr(path, '.'), ".gp");
         assert_int_equal(unlink(path), 0);
+        strcpy(strrchr(path, '.'), ".tsv");
+        assert_true(stat(path, &facts) == 0 && facts.st_size == (off_t)numbers.length);
+        assert_int_equal(unlink(path), 0);
     }
+    dt_buffer_clear(&numbers);
     assert_int_equal(rmdir(folder), 0);
     dt_drawing_clear(&d);
     destroy_network(&n);
@@ -465,11 +490,11 @@ static bool draw_all(const network *n, const dt_unit_numbers *u)
     dt_buffer out[5] = {{0}};
     const dt_text_style style = {80, true};
     dt_figure_unit(&unit, u, 4, "heading");
-    bool good = dt_figure_network(&whole, n->circuit, "heading", NULL) == DT_OK;
+    bool good = dt_figure_network(&whole, &n->all, "heading", NULL) == DT_OK;
     dt_circuit_script(&unit, "unit", "svg", &out[0]);
     dt_circuit_script(&whole, "whole", "svg", &out[1]);
     dt_circuit_unit_text(u, 2, "heading", style, true, &out[2]);
-    dt_circuit_network_text(n->circuit, "heading", style, true, &out[3]);
+    dt_circuit_network_text(&n->all, "heading", style, true, &out[3]);
     dt_circuit_unit_sheet(u, &out[4]);
     for (int i = 0; i < 5; i++) {
         good = good && !out[i].failed;

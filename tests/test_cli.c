@@ -242,9 +242,10 @@ static int tear_down(void **state)
 static void help_and_version(void **state)
 {
     (void)state;
-    static const char *const topics[] = {"train",      "eval",        "plot",    "machine",      "help",
-                                         "experiment", "activations", "losses",  "initializers", "optimizers",
-                                         "schedules",  "reductions",  "formats", "quantities",   "plots"};
+    static const char *const topics[] = {"train",        "eval",       "check",      "circuit",     "plot",
+                                         "machine",      "help",       "experiment", "activations", "losses",
+                                         "initializers", "optimizers", "schedules",  "reductions",  "formats",
+                                         "quantities",   "plots"};
     result r = RUN("help");
     expect_success(&r);
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)

@@ -8,47 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT = 15, DIGITS = 4, SMALL = 12, RADIUS = 20, PITCH = 104, TOP = 84, MARGIN = 16 };
+enum { TEXT = 15, DIGITS = 4, SMALL = 12, RADIUS = 20, PITCH = 116, TOP = 84, MARGIN = 16 };
 
-static const double apart = 25;    /* from an input's row to its weight's wire above, and its activation's wire below */
-static const double beside = 11.5; /* from a wire to the middle of its label */
+static const double apart = 29;    /* from an input's row to its weight's wire above, and its activation's wire below */
+static const double beside = 13.5; /* from a wire to the middle of its label */
 static const double air = 9;       /* beside a label */
 static const double head = 14;     /* an arrow's, at the end of a level wire */
 static const double slant = 34;    /* of a wire that changes its height */
 
-/* --- numbers --- */
-
-dt_status dt_unit_numbers_from_circuit(dt_unit_numbers *numbers, const dt_network_circuit *network, int64_t l,
-                                       int64_t j, double *room, dt_error *error)
-{
-    const dt_gate *z = dt_network_circuit_z(network, l, j), *a = dt_network_circuit_a(network, l, j);
-    const dt_gate *cost = dt_network_circuit_cost(network);
-    const int64_t L = dt_network_circuit_layers(network);
-    if (!z)
-        return dt_fail(error, DT_INVALID,
-                       "no unit %" PRId64 " in layer %" PRId64 "; layers count from 1 to %" PRId64 ", units from 0", j,
-                       l, L);
-    const int64_t inputs = dt_network_circuit_units(network, l - 1);
-    for (int64_t k = 0; k < inputs; k++) {
-        room[k] = dt_circuit_value(dt_network_circuit_w(network, l, j, k));
-        room[inputs + k] = dt_circuit_value(dt_network_circuit_a(network, l - 1, k));
-    }
-    *numbers = (dt_unit_numbers){.layers = L,
-                                 .l = l,
-                                 .j = j,
-                                 .inputs = inputs,
-                                 .activation = l < L ? dt_circuit_operation(a) : NULL,
-                                 .loss = dt_circuit_operation(cost),
-                                 .w = room,
-                                 .a = room + inputs,
-                                 .sum = dt_circuit_value(dt_network_circuit_sum(network, l, j)),
-                                 .b = dt_circuit_value(dt_network_circuit_b(network, l, j)),
-                                 .z = dt_circuit_value(z),
-                                 .value = dt_circuit_value(l < L ? a : cost),
-                                 .delta = dt_circuit_gradient(z),
-                                 .back = dt_circuit_gradient(l < L ? a : cost)};
-    return DT_OK;
-}
+/* --- which inputs are shown --- */
 
 /* Does input k matter more than input m? */
 static bool outweighs(const dt_unit_numbers *n, int64_t k, int64_t m)
@@ -215,7 +183,7 @@ static void place_all(layout *f)
     f->x_wire = MARGIN + 2 * RADIUS;
     f->x_multiply = f->x_wire + f->w_input + slant + RADIUS;
     f->x_product = f->x_multiply + RADIUS;
-    f->x_sum = f->x_product + f->w_product + slant + RADIUS;
+    f->x_sum = f->x_product + f->w_product + slant + 10 * (double)(f->shown > 2 ? f->shown - 2 : 0) + RADIUS;
     f->x_bias = f->x_sum + RADIUS + f->w_sum + RADIUS;
     f->x_last = f->x_bias + RADIUS + f->w_z + RADIUS;
     f->y_first = TOP + PITCH / 2;
@@ -288,12 +256,12 @@ static void draw_last(const layout *f)
     const bool cost = n->l == n->layers;
     char sigma[DT_NUMBER_TEXT * 2];
     snprintf(sigma, sizeof sigma, "σ^{%" PRId64 "}", n->l);
-    if (cost)
+    if (cost && n->units != 1)
         for (int side = -1; side <= 1; side += 2)
             dt_drawing_wire(f->d, x - 2.2 * RADIUS, y + side * 2.2 * RADIUS, x - RADIUS * 0.72,
                             y + side * RADIUS * 0.72, 1.2, DT_INK_FAINT, true);
     dt_drawing_gate(f->d, x, y, RADIUS, cost ? "C" : sigma);
-    dt_drawing_words(f->d, x, y + (cost ? 2.5 : 1) * RADIUS + 12, 0.5, SMALL, DT_INK_PLAIN,
+    dt_drawing_words(f->d, x, y + (cost && n->units != 1 ? 2.5 : 1) * RADIUS + 12, 0.5, SMALL, DT_INK_PLAIN,
                      cost ? n->loss : n->activation);
     dt_drawing_wire(f->d, x + RADIUS, y, x + RADIUS + f->w_output, y, 1.2, DT_INK_PLAIN, !cost);
     draw_labels(f->d, x + RADIUS, y, &f->output);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The first line of a file, without its end; false where there is none. */
 static bool first_line(const char *path, char *line, size_t size)

@@ -3,11 +3,9 @@
  */
 #include "plot/capture.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "plot/figures.h"
 #include "record/hdf5.h"
@@ -24,7 +22,7 @@ enum {
 
 /* What the child sends: first DT_FIGURES of these, then for each series a head and its rows in batches, then a head
  * without layer. */
-typedef char rule_name[65];
+typedef char rule_name[DT_RULE_NAME];
 
 typedef struct series_head {
     rule_name rule;
@@ -57,18 +55,11 @@ static dt_status fail_at(const reader *r, const char *name, const char *why, dt_
     return dt_fail(error, DT_MALFORMED, "%s: %s %s; use a copy that is sound", r->path, name, why);
 }
 
-static bool is_rule_name(const char *name)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    size_t length = strlen(name);
-    return length >= 1 && length < sizeof(rule_name) && strspn(name, letters) == length;
-}
-
 static herr_t keep_rule(hid_t file, const char *name, const H5L_info_t *link, void *context)
 {
     reader *r = context;
     (void)file;
-    if (link->type == H5L_TYPE_HARD && is_rule_name(name) && r->rule_count < RULES_MAX)
+    if (link->type == H5L_TYPE_HARD && dt_is_rule_name(name) && r->rule_count < RULES_MAX)
         snprintf(r->rules[r->rule_count++].name, sizeof(rule_name), "%s", name);
     return 0;
 }
@@ -299,7 +290,7 @@ static dt_status read_in_child(void *context, int pipe, dt_error *error)
 /* The child may be under a hostile file's control: nothing it says is taken on trust. */
 static bool is_sane(const series_head *head)
 {
-    return memchr(head->rule, '\0', sizeof head->rule) && is_rule_name(head->rule) && head->layer >= 1 &&
+    return memchr(head->rule, '\0', sizeof head->rule) && dt_is_rule_name(head->rule) && head->layer >= 1 &&
            head->layer <= LAYERS_MAX && head->rows >= 1 && head->rows <= DT_SERIES_STEPS_MAX &&
            head->captured >= head->rows;
 }
@@ -331,7 +322,7 @@ static dt_status receive(dt_sandbox *box, dt_arena *arena, dt_capture_series *ca
     for (int f = 0; f < DT_FIGURES && status == DT_OK; f++) {
         char *name = capture->rule_of[f];
         status = dt_sandbox_receive(box, name, sizeof(rule_name), error);
-        if (status == DT_OK && name[0] && (!memchr(name, '\0', sizeof(rule_name)) || !is_rule_name(name)))
+        if (status == DT_OK && name[0] && (!memchr(name, '\0', sizeof(rule_name)) || !dt_is_rule_name(name)))
             return dt_fail(error, DT_MALFORMED, "%s: its reader sent nonsense; use a copy that is sound", box->path);
     }
     capture->count = 0;
@@ -347,23 +338,10 @@ static dt_status receive(dt_sandbox *box, dt_arena *arena, dt_capture_series *ca
     return status;
 }
 
-/* A name for a regular file: a pipe or a device could make HDF5 wait for ever. */
-static dt_status check_file(const char *path, dt_error *error)
-{
-    struct stat file;
-    if (stat(path, &file) != 0)
-        return dt_fail(error, errno == ENOENT ? DT_NOT_FOUND : DT_IO, "%s: can't be opened: %s", path,
-                       errno == ENOENT ? "there is no such file; train with a capture in the experiment"
-                                       : "the system refuses; give yourself the right to read it");
-    if (!S_ISREG(file.st_mode))
-        return dt_fail(error, DT_INVALID, "%s: is no regular file; put the capture there", path);
-    return DT_OK;
-}
-
 dt_status dt_capture_series_read(const char *path, dt_arena *arena, dt_capture_series *capture, dt_error *error)
 {
     dt_sandbox box;
-    dt_status status = check_file(path, error);
+    dt_status status = dt_sandbox_check_file(path, "train with a capture in the experiment", error);
     if (status != DT_OK)
         return status;
     reader *r = dt_allocate_zeroed(1, sizeof *r);

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/names.h"
@@ -180,11 +181,6 @@ static void add_row(const char *quantity, int64_t l, int64_t j, int64_t k, doubl
     dt_buffer_format(out, "\t%.17g\t%.17g\n", value, gradient);
 }
 
-static void add_gate_row(const char *quantity, int64_t l, int64_t j, int64_t k, const dt_gate *gate, dt_buffer *out)
-{
-    add_row(quantity, l, j, k, dt_circuit_value(gate), dt_circuit_gradient(gate), out);
-}
-
 static const char head[] = "quantity\tlayer\tunit\tinput\tvalue\tgradient\n";
 
 void dt_circuit_unit_sheet(const dt_unit_numbers *numbers, dt_buffer *out)
@@ -207,24 +203,25 @@ void dt_circuit_unit_sheet(const dt_unit_numbers *numbers, dt_buffer *out)
     end_plain(plain_now);
 }
 
-void dt_circuit_network_sheet(const dt_network_circuit *network, dt_buffer *out)
+void dt_circuit_network_sheet(const dt_network_numbers *network, dt_buffer *out)
 {
-    const dt_network_circuit *n = network;
+    const dt_network_numbers *n = network;
     const plain_numbers plain_now = begin_plain(out);
-    const int64_t L = dt_network_circuit_layers(n);
     dt_buffer_add(out, head);
-    for (int64_t k = 0; k < dt_network_circuit_units(n, 0); k++)
-        add_gate_row("a", 0, k, -1, dt_network_circuit_a(n, 0, k), out);
-    for (int64_t l = 1; l <= L; l++)
-        for (int64_t j = 0; j < dt_network_circuit_units(n, l); j++) {
-            for (int64_t k = 0; k < dt_network_circuit_units(n, l - 1); k++)
-                add_gate_row("w", l, j, k, dt_network_circuit_w(n, l, j, k), out);
-            add_gate_row("b", l, j, -1, dt_network_circuit_b(n, l, j), out);
-            add_gate_row("z", l, j, -1, dt_network_circuit_z(n, l, j), out);
-            if (l < L)
-                add_gate_row("a", l, j, -1, dt_network_circuit_a(n, l, j), out);
+    for (int64_t k = 0; k < n->units[0]; k++)
+        add_row("a", 0, k, -1, n->a[0][k], n->back[0][k], out);
+    for (int64_t l = 1; l <= n->layers; l++)
+        for (int64_t j = 0; j < n->units[l]; j++) {
+            const int64_t inputs = n->units[l - 1];
+            const double delta = n->delta[l][j];
+            for (int64_t k = 0; k < inputs; k++)
+                add_row("w", l, j, k, n->W[l][j * inputs + k], delta * n->a[l - 1][k], out);
+            add_row("b", l, j, -1, n->b[l][j], delta, out);
+            add_row("z", l, j, -1, n->z[l][j], delta, out);
+            if (l < n->layers)
+                add_row("a", l, j, -1, n->a[l][j], n->back[l][j], out);
         }
-    add_gate_row("C", -1, -1, -1, dt_network_circuit_cost(n), out);
+    add_row("C", -1, -1, -1, n->cost, 1, out);
     end_plain(plain_now);
 }
 
@@ -242,7 +239,7 @@ static dt_status split_path(char *path, const char **folder, const char **stem, 
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     if (!dot)
-        return dt_fail(error, DT_INVALID, "%s: a picture's name ends in .svg, .png or .pdf", path);
+        return dt_fail(error, DT_INVALID, "%s: has no ending; a picture's name ends in .svg, .png or .pdf", path);
     for (size_t i = 0; (*format = dt_gnuplot_format_at(i)) && strcmp(*format, dot + 1) != 0;)
         i++;
     if (!*format)
@@ -251,7 +248,7 @@ static dt_status split_path(char *path, const char **folder, const char **stem, 
     if (length < 1 || length > STEM_MAX || strspn(name, allowed) != strlen(name) || name[0] == '.' || name[0] == '-')
         return dt_fail(
             error, DT_INVALID,
-            "%s: call the picture by at most %d letters, digits, dots, underscores or dashes, beginning with "
+            "%s: can't name a picture; use at most %d letters, digits, dots, underscores or dashes, beginning with "
             "one of the first two",
             path, STEM_MAX);
     *dot = '\0';
@@ -262,30 +259,49 @@ static dt_status split_path(char *path, const char **folder, const char **stem, 
     return DT_OK;
 }
 
-static dt_status write_and_run(const dt_drawing *drawing, const char *folder, const char *stem, const char *format,
-                               dt_error *error)
+/* FOLDER/STEM.ENDING */
+static dt_status write_text(const dt_buffer *text, const char *folder, const char *stem, const char *ending,
+                            dt_error *error)
 {
-    dt_buffer script = {0}, path = {0};
-    dt_circuit_script(drawing, stem, format, &script);
-    dt_buffer_format(&path, "%s/%s.gp", folder, stem);
-    dt_status status = script.failed || path.failed ? dt_fail(error, DT_NO_MEMORY, "out of memory for a picture")
-                                                    : dt_file_write(path.bytes, script.bytes, script.length, error);
-    if (status == DT_OK)
-        status = dt_gnuplot_run(folder, stem, format, error);
-    dt_buffer_clear(&script);
+    dt_buffer path = {0};
+    dt_buffer_format(&path, "%s/%s.%s", folder, stem, ending);
+    const dt_status status = text->failed || path.failed ? dt_fail_memory(error, "a picture")
+                                                         : dt_file_write(path.bytes, text->bytes, text->length, error);
     dt_buffer_clear(&path);
     return status;
 }
 
-dt_status dt_circuit_draw(const dt_drawing *drawing, const char *path, dt_error *error)
+dt_status dt_circuit_draw(const dt_drawing *drawing, const dt_buffer *numbers, const char *path, dt_error *error)
 {
     const char *folder = "", *stem = "", *format = "";
     char *parts = dt_duplicate(path);
     if (!parts)
-        return dt_fail(error, DT_NO_MEMORY, "out of memory for a picture");
+        return dt_fail_memory(error, "a picture");
+    dt_buffer script = {0};
     dt_status status = split_path(parts, &folder, &stem, &format, error);
+    if (status == DT_OK) {
+        dt_circuit_script(drawing, stem, format, &script);
+        status = write_text(&script, folder, stem, "gp", error);
+    }
+    if (status == DT_OK && numbers)
+        status = write_text(numbers, folder, stem, "tsv", error);
     if (status == DT_OK)
-        status = write_and_run(drawing, folder, stem, format, error);
+        status = dt_gnuplot_run(folder, stem, format, error);
+    dt_buffer_clear(&script);
+    dt_release(parts);
+    return status;
+}
+
+dt_status dt_circuit_path_check(const char *path, dt_error *error)
+{
+    const char *folder = "", *stem = "", *format = "";
+    struct stat facts;
+    char *parts = dt_duplicate(path);
+    if (!parts)
+        return dt_fail_memory(error, "a picture");
+    dt_status status = split_path(parts, &folder, &stem, &format, error);
+    if (status == DT_OK && (stat(folder, &facts) != 0 || !S_ISDIR(facts.st_mode)))
+        status = dt_fail(error, DT_NOT_FOUND, "%s: no such folder; make it, or name another", folder);
     dt_release(parts);
     return status;
 }

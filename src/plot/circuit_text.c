@@ -179,45 +179,40 @@ void dt_circuit_unit_text(const dt_unit_numbers *numbers, int64_t most, const ch
 
 enum { WEIGHTS_MAX = 6 };
 
-static void add_layer(const page *p, const dt_network_circuit *n, int64_t l)
+static void add_layer(const page *p, const dt_network_numbers *n, int64_t l)
 {
-    const int64_t units = dt_network_circuit_units(n, l), inputs = dt_network_circuit_units(n, l - 1);
-    const bool last = l == dt_network_circuit_layers(n);
+    const int64_t units = n->units[l], inputs = n->units[l - 1];
+    const bool last = l == n->layers, weights = inputs <= WEIGHTS_MAX && units <= WEIGHTS_MAX;
     dt_buffer_format(p->out, "layer %" PRId64 "%s", l, last ? "" : ", ");
     if (!last)
-        dt_text_add_outside(p->out, p->style, dt_circuit_operation(dt_network_circuit_a(n, l, 0)), NAME);
+        dt_text_add_outside(p->out, p->style, n->activation[l], NAME);
     dt_buffer_add(p->out, "\n");
     for (int64_t j = 0; j < units; j++) {
-        for (int64_t k = 0; k < inputs && inputs <= WEIGHTS_MAX && units <= WEIGHTS_MAX; k++) {
-            const dt_gate *w = dt_network_circuit_w(n, l, j, k);
-            add_line(p, dt_circuit_value(w), dt_circuit_gradient(w), "w^{%" PRId64 "}_{%" PRId64 ",%" PRId64 "}", l, j,
-                     k);
-        }
-        const dt_gate *b = dt_network_circuit_b(n, l, j), *z = dt_network_circuit_z(n, l, j),
-                      *a = dt_network_circuit_a(n, l, j);
-        add_line(p, dt_circuit_value(b), dt_circuit_gradient(b), "b^{%" PRId64 "}_{%" PRId64 "}", l, j);
-        add_line(p, dt_circuit_value(z), dt_circuit_gradient(z), "z^{%" PRId64 "}_{%" PRId64 "}", l, j);
+        const double delta = n->delta[l][j];
+        for (int64_t k = 0; k < inputs && weights; k++)
+            add_line(p, n->W[l][j * inputs + k], delta * n->a[l - 1][k], "w^{%" PRId64 "}_{%" PRId64 ",%" PRId64 "}", l,
+                     j, k);
+        add_line(p, n->b[l][j], delta, "b^{%" PRId64 "}_{%" PRId64 "}", l, j);
+        add_line(p, n->z[l][j], delta, "z^{%" PRId64 "}_{%" PRId64 "}", l, j);
         if (!last)
-            add_line(p, dt_circuit_value(a), dt_circuit_gradient(a), "a^{%" PRId64 "}_{%" PRId64 "}", l, j);
+            add_line(p, n->a[l][j], n->back[l][j], "a^{%" PRId64 "}_{%" PRId64 "}", l, j);
     }
 }
 
-void dt_circuit_network_text(const dt_network_circuit *network, const char *heading, dt_text_style style, bool colour,
+void dt_circuit_network_text(const dt_network_numbers *network, const char *heading, dt_text_style style, bool colour,
                              dt_buffer *out)
 {
+    const dt_network_numbers *n = network;
     const page p = {style, colour, out};
-    const dt_gate *cost = dt_network_circuit_cost(network);
     add_heading(&p, heading);
     dt_buffer_repeat(out, " ", NAME + 2);
     add_title(&p, CELL, "value");
     add_title(&p, CELL, "gradient");
     dt_buffer_add(out, "\ninputs\n");
-    for (int64_t k = 0; k < dt_network_circuit_units(network, 0); k++) {
-        const dt_gate *x = dt_network_circuit_a(network, 0, k);
-        add_line(&p, dt_circuit_value(x), dt_circuit_gradient(x), "x_{%" PRId64 "}", k);
-    }
-    for (int64_t l = 1; l <= dt_network_circuit_layers(network); l++)
-        add_layer(&p, network, l);
-    dt_buffer_format(out, "%s\n", dt_circuit_operation(cost));
-    add_line(&p, dt_circuit_value(cost), dt_circuit_gradient(cost), "C");
+    for (int64_t k = 0; k < n->units[0]; k++)
+        add_line(&p, n->a[0][k], n->back[0][k], "x_{%" PRId64 "}", k);
+    for (int64_t l = 1; l <= n->layers; l++)
+        add_layer(&p, n, l);
+    dt_buffer_format(out, "%s\n", n->loss);
+    add_line(&p, n->cost, 1, "C");
 }

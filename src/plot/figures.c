@@ -1,10 +1,18 @@
 #include "plot/figures.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "record/hdf5.h"
 
 enum { CACHE_BYTES = 32 << 20, CACHE_SLOTS = 12421 };
+
+bool dt_is_rule_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    const size_t length = strlen(name);
+    return length >= 1 && length < DT_RULE_NAME && strspn(name, letters) == length;
+}
 
 bool dt_number_set_exists(hid_t file, const char *name)
 {
@@ -88,6 +96,16 @@ static bool read_part(const dt_number_set *set, hid_t type, const hsize_t start[
                 H5Dread(set->id, type, memory, set->space, H5P_DEFAULT, to) >= 0;
     dt_hdf5_close(memory);
     return good;
+}
+
+bool dt_number_set_read(const dt_number_set *set, const hsize_t start[3], const hsize_t count[3], double *to)
+{
+    return read_part(set, H5T_NATIVE_DOUBLE, start, count, to);
+}
+
+bool dt_number_set_read_integers(const dt_number_set *set, const hsize_t start[3], const hsize_t count[3], int64_t *to)
+{
+    return read_part(set, H5T_NATIVE_INT64, start, count, to);
 }
 
 bool dt_number_set_integer(const dt_number_set *set, int64_t step, int64_t *value)

@@ -13,13 +13,21 @@ typedef struct dt_number_set {
     hsize_t extent[3];
 } dt_number_set;
 
+/* Room for the name of a rule, a group at the root. */
+enum { DT_RULE_NAME = 65 };
+bool dt_is_rule_name(const char *name);
+
 /* A link of that name that leads nowhere else: not soft, not external. */
 bool dt_number_set_exists(hid_t file, const char *name);
 
 /* Opens what is stored in this file itself, plainly or by HDF5's own filters, with numbers of that class (H5T_INTEGER,
- * H5T_FLOAT) and that rank, 1 or 3. Returns what is wrong with it, NULL where nothing is. */
+ * H5T_FLOAT) and that rank, 1 to 3. Returns what is wrong with it, NULL where nothing is. */
 const char *dt_number_set_open(hid_t file, const char *name, H5T_class_t class, int rank, dt_number_set *set);
 void dt_number_set_close(dt_number_set *set);
+
+/* Numbers start .. start + count - 1 of each dimension, as doubles or int64_t; false where they can't be read. */
+bool dt_number_set_read(const dt_number_set *set, const hsize_t start[3], const hsize_t count[3], double *to);
+bool dt_number_set_read_integers(const dt_number_set *set, const hsize_t start[3], const hsize_t count[3], int64_t *to);
 
 /* Element `step` of an integer set; false where it can't be read. */
 bool dt_number_set_integer(const dt_number_set *set, int64_t step, int64_t *value);

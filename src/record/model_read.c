@@ -1,11 +1,9 @@
 /* model.h5, read: it may come from anywhere, so a confined child opens it, looks only at fixed names, and checks what
  * each is before it reads; this process sees raw numbers whose hash must be the one the file claims.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "deltoid/record.h"
@@ -259,19 +257,6 @@ static dt_status check_hash(const model_reader *m, dt_error *error)
     return status;
 }
 
-/* A name for a regular file: a pipe or a device could make HDF5 wait for ever. */
-static dt_status check_file(const char *path, dt_error *error)
-{
-    struct stat file;
-    if (stat(path, &file) != 0)
-        return dt_fail(error, errno == ENOENT ? DT_NOT_FOUND : DT_IO, "%s: can't be opened: %s", path,
-                       errno == ENOENT ? "there is no such file; a run writes it at its end, so let one finish"
-                                       : "the system refuses; give yourself the right to read it");
-    if (!S_ISREG(file.st_mode))
-        return dt_fail(error, DT_INVALID, "%s: is no regular file; put the model there", path);
-    return DT_OK;
-}
-
 dt_status dt_model_read(const char *path, dt_trainer *trainer, dt_error *error)
 {
     const dt_experiment *experiment = dt_trainer_experiment(trainer);
@@ -281,7 +266,7 @@ dt_status dt_model_read(const char *path, dt_trainer *trainer, dt_error *error)
     m->path = path;
     m->precision = experiment->precision;
     m->layers = (int64_t)experiment->layer_count;
-    dt_status status = check_file(path, error);
+    dt_status status = dt_sandbox_check_file(path, "name a run that was trained to its end", error);
     if (status == DT_OK)
         status = make_room(m, trainer, error);
     if (status == DT_OK)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +89,18 @@ static _Noreturn void run_child(dt_sandbox_work work, void *context, int out, si
 }
 
 /* --- the parent --- */
+
+dt_status dt_sandbox_check_file(const char *path, const char *advice, dt_error *error)
+{
+    struct stat file;
+    if (stat(path, &file) != 0)
+        return dt_fail(error, errno == ENOENT ? DT_NOT_FOUND : DT_IO, "%s: can't be opened: %s%s%s", path,
+                       errno == ENOENT ? "there is no such file" : "the system refuses; give yourself the right to read it",
+                       errno == ENOENT && advice ? "; " : "", errno == ENOENT && advice ? advice : "");
+    if (!S_ISREG(file.st_mode))
+        return dt_fail(error, DT_INVALID, "%s: is no regular file; put the file that a run wrote there", path);
+    return DT_OK;
+}
 
 dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work work, void *context, size_t memory,
                            dt_error *error)

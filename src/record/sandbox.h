@@ -23,6 +23,10 @@ typedef struct dt_sandbox {
     const char *path; /* for messages */
 } dt_sandbox;
 
+/* Is it the name of a regular file? A pipe or a device could make HDF5 wait for ever. `advice` is what to do where
+ * there is no such file; may be NULL. */
+dt_status dt_sandbox_check_file(const char *path, const char *advice, dt_error *error);
+
 /* What the child does. What it can't do it reports by `error` and a status. */
 typedef dt_status (*dt_sandbox_work)(void *context, int pipe, dt_error *error);
 
