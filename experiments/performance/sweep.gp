@@ -16,8 +16,8 @@ panel_width = (right - left - gap_x) / 2.0
 panel_height = (top - bottom - gap_y) / 2.0
 
 # Tics at a times powers of four, for eval; without numbers in the upper panels.
-tics_of(a, b, numbers) = sprintf('set xtics (); do for [k = 0:12] { v = %d * 4 ** k; if (v <= %d) { set xtics add (', a, b). \
-    (numbers ? 'sprintf(''%d'', v)' : '''''').' v) } }'
+tics_of(a, b, numbers) = sprintf('set xtics (" " %d); do for [k = 0:12] { v = %d * 4 ** k; if (v <= %d) { set xtics add (%s v) } }', \
+    a, a, b, numbers ? 'sprintf("%d", v)' : '""')
 
 set multiplot title heading noenhanced font ',18' textcolor rgb ink
 set logscale x

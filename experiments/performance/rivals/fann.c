@@ -56,17 +56,16 @@ static dt_status create(rival *r, dt_error *error)
     struct fann_connection *connection = calloc(count, sizeof *connection);
     if (!connection)
         return dt_fail(error, DT_NO_MEMORY, "out of memory for FANN's connections");
-    fann_get_connection_array(r->network, connection);
-    unsigned first = 0, l = 1, into = units[0] + 1; /* neurons are numbered layer by layer, a bias last in each */
+    fann_get_connection_array(r->network, connection); /* in the order of the weights; setting by it is quadratic */
+    unsigned first = 0, l = 1, into = units[0] + 1;    /* neurons are numbered layer by layer, a bias last in each */
     for (unsigned i = 0; i < count; i++) {
         while (connection[i].to_neuron >= into + units[l] + 1) {
             first = into;
             into += units[l++] + 1;
         }
         const bool bias = connection[i].from_neuron == first + units[l - 1];
-        connection[i].weight = bias ? 0 : (fann_type)(draw_normal(r) / sqrt(units[l - 1]));
+        r->network->weights[i] = bias ? 0 : (fann_type)(draw_normal(r) / sqrt(units[l - 1]));
     }
-    fann_set_weight_array(r->network, connection, count);
     free(connection);
     return DT_OK;
 }
