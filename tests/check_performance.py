@@ -108,6 +108,8 @@ class Statistics(unittest.TestCase):
 
     def test_out_of_line(self):
         self.assertEqual(summary.out_of_line({"a": 0.84, "b": 0.85, "c": 0.10, "d": 0.83}), {"c"})
+        self.assertEqual(summary.out_of_line({"deltoid tree": 0.7, "deltoid owner": 0.7, "deltoid serial": 0.7, "a": 0.8, "b": 0.81}),
+                         {"deltoid tree", "deltoid owner", "deltoid serial"})
         self.assertEqual(summary.out_of_line({}), set())
 
     def test_flops(self):
