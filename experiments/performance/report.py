@@ -235,7 +235,7 @@ def write_markdown(run, path):
     parts += [samples_table(run, threads) for threads in dict.fromkeys(t for _, t in run.keys())]
     parts.append("Ratios are medians over rounds of the ratio within a round, both tools in the same placement; the quartiles stand behind them.\n")
     parts += [ratio_table(run), share_table(run)]
-    parts.append("Trained from initial weights for the check's epochs; (!) marks what is more than 0.03 from the median of all.\n")
+    parts.append("Trained from initial weights for the check's epochs; (!) marks what is more than 0.06 from the median of all.\n")
     parts.append(accuracy_table(run))
     if notes(run):
         parts.append("Not measured, or not in full:\n\n" + notes(run))

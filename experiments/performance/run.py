@@ -36,9 +36,9 @@ class Workload:
     init: str
     rate: float
 
-    def options(self, data):
+    def options(self, data, seed):
         return ["--units", ",".join(map(str, self.units)), "--batch", str(self.batch), "--activation", self.activation,
-                "--init", self.init, "--rate", str(self.rate), "--data", data]
+                "--init", self.init, "--rate", str(self.rate), "--data", data, "--seed", str(seed)]
 
 
 def read_workload(path, inputs=784):
@@ -68,7 +68,7 @@ def strategies_of(bench):
 
 def command_of(tool, workload, threads, options):
     """The command line of a tool, or None and why there is none."""
-    common = workload.options(options.data)
+    common = workload.options(options.data, options.seed)
     if tool.startswith("deltoid "):
         workers = threads if options.exact_workers else 0
         return [options.bench, *common, "--threads", str(workers), "--reduction", tool.split()[1]], ""
@@ -205,6 +205,7 @@ def parse(arguments):
     p.add_argument("--accuracy", choices=("once", "each", "none"), default="once", help="train each tool for the check at the largest number "
                    "of threads, at each, or not")
     p.add_argument("--epochs", type=int, default=2, help="of the check")
+    p.add_argument("--seed", type=int, default=1, help="of initial weights and minibatches")
     p.add_argument("--accuracy-limit", type=float, default=300, help="seconds that a tool may take for the check")
     p.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder of Fashion-MNIST's four files")
     p.add_argument("--out", help="the run's folder; without it, results/performance/<UTC time>")

@@ -143,7 +143,7 @@ def peak(chunks):
     return max((max(c.gflops_before, c.gflops_after) for c in chunks), default=float("nan"))
 
 
-def out_of_line(accuracies, apart=0.03):
+def out_of_line(accuracies, apart=0.06):
     """Which of {tool: accuracy} are further than that from the median of all; deltoid's strategies, all the same, count once."""
     of = {"deltoid" if tool.startswith("deltoid ") else tool: value for tool, value in accuracies.items()}
     middle = statistics.median(of.values()) if of else 0

@@ -109,6 +109,7 @@ def parse(arguments):
                    help="measure these too, or of " + ", ".join(run.RIVALS))
     p.add_argument("--rounds", type=int, default=3, help="chunks of each cell")
     p.add_argument("--chunk", type=float, default=0.1, help="seconds of a chunk; at least a minibatch")
+    p.add_argument("--seed", type=int, default=1, help="of initial weights and minibatches")
     p.add_argument("--data", default="/usr/share/datasets/fashion-mnist", help="folder of Fashion-MNIST's four files")
     p.add_argument("--out", help="the folder to write; without it, results/performance/<UTC time>-sweep")
     p.add_argument("--python", help="the Python that has the rivals; without it, build/rivals/bin/python, or python3")
