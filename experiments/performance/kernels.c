@@ -70,13 +70,13 @@ static bool ours_create(ours *o, const problem *p)
         return false;
     const size_t rows = (size_t)p->rows, blocks = (size_t)o->network->blocks * DT_BLOCK;
     o->layer = &o->network->layer[2];
-    o->a = dt_allocate_array(rows * (size_t)o->a_stride, sizeof(dt_real));
-    o->below = dt_allocate_array(rows * (size_t)o->a_stride, sizeof(dt_real));
-    o->delta = dt_allocate_array(rows * (size_t)o->delta_stride, sizeof(dt_real));
-    o->z = dt_allocate_array(rows * (size_t)o->delta_stride, sizeof(dt_real));
-    o->gradient = dt_allocate_array(blocks, sizeof(dt_real));
-    o->scratch = dt_allocate_array(DT_TREE_LEVELS * DT_GROUP * DT_BLOCK, sizeof(dt_real));
-    o->dense = dt_allocate_array((size_t)(p->units * (p->inputs + 1)), sizeof(dt_real));
+    o->a = dt_allocate_hot(rows * (size_t)o->a_stride, sizeof(dt_real));
+    o->below = dt_allocate_hot(rows * (size_t)o->a_stride, sizeof(dt_real));
+    o->delta = dt_allocate_hot(rows * (size_t)o->delta_stride, sizeof(dt_real));
+    o->z = dt_allocate_hot(rows * (size_t)o->delta_stride, sizeof(dt_real));
+    o->gradient = dt_allocate_hot(blocks, sizeof(dt_real));
+    o->scratch = dt_allocate_hot(DT_TREE_LEVELS * DT_GROUP * DT_BLOCK, sizeof(dt_real));
+    o->dense = dt_allocate_hot((size_t)(p->units * (p->inputs + 1)), sizeof(dt_real));
     if (!o->a || !o->below || !o->delta || !o->z || !o->gradient || !o->scratch || !o->dense)
         return false;
     dt_network_draw(o->network, 1, (dt_span){0, o->network->blocks});
@@ -109,30 +109,21 @@ static void ours_backward(const ours *o)
                                   l->transposed, l->transposed_rows * DT_LANES, o->below, o->a_stride);
 }
 
-static void keep_block(void *context, int64_t offset, dt_real *g)
-{
-    memcpy((dt_real *)context + offset, g, DT_BLOCK * sizeof *g);
-}
-
 /* (5) (6): delta^T a, in shards joined by the tree */
 static void ours_gradient(const ours *o)
 {
-    const dt_layer *l = o->layer;
     const dt_gradient_task task = {
+        .layer = dt_network_blocks(o->network, 2),
         .a = o->a,
         .delta = o->delta,
         .a_stride = o->a_stride,
         .delta_stride = o->delta_stride,
         .samples = o->p->rows,
         .shard_size = o->p->shard_size,
-        .inputs = l->inputs,
-        .panels = l->panels,
-        .first = 0,
-        .last = l->panels * l->column,
-        .offset = l->first_block * DT_BLOCK,
+        .last = o->layer->panels * o->layer->column,
         .scratch = o->scratch,
     };
-    o->network->products->gradient(&task, keep_block, o->gradient);
+    o->network->products->gradient(&task, &(dt_finish){.out = o->gradient});
 }
 
 /* Element (i, j) of the result: (rows, units), (rows, inputs), (units, inputs). */
@@ -367,7 +358,7 @@ static bool is_right(const bench *b, int side)
 
 static float *random_array(int64_t count, uint32_t *state)
 {
-    float *x = dt_allocate_array((size_t)count, sizeof *x);
+    float *x = dt_allocate_hot((size_t)count, sizeof *x);
     for (int64_t i = 0; x && i < count; i++) {
         *state = *state * 1664525u + 1013904223u;
         x[i] = (float)(*state >> 8) * 0x1p-23f - 1;
