@@ -124,8 +124,8 @@ typedef struct group {
 static void form_tiles(const dt_gradient_task *task, const group *g, const source *from, const target *to)
 {
     const int64_t most = from->second ? DT_PAIR_ROWS : DT_TILE_ROWS;
-    for (int64_t w = 0; w < g->panels; w += DT_TILE_PANELS) {
-        const int64_t width = dt_min(DT_TILE_PANELS, g->panels - w);
+    for (int64_t w = 0, width; w < g->panels; w += width) {
+        width = dt_tile_width(g->panels - w);
         for (int64_t r = 0; r < g->rows; r += most) {
             const int64_t height = dt_min(most, g->rows - r);
             const int64_t at = w * DT_BLOCK + r * DT_LANES;
@@ -233,7 +233,7 @@ void DT_VARIANT(dt_gradient)(const dt_gradient_task *task, const dt_finish *fini
     while (at < task->last) {
         const int64_t panel = at / column, kb = at % column, whole = (task->last - at) / column;
         if (kb == 0 && whole > 0) { /* whole panels, as many at once as a tile takes */
-            const int64_t panels = dt_min(DT_GROUP, whole);
+            const int64_t panels = whole == DT_GROUP + 1 ? DT_GROUP - 1 : dt_min(DT_GROUP, whole); /* as tiles do */
             form_blocks(task, panel, panels, 0, column, finish);
             at += panels * column;
         } else {

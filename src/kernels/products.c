@@ -43,8 +43,8 @@ static void product(int64_t rows, int64_t panels, int64_t depth, const dt_real *
                     int64_t b_panel, dt_real *C, int64_t c_stride)
 {
     const int64_t height = even_height(rows);
-    for (int64_t w = 0; w < panels; w += DT_TILE_PANELS) {
-        const int64_t width = dt_min(DT_TILE_PANELS, panels - w);
+    for (int64_t w = 0, width; w < panels; w += width) {
+        width = dt_tile_width(panels - w);
         for (int64_t i = 0; i < rows; i += height)
             product_tiles[dt_min(height, rows - i) - 1][width - 1](depth, A + i * a_stride, a_stride, B + w * b_panel,
                                                                    b_panel, C + i * c_stride + w * DT_LANES, c_stride);

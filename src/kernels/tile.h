@@ -7,6 +7,13 @@
 enum { DT_TILE_VECTORS = DT_TILE_PANELS * DT_VECTORS_A_PANEL };
 typedef dt_vector dt_tile[DT_TILE_ROWS][DT_TILE_VECTORS];
 
+/* Panels that the next tile takes of those left: as many as fit, but two of four, as tiles of one are bound by loads. */
+DT_INLINE int64_t dt_tile_width(int64_t panels)
+{
+    const int64_t most = DT_TILE_PANELS;
+    return panels == most + 1 && most > 1 ? most - 1 : panels < most ? panels : most;
+}
+
 /* acc[r][v] = 0 */
 DT_INLINE void dt_tile_clear(const int rows, const int panels, dt_tile acc)
 {
