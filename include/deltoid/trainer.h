@@ -79,7 +79,7 @@ typedef struct dt_trainer_info {
     size_t bytes_of_buffers; /* gradient buffers alone; 0 where each worker forms its own slice */
     size_t activation_bytes; /* z, a, delta of a whole minibatch */
     const char *isa;         /* "generic", "avx2", "avx512" */
-    const char *reduction;
+    const char *reduction;   /* the one in use, where the experiment says auto */
     bool deterministic;
     int64_t created; /* when the trainer (or the plan) was made: seconds since 1970, UTC */
 } dt_trainer_info;

@@ -5,7 +5,8 @@
 #include "base/memory.h"
 
 /* To add a strategy, name it here. */
-static const dt_reduction *const table[] = {&dt_reduction_tree, &dt_reduction_owner, &dt_reduction_serial};
+static const dt_reduction *const table[] = {&dt_reduction_tree, &dt_reduction_owner, &dt_reduction_split,
+                                            &dt_reduction_auto, &dt_reduction_serial};
 
 const dt_reduction *dt_reduction_at(size_t i)
 {
@@ -121,11 +122,41 @@ void dt_reducer_destroy(dt_reducer *reducer)
     dt_release(reducer);
 }
 
-dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t worker)
+bool dt_reduction_by_units(const dt_reduction *strategy, int64_t units, int64_t samples, int64_t workers)
 {
+    const int64_t panels = dt_whole_panels(units) / DT_LANES, most = dt_ceil_div(panels, workers) * workers;
+    return strategy->units && workers > 1 && panels >= workers && units > samples && 8 * most <= 9 * panels;
+}
+
+bool dt_reducer_by_units(const dt_reducer *reducer, int64_t l)
+{
+    return dt_reduction_by_units(reducer->strategy, reducer->network->layer[l].units, reducer->plans[0].samples,
+                                 reducer->workers);
+}
+
+dt_span dt_reducer_panels(const dt_reducer *reducer, int64_t l, int64_t worker)
+{
+    return dt_split(reducer->network->layer[l].panels, reducer->workers, worker);
+}
+
+dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t l, int64_t worker)
+{
+    const dt_network *n = reducer->network;
+    const dt_layer *layer = &n->layer[l];
+    const dt_span all = {layer->first_block, layer->first_block + layer->panels * layer->column};
     if (reducer->strategy->one_sums)
-        return worker == 0 ? (dt_span){0, reducer->network->blocks} : (dt_span){0, 0};
-    return dt_split(reducer->network->blocks, reducer->workers, worker);
+        return worker == 0 ? all : (dt_span){all.first, all.first};
+    dt_span own;
+    if (dt_reducer_by_units(reducer, l)) {
+        own = dt_reducer_panels(reducer, l, worker);
+        return (dt_span){all.first + own.first * layer->column, all.first + own.last * layer->column};
+    }
+    if (reducer->strategy->units) { /* layers on their own, as others go by units */
+        own = dt_split(layer->panels * layer->column, reducer->workers, worker);
+        return (dt_span){all.first + own.first, all.first + own.last};
+    }
+    own = dt_split(n->blocks, reducer->workers, worker); /* a worker's slices follow each other */
+    return (dt_span){dt_max(all.first, dt_min(own.first, all.last)), dt_min(all.last, dt_max(own.last, all.first))};
 }
 
 const dt_plan *dt_reducer_plan(const dt_reducer *reducer, int64_t samples)
@@ -133,37 +164,30 @@ const dt_plan *dt_reducer_plan(const dt_reducer *reducer, int64_t samples)
     return &reducer->plans[samples != reducer->plans[0].samples];
 }
 
-/* Blocks of layer l that lie in `blocks` of the parameter vector, numbered within the layer; first >= last: none. */
-static dt_span within_layer(const dt_network *n, int64_t l, dt_span blocks)
-{
-    const dt_layer *layer = &n->layer[l];
-    return (dt_span){dt_max(0, blocks.first - layer->first_block),
-                     dt_min(layer->panels * layer->column, blocks.last - layer->first_block)};
-}
-
-/* Forms blocks `blocks` of the gradient over samples first .. last-1 of the minibatch (an aligned subtree of shards)
- * and finishes each. */
-static void form(const dt_reducer *reducer, int64_t worker, dt_span samples, dt_span blocks, const dt_finish *finish,
+/* Forms blocks of the gradient over samples first .. last-1 of the minibatch (an aligned subtree of shards) and
+ * finishes each: the worker's slices, or all. */
+static void form(const dt_reducer *reducer, int64_t worker, dt_span samples, bool all, const dt_finish *finish,
                  dt_laps *laps)
 {
     const dt_network *n = reducer->network;
     for (int64_t l = 1; l <= n->layers; l++) {
         const dt_layer_rows *rows = &reducer->rows[l];
-        const dt_span own = within_layer(n, l, blocks);
+        const dt_layer *layer = &n->layer[l];
+        const dt_span own = dt_reducer_slice(reducer, l, worker);
         const dt_gradient_task task = {
             .layer = dt_network_blocks(n, l),
-            .a = rows->a + samples.first * rows->a_stride,
+            .a = rows->a + worker * rows->a_apart + samples.first * rows->a_stride,
             .delta = rows->delta + samples.first * rows->delta_stride,
             .a_stride = rows->a_stride,
             .delta_stride = rows->delta_stride,
             .samples = dt_span_count(samples),
             .shard_size = reducer->shard_size,
-            .first = own.first,
-            .last = own.last,
-            .shared = reducer->workers > 1,
+            .first = all ? 0 : own.first - layer->first_block,
+            .last = all ? layer->panels * layer->column : own.last - layer->first_block,
+            .shared = reducer->workers > 1 && !dt_reducer_by_units(reducer, l),
             .scratch = reducer->scratch[worker],
         };
-        if (own.first < own.last)
+        if (task.first < task.last)
             n->products->gradient(&task, finish);
         dt_lap(laps, DT_PHASE_GRADIENT, l);
     }
@@ -174,10 +198,10 @@ void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t
     (void)reducer, (void)plan, (void)worker, (void)laps;
 }
 
-void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
-                         const dt_finish *finish, dt_laps *laps)
+void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
+                         dt_laps *laps)
 {
-    form(reducer, worker, (dt_span){0, plan->samples}, blocks, finish, laps);
+    form(reducer, worker, (dt_span){0, plan->samples}, false, finish, laps);
 }
 
 /* Nothing to join where one worker has all shards: forming slices shares that work out, too. */
@@ -195,7 +219,7 @@ void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int
         const dt_span samples = {shards.first * reducer->shard_size,
                                  dt_min(shards.last * reducer->shard_size, plan->samples)};
         const dt_finish store = {.out = reducer->buffer[worker * reducer->buffers_a_worker + i]};
-        form(reducer, worker, samples, (dt_span){0, reducer->network->blocks}, &store, laps);
+        form(reducer, worker, samples, true, &store, laps);
     }
 }
 
@@ -232,19 +256,19 @@ static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t w
     }
 }
 
-void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
-                     const dt_finish *finish, dt_laps *laps)
+void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
+                     dt_laps *laps)
 {
     const dt_network *n = reducer->network;
     if (!uses_buffers(reducer, plan)) {
-        dt_reducer_form_all(reducer, plan, worker, blocks, finish, laps);
+        dt_reducer_form_all(reducer, plan, worker, finish, laps);
         return;
     }
     for (int64_t l = 1; l <= n->layers; l++) {
         const dt_blocks layer = dt_network_blocks(n, l);
-        const dt_span own = within_layer(n, l, blocks);
+        const dt_span own = dt_reducer_slice(reducer, l, worker);
         for (int64_t block = own.first; block < own.last; block++)
-            join_block(reducer, plan, worker, &layer, block, finish);
+            join_block(reducer, plan, worker, &layer, block - n->layer[l].first_block, finish);
         dt_lap(laps, DT_PHASE_UPDATE, l);
     }
 }

@@ -24,6 +24,7 @@
 typedef struct dt_layer_rows {
     const dt_real *a, *delta;
     int64_t a_stride, delta_stride;
+    int64_t a_apart; /* numbers from one worker's own copy of a to the next's; 0: all share one */
 } dt_layer_rows;
 
 /* Who holds what of a minibatch of a given number of shards, for a given team: computed when the trainer is created. */
@@ -54,9 +55,13 @@ typedef struct dt_reduction {
     bool deterministic;
     bool buffers;  /* needs gradient buffers, when there is more than one worker */
     bool one_sums; /* worker 0's slice is the whole vector */
+    bool units;    /* workers own units of wide layers: dt_reducer_by_units */
+
+    /* Not NULL: no strategy of its own, but the choice of one, by the sizes of the network (units[0 .. layers]), of the
+     * minibatch and of the team. The rest is not set. */
+    const struct dt_reduction *(*choose)(const int64_t *units, int64_t layers, int64_t samples, int64_t workers);
     void (*local)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps);
-    void (*sum)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, const dt_finish *finish,
-                dt_laps *laps);
+    void (*sum)(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish, dt_laps *laps);
 } dt_reduction;
 
 /* NULL past the last. */
@@ -66,8 +71,11 @@ const dt_reduction *dt_reduction_at(size_t i);
 /* The strategies, one a file. */
 #define dt_reduction_tree   DT_R(dt_reduction_tree)
 #define dt_reduction_owner  DT_R(dt_reduction_owner)
+#define dt_reduction_split  DT_R(dt_reduction_split)
+#define dt_reduction_auto   DT_R(dt_reduction_auto)
 #define dt_reduction_serial DT_R(dt_reduction_serial)
-extern const dt_reduction dt_reduction_tree, dt_reduction_owner, dt_reduction_serial;
+extern const dt_reduction dt_reduction_tree, dt_reduction_owner, dt_reduction_split, dt_reduction_auto,
+    dt_reduction_serial;
 
 /* Shards of `samples`, and the samples of worker t: a contiguous run of whole shards. */
 static inline int64_t dt_shards_of(int64_t samples, int64_t shard_size)
@@ -97,9 +105,21 @@ void dt_reducer_destroy(dt_reducer *reducer);
 #define dt_reducer_plan DT_R(dt_reducer_plan)
 const dt_plan *dt_reducer_plan(const dt_reducer *reducer, int64_t samples);
 
-/* The blocks that `worker` sums, shows and updates. */
+/* The blocks of layer l that `worker` sums, shows and updates, numbered in the whole parameter vector. */
 #define dt_reducer_slice DT_R(dt_reducer_slice)
-dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t worker);
+dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t l, int64_t worker);
+
+/* Whether minibatches of `samples` go forward through a layer by units: each worker computes z and a of its own units
+ * for all samples, so that W^l is never read by a worker that doesn't write it. Where the layer has more weights than
+ * its inputs have activations (units > samples), and its panels share out evenly enough. */
+#define dt_reduction_by_units DT_R(dt_reduction_by_units)
+bool dt_reduction_by_units(const dt_reduction *strategy, int64_t units, int64_t samples, int64_t workers);
+#define dt_reducer_by_units DT_R(dt_reducer_by_units)
+bool dt_reducer_by_units(const dt_reducer *reducer, int64_t l);
+
+/* The panels of layer l whose units are `worker`'s, where it goes by units. */
+#define dt_reducer_panels DT_R(dt_reducer_panels)
+dt_span dt_reducer_panels(const dt_reducer *reducer, int64_t l, int64_t worker);
 
 /* --- what strategies are built from --- */
 
@@ -113,13 +133,13 @@ void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int
 
 /* A `sum`: forms the blocks over all shards, in the tree's order. */
 #define dt_reducer_form_all DT_R(dt_reducer_form_all)
-void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
-                         const dt_finish *finish, dt_laps *laps);
+void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
+                         dt_laps *laps);
 
 /* A `sum`: adds the blocks of all buffers in the tree's order. Where all shards are one worker's there are none, and
  * the blocks are formed. */
 #define dt_reducer_join DT_R(dt_reducer_join)
-void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks,
-                     const dt_finish *finish, dt_laps *laps);
+void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
+                     dt_laps *laps);
 
 #endif

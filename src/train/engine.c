@@ -45,30 +45,40 @@ static const dt_optimizer *optimizer_named(const char *name)
     return NULL;
 }
 
-static const dt_reduction *reduction_named(const char *name)
+/* The experiment's strategy, or the one that it leaves to choose. */
+static const dt_reduction *reduction_of(const dt_experiment *experiment, const dt_engine_sizes *sizes)
 {
     const dt_reduction *reduction;
     for (size_t i = 0; (reduction = dt_reduction_at(i)); i++)
-        if (strcmp(reduction->entry.name, name) == 0)
-            return reduction;
-    return NULL;
+        if (strcmp(reduction->entry.name, experiment->parallel.reduction) == 0)
+            break;
+    return reduction && reduction->choose ? reduction->choose(sizes->units, sizes->layers, sizes->batch, sizes->workers)
+                                          : reduction;
+}
+
+/* Each worker has its own where layer 1 goes by units: all of them read all rows. */
+static int64_t copies_of_x(const dt_experiment *experiment, const dt_engine_sizes *sizes)
+{
+    const dt_reduction *reduction = reduction_of(experiment, sizes);
+    return dt_reduction_by_units(reduction, sizes->units[1], sizes->batch, sizes->workers) ? sizes->workers : 1;
 }
 
 static bool measure(const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_trainer_info *info)
 {
     size_t parameters, transposed, state, pass, buffers;
-    const dt_reduction *reduction = reduction_named(experiment->parallel.reduction);
+    const dt_reduction *reduction = reduction_of(experiment, sizes);
     const size_t arrays = (size_t)optimizer_named(experiment->optimizer.name)->states(&experiment->optimizer);
     const size_t own =
         (size_t)dt_reducer_buffers(reduction, sizes->batch, sizes->short_batch, sizes->shard_size, sizes->workers);
     if (!dt_network_measure(sizes->layers, sizes->units, &parameters, &transposed) ||
-        !dt_pass_measure(sizes->layers, sizes->units, sizes->batch, &pass) ||
+        !dt_pass_measure(sizes->layers, sizes->units, sizes->batch, copies_of_x(experiment, sizes), &pass) ||
         !dt_multiply(parameters, arrays, &state) || !dt_multiply(parameters, own, &buffers))
         return false;
     info->parameter_bytes = parameters + transposed + state;
     info->bytes_per_worker = buffers + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK * sizeof(dt_real);
     info->bytes_of_buffers = buffers;
     info->activation_bytes = pass;
+    info->reduction = reduction->entry.name;
     info->deterministic = reduction->deterministic;
     return true;
 }
@@ -109,16 +119,15 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
         e->states++;
     }
     if (status == DT_OK)
-        status = dt_pass_create(&e->pass, e->network, loss, sizes->batch, error);
+        status = dt_pass_create(&e->pass, e->network, loss, sizes->batch, copies_of_x(experiment, sizes), error);
     if (status == DT_OK)
-        status = dt_pass_create(&e->evaluation, e->network, loss, sizes->workers * DT_EVALUATION_CHUNK, error);
+        status = dt_pass_create(&e->evaluation, e->network, loss, sizes->workers * DT_EVALUATION_CHUNK, 1, error);
     if (status == DT_OK &&
         !(e->evaluation_sample = dt_allocate((size_t)e->evaluation->capacity, sizeof *e->evaluation_sample)))
         status = dt_fail_memory(error, "the evaluation");
     if (status == DT_OK)
-        status =
-            dt_reducer_create(&e->reducer, reduction_named(experiment->parallel.reduction), e->network, sizes->batch,
-                              sizes->short_batch, sizes->shard_size, sizes->workers, e->pass->rows, error);
+        status = dt_reducer_create(&e->reducer, reduction_of(experiment, sizes), e->network, sizes->batch,
+                                   sizes->short_batch, sizes->shard_size, sizes->workers, e->pass->rows, error);
     if (status != DT_OK) {
         destroy(e);
         return status;
@@ -135,10 +144,10 @@ static dt_status prepare(dt_engine *e, dt_error *error)
             !(e->gradient = dt_allocate_hot((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
             return dt_fail_memory(error, "the gradient that observers see");
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
-            const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, o->probe_count, error);
+            const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, o->probe_count, 1, error);
             if (status != DT_OK)
                 return status;
-            dt_pass_touch(e->probe[i], (dt_span){0, o->probe_count});
+            dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
             e->probe[i]->gradient = e->gradient;
         }
     }
@@ -149,12 +158,15 @@ static dt_status prepare(dt_engine *e, dt_error *error)
 static void touch(dt_worker *worker, void *context)
 {
     dt_engine *e = context;
-    const dt_span slice = dt_reducer_slice(e->reducer, worker->index);
-    dt_network_draw(e->network, e->experiment->seed, slice);
-    for (int i = 0; i < e->states; i++)
-        memset(e->state[i] + slice.first * DT_BLOCK, 0, (size_t)dt_span_count(slice) * DT_BLOCK * sizeof(dt_real));
-    dt_pass_touch(e->pass, dt_worker_samples(e->pass->capacity, e->run->shard_size, worker->count, worker->index));
-    dt_pass_touch(e->evaluation, dt_split(e->evaluation->capacity, worker->count, worker->index));
+    for (int64_t l = 1; l <= e->network->layers; l++) {
+        const dt_span slice = dt_reducer_slice(e->reducer, l, worker->index);
+        dt_network_draw(e->network, e->experiment->seed, slice);
+        for (int i = 0; i < e->states; i++)
+            memset(e->state[i] + slice.first * DT_BLOCK, 0, (size_t)dt_span_count(slice) * DT_BLOCK * sizeof(dt_real));
+    }
+    dt_pass_touch(e->pass, worker->index,
+                  dt_worker_samples(e->pass->capacity, e->run->shard_size, worker->count, worker->index));
+    dt_pass_touch(e->evaluation, 0, dt_split(e->evaluation->capacity, worker->count, worker->index));
 }
 
 /* --- the step --- */
@@ -167,7 +179,7 @@ typedef struct step {
     dt_worker *worker;
     int64_t number, batch; /* steps done before this one; samples */
     const int64_t *sample; /* (batch) */
-    dt_span rows, slice;   /* this worker's */
+    dt_span rows;          /* this worker's */
     const int64_t *next;   /* samples of the next step and this worker's rows of them; none after an epoch's last */
     dt_span next_rows;
     int64_t portion; /* of them that are asked for at once */
@@ -208,9 +220,9 @@ static void update_kept(const step *s)
 {
     const dt_network *n = s->engine->network;
     for (int64_t l = 1; l <= n->layers; l++) {
-        const int64_t first = n->layer[l].first_block, count = n->layer[l].panels * n->layer[l].column;
-        for (int64_t block = dt_max(s->slice.first - first, 0); block < dt_min(s->slice.last - first, count); block++)
-            update(s, l, block, s->engine->gradient + (first + block) * DT_BLOCK, 1);
+        const dt_span slice = dt_reducer_slice(s->engine->reducer, l, s->worker->index);
+        for (int64_t block = slice.first; block < slice.last; block++)
+            update(s, l, block - n->layer[l].first_block, s->engine->gradient + block * DT_BLOCK, 1);
     }
 }
 
@@ -252,7 +264,7 @@ static void run_probes(const step *s)
             continue;
         const dt_observer *o = &run->observers[i];
         const dt_span rows = dt_split(o->probe_count, s->worker->count, s->worker->index);
-        dt_pass_gather(e->probe[i], run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
+        dt_pass_gather(e->probe[i], 0, run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
         dt_pass_forward(e->probe[i], rows, true, NULL);
         dt_pass_cost(e->probe[i], run->train->labels, o->probe_rows, rows);
         dt_pass_backward(e->probe[i], rows, true, NULL);
@@ -281,8 +293,11 @@ static void show_observers(const step *s)
             o->probe_count > 0 ? dt_split(o->probe_count, s->worker->count, s->worker->index) : s->rows;
         if (o->samples)
             o->samples(o->self, &view, rows.first, dt_span_count(rows));
-        if (o->slice)
-            o->slice(o->self, &view, (dt_slice){s->slice.first, s->slice.last});
+        for (int64_t l = 1; o->slice && l <= s->engine->network->layers; l++) {
+            const dt_span slice = dt_reducer_slice(s->engine->reducer, l, s->worker->index);
+            if (slice.first < slice.last)
+                o->slice(o->self, &view, (dt_slice){slice.first, slice.last});
+        }
     }
 }
 
@@ -332,6 +347,44 @@ static void prefetch_next(step *s)
     s->next_rows.first = rows.last;
 }
 
+/* This worker's rows; all rows, where they are its own copy. */
+static void gather(const step *s)
+{
+    dt_pass *p = s->engine->pass;
+    const dt_run *run = s->engine->run;
+    const bool own = p->copies > 1;
+    dt_pass_gather(p, own ? s->worker->index : 0, run->train, (dt_real)run->experiment->data.scale, s->sample,
+                   own ? (dt_span){0, s->batch} : s->rows);
+}
+
+/* Layers by rows, this worker's; or by units, this worker's for all rows, between barriers: what is read must be whole,
+ * and is then whole for others. */
+static void forward(const step *s)
+{
+    const dt_engine *e = s->engine;
+    dt_pass *p = e->pass;
+    const bool watched = s->watching != 0;
+    const int64_t copy = p->copies > 1 ? s->worker->index : 0;
+    bool whole = p->copies > 1; /* a^{l-1} of all rows is there for this worker */
+    for (int64_t l = 1; l <= e->network->layers; l++) {
+        if (!dt_reducer_by_units(e->reducer, l)) {
+            dt_pass_forward_units(p, l, copy, s->rows, (dt_span){0, e->network->layer[l].panels}, watched);
+            dt_lap(s->laps, DT_PHASE_FORWARD, l);
+            whole = false;
+            continue;
+        }
+        if (!whole)
+            dt_worker_barrier(s->worker);
+        dt_lap(s->laps, DT_PHASE_WAIT, 0);
+        dt_pass_forward_units(p, l, copy, (dt_span){0, s->batch}, dt_reducer_panels(e->reducer, l, s->worker->index),
+                              watched);
+        dt_lap(s->laps, DT_PHASE_FORWARD, l);
+        dt_worker_barrier(s->worker);
+        dt_lap(s->laps, DT_PHASE_WAIT, 0);
+        whole = true;
+    }
+}
+
 /* One step of one worker: the derivation, line by line. false where training must stop. */
 static bool train_step(step *s)
 {
@@ -344,10 +397,10 @@ static bool train_step(step *s)
     if (one && watched)
         begin_observers(s);
     dt_lap(s->laps, watched ? DT_PHASE_WATCH : DT_PHASE_REST, 0);
-    dt_pass_gather(p, run->train, (dt_real)run->experiment->data.scale, s->sample, s->rows); /* a^0 = x */
+    gather(s); /* a^0 = x */
     prefetch_next(s);
     dt_lap(s->laps, DT_PHASE_GATHER, 0);
-    dt_pass_forward(p, s->rows, watched, s->laps); /* z^l, a^l        (1) (2) */
+    forward(s); /* z^l, a^l        (1) (2) */
     prefetch_next(s);
     dt_pass_cost(p, run->train->labels, s->sample, s->rows); /* C_i, delta^L    (3)     */
     dt_lap(s->laps, DT_PHASE_COST, 0);
@@ -369,7 +422,7 @@ static bool train_step(step *s)
     }
     const dt_finish finish = finish_of(s);
     prefetch_next(s);
-    e->reducer->strategy->sum(e->reducer, plan, s->worker->index, s->slice, &finish, s->laps);
+    e->reducer->strategy->sum(e->reducer, plan, s->worker->index, &finish, s->laps);
     if (watched) {
         show_observers(s); /* own rows, own slice, W still before the update */
         dt_lap(s->laps, DT_PHASE_WATCH, 0);
@@ -395,7 +448,6 @@ static void train(dt_worker *worker, void *context)
     step s = {
         .engine = e,
         .worker = worker,
-        .slice = dt_reducer_slice(e->reducer, worker->index),
         .hyper = {(dt_real)run->learning_rate, (dt_real)optimizer->momentum, (dt_real)optimizer->weight_decay,
                   optimizer->nesterov},
     };
@@ -409,7 +461,8 @@ static void train(dt_worker *worker, void *context)
         if (i + 1 < run->last) {
             int64_t count;
             s.next = dt_sampler_minibatch(run->sampler, i + 1, &count);
-            s.next_rows = dt_worker_samples(count, run->shard_size, worker->count, worker->index);
+            s.next_rows = e->pass->copies > 1 ? (dt_span){0, count}
+                                              : dt_worker_samples(count, run->shard_size, worker->count, worker->index);
             s.portion = dt_ceil_div(dt_span_count(s.next_rows), PREFETCHES);
         } else {
             s.next_rows = (dt_span){0, 0};
@@ -434,7 +487,7 @@ static void evaluate_chunk(const dt_evaluation_job *job, int64_t chunk, int64_t 
     const dt_span rows = {window, window + count};
     for (int64_t i = 0; i < count; i++)
         sample[window + i] = job->rows.index ? job->rows.index[first + i] : first + i;
-    dt_pass_gather(p, job->data, (dt_real)job->engine->experiment->data.scale, sample, rows);
+    dt_pass_gather(p, 0, job->data, (dt_real)job->engine->experiment->data.scale, sample, rows);
     dt_pass_forward(p, rows, false, NULL);
     dt_pass_cost(p, job->data->labels, sample, rows);
     const int64_t classes = p->network->layer[p->network->layers].units;

@@ -15,19 +15,26 @@ static int64_t stride_of(int64_t units)
     return n % (16 * DT_LANES) == 0 ? n + DT_LANES : n;
 }
 
-/* Of layer l: a; a, delta and z; of layer L, where z = a: a and delta. */
-static int64_t arrays_of(int64_t l, int64_t L)
+/* Of layer 0: the copies of a; of l: a, delta and z; of layer L, where z = a: a and delta. */
+static int64_t arrays_of(int64_t l, int64_t L, int64_t copies)
 {
-    return l == 0 ? 1 : l == L ? 2 : 3;
+    return l == 0 ? copies : l == L ? 2 : 3;
 }
 
-bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, size_t *bytes)
+/* Rows from one copy to the next: a gap is left behind each, as a processor that goes down a column asks for rows
+ * behind the last one too, and would take them from the worker whose copy they are. */
+static int64_t rows_of(int64_t capacity, int64_t copies)
+{
+    return copies > 1 ? capacity + 32 : capacity;
+}
+
+bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, int64_t copies, size_t *bytes)
 {
     *bytes = 0;
     for (int64_t l = 0; l <= layers; l++) {
         size_t layer;
-        if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers)) * sizeof(dt_real),
-                                   (size_t)capacity, &layer) ||
+        if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers, copies)) * sizeof(dt_real),
+                                   (size_t)rows_of(capacity, l == 0 ? copies : 1), &layer) ||
             __builtin_add_overflow(*bytes, layer, bytes))
             return false;
     }
@@ -40,22 +47,23 @@ static dt_status allocate_layers(dt_pass *p, dt_error *error)
     const int64_t L = p->network->layers;
     size_t numbers = 0;
     for (int64_t l = 0; l <= L; l++)
-        numbers += (size_t)(arrays_of(l, L) * p->stride[l]);
-    dt_real *at = p->block = dt_allocate_hot((size_t)p->capacity * numbers, sizeof(dt_real));
+        numbers += (size_t)(arrays_of(l, L, p->copies) * p->stride[l] * rows_of(p->capacity, l == 0 ? p->copies : 1));
+    dt_real *at = p->block = dt_allocate_hot(numbers, sizeof(dt_real));
     if (!at)
         return dt_fail_memory(error, "activations");
     for (int64_t l = 0; l <= L; l++) {
         dt_real **const arrays[] = {&p->a[l], &p->delta[l], &p->z[l]};
-        for (int64_t i = 0; i < arrays_of(l, L); i++) {
-            *arrays[i] = at;
-            at += p->capacity * p->stride[l];
+        for (int64_t i = 0; i < arrays_of(l, L, p->copies); i++) {
+            if (l > 0 || i == 0)
+                *arrays[i] = at;
+            at += rows_of(p->capacity, l == 0 ? p->copies : 1) * p->stride[l];
         }
     }
     return DT_OK;
 }
 
 dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, int64_t capacity,
-                         dt_error *error)
+                         int64_t copies, dt_error *error)
 {
     *pass = NULL;
     const size_t layers = (size_t)network->layers + 1;
@@ -65,6 +73,7 @@ dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_los
     p->network = network;
     p->loss = loss;
     p->capacity = capacity;
+    p->copies = copies;
     p->stride = dt_allocate_zeroed(layers, sizeof *p->stride);
     p->z = dt_allocate_zeroed(layers, sizeof *p->z);
     p->a = dt_allocate_zeroed(layers, sizeof *p->a);
@@ -83,7 +92,8 @@ dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_los
         return dt_fail_memory(error, "activations");
     }
     for (int64_t l = 1; l <= network->layers; l++)
-        p->rows[l] = (dt_layer_rows){p->a[l - 1], p->delta[l], p->stride[l - 1], p->stride[l]};
+        p->rows[l] = (dt_layer_rows){p->a[l - 1], p->delta[l], p->stride[l - 1], p->stride[l], 0};
+    p->rows[1].a_apart = copies > 1 ? rows_of(capacity, copies) * p->stride[0] : 0;
     p->z[network->layers] = p->a[network->layers];
     *pass = p;
     return DT_OK;
@@ -104,20 +114,27 @@ void dt_pass_destroy(dt_pass *pass)
     dt_release(pass);
 }
 
-void dt_pass_touch(dt_pass *pass, dt_span rows)
+/* Zeroes rows of an array of layer l; the bias gate's 1 behind a. */
+static void touch_rows(dt_pass *pass, int64_t l, dt_real *array, dt_span rows, bool one)
 {
-    const int64_t L = pass->network->layers, count = dt_span_count(rows);
-    for (int64_t l = 0; l <= L; l++) {
-        const int64_t stride = pass->stride[l];
-        const size_t bytes = (size_t)(count * stride) * sizeof(dt_real);
-        memset(pass->a[l] + rows.first * stride, 0, bytes);
-        if (l > 0)
-            memset(pass->delta[l] + rows.first * stride, 0, bytes);
-        if (l > 0 && l < L)
-            memset(pass->z[l] + rows.first * stride, 0, bytes);
-        const int64_t units = l ? pass->network->layer[l].units : pass->network->layer[1].inputs;
-        for (int64_t i = rows.first; i < rows.last && l < L; i++)
-            pass->a[l][i * stride + units] = 1;
+    const int64_t stride = pass->stride[l], units = l ? pass->network->layer[l].units : pass->network->layer[1].inputs;
+    memset(array + rows.first * stride, 0, (size_t)(dt_span_count(rows) * stride) * sizeof(dt_real));
+    for (int64_t i = rows.first; i < rows.last && one; i++)
+        array[i * stride + units] = 1;
+}
+
+void dt_pass_touch(dt_pass *pass, int64_t worker, dt_span rows)
+{
+    const int64_t L = pass->network->layers;
+    if (pass->copies > 1)
+        touch_rows(pass, 0, pass->a[0] + worker * pass->rows[1].a_apart, (dt_span){0, pass->capacity}, true);
+    else
+        touch_rows(pass, 0, pass->a[0], rows, true);
+    for (int64_t l = 1; l <= L; l++) {
+        touch_rows(pass, l, pass->a[l], rows, l < L);
+        touch_rows(pass, l, pass->delta[l], rows, false);
+        if (l < L)
+            touch_rows(pass, l, pass->z[l], rows, false);
     }
 }
 
@@ -139,12 +156,13 @@ void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span row
     }
 }
 
-void dt_pass_gather(dt_pass *pass, const dt_dataset *data, dt_real scale, const int64_t *sample, dt_span rows)
+void dt_pass_gather(dt_pass *pass, int64_t copy, const dt_dataset *data, dt_real scale, const int64_t *sample,
+                    dt_span rows)
 {
     const dt_products *products = pass->network->products;
     const int64_t n = data->features;
     for (int64_t i = rows.first; i < rows.last; i++) {
-        dt_real *x = pass->a[0] + i * pass->stride[0];
+        dt_real *x = pass->a[0] + copy * pass->rows[1].a_apart + i * pass->stride[0];
         switch (data->element) {
         case DT_U8:
             products->convert_u8(n, (const uint8_t *)data->inputs + sample[i] * n, scale, x);
@@ -159,22 +177,29 @@ void dt_pass_gather(dt_pass *pass, const dt_dataset *data, dt_real scale, const 
     }
 }
 
-void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
+void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows, dt_span panels, bool keep_z)
 {
     const dt_network *network = pass->network;
-    for (int64_t l = 1; l <= network->layers; l++) {
-        const dt_layer *layer = &network->layer[l];
-        const int64_t stride = pass->stride[l], n = layer->units;
-        dt_real *z = place_of_z(pass, l, keep_z), *a = pass->a[l];
-        /* (1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j: the bias is the weight of the 1 behind a^{l-1} */
-        network->products->product(dt_span_count(rows), layer->panels, layer->inputs + 1,
-                                   pass->a[l - 1] + rows.first * pass->stride[l - 1], pass->stride[l - 1],
-                                   network->parameters + layer->first_block * DT_BLOCK, layer->column * DT_BLOCK,
-                                   z + rows.first * stride, stride);
-        for (int64_t i = rows.first; i < rows.last && l < network->layers; i++) { /* no activation on layer L */
-            layer->activation->value(n, z + i * stride, a + i * stride);          /* (2) a^l_j = sigma(z^l_j) */
+    const dt_layer *layer = &network->layer[l];
+    const int64_t stride = pass->stride[l], below = pass->stride[l - 1];
+    const int64_t first = panels.first * DT_LANES, n = dt_min(panels.last * DT_LANES, layer->units) - first;
+    dt_real *z = place_of_z(pass, l, keep_z) + first, *a = pass->a[l] + first;
+    /* (1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j: the bias is the weight of the 1 behind a^{l-1} */
+    network->products->product(dt_span_count(rows), dt_span_count(panels), layer->inputs + 1,
+                               pass->rows[l].a + copy * pass->rows[l].a_apart + rows.first * below, below,
+                               network->parameters + (layer->first_block + panels.first * layer->column) * DT_BLOCK,
+                               layer->column * DT_BLOCK, z + rows.first * stride, stride);
+    for (int64_t i = rows.first; i < rows.last && l < network->layers; i++) { /* no activation on layer L */
+        layer->activation->value(n, z + i * stride, a + i * stride);          /* (2) a^l_j = sigma(z^l_j) */
+        if (panels.last == layer->panels)
             a[i * stride + n] = 1;
-        }
+    }
+}
+
+void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
+{
+    for (int64_t l = 1; l <= pass->network->layers; l++) {
+        dt_pass_forward_units(pass, l, 0, rows, (dt_span){0, pass->network->layer[l].panels}, keep_z);
         dt_lap(laps, DT_PHASE_FORWARD, l);
     }
 }

@@ -22,6 +22,7 @@ typedef struct dt_pass {
     const dt_loss *loss;
     const dt_real *gradient; /* of the step that observers are shown; NULL where there is none */
     int64_t capacity;        /* rows */
+    int64_t copies;          /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
     int64_t *stride;         /* stride[l], l = 0 .. L: numbers from row to row */
     dt_real *block;          /* of all the arrays below */
     dt_real **a, **delta;    /* [l]; a[0] = x */
@@ -33,21 +34,22 @@ typedef struct dt_pass {
 
 /* Bytes of a pass of `capacity` rows, for a report. */
 #define dt_pass_measure DT_R(dt_pass_measure)
-bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, size_t *bytes);
+bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, int64_t copies, size_t *bytes);
 
 #define dt_pass_create DT_R(dt_pass_create)
 dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, int64_t capacity,
-                         dt_error *error);
+                         int64_t copies, dt_error *error);
 #define dt_pass_destroy DT_R(dt_pass_destroy)
 void dt_pass_destroy(dt_pass *pass);
 
-/* Zeroes the worker's rows, on the worker: pages come to lie near it. */
+/* Zeroes the worker's rows (of its own copy of a[0], all), on the worker: pages come to lie near it. */
 #define dt_pass_touch DT_R(dt_pass_touch)
-void dt_pass_touch(dt_pass *pass, dt_span rows);
+void dt_pass_touch(dt_pass *pass, int64_t worker, dt_span rows);
 
-/* a^0 = x: row i is row sample[i] of the data set, converted and scaled. */
+/* a^0 = x: row i of copy `copy` is row sample[i] of the data set, converted and scaled. */
 #define dt_pass_gather DT_R(dt_pass_gather)
-void dt_pass_gather(dt_pass *pass, const dt_dataset *data, dt_real scale, const int64_t *sample, dt_span rows);
+void dt_pass_gather(dt_pass *pass, int64_t copy, const dt_dataset *data, dt_real scale, const int64_t *sample,
+                    dt_span rows);
 
 /* Asks for the data of rows that a later gather will read, and doesn't wait for them. */
 #define dt_pass_prefetch DT_R(dt_pass_prefetch)
@@ -57,6 +59,9 @@ void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span row
  * needs it. */
 #define dt_pass_forward DT_R(dt_pass_forward)
 void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps); /* (1) (2) */
+/* Layer l alone, panels first .. last-1 of its units, from copy `copy` of a[0]. */
+#define dt_pass_forward_units DT_R(dt_pass_forward_units)
+void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows, dt_span panels, bool keep_z);
 #define dt_pass_cost DT_R(dt_pass_cost)
 void dt_pass_cost(dt_pass *pass, const int32_t *labels, const int64_t *sample, dt_span rows); /* C_i, (3) */
 #define dt_pass_backward DT_R(dt_pass_backward)
