@@ -17,6 +17,9 @@ enum { DT_PAIR_ROWS = DT_TILE_ROWS / 2 };
 /* The longest shards of which two at once, for one group, still fit half the first-level cache. */
 enum { DT_PAIR_SAMPLES = 32 };
 
+/* Samples whose lines of one column fit it, beside the rest. */
+enum { DT_NEAR_SAMPLES = 256 };
+
 /* Where a finished sum of some shards goes. */
 typedef struct target {
     uint64_t joins; /* levels of the scratch that it joins on its way, ascending */
@@ -118,12 +121,32 @@ static tile_fn *const pair_tiles[DT_PAIR_ROWS][DT_TILE_PANELS] = {DT_PAIR_TILES(
 /* `panels` blocks side by side in row `kb` of blocks, whose first `rows` rows are used. */
 typedef struct group {
     int64_t panel, panels, kb, rows;
+    bool columns; /* the next group's columns of a are not at hand: another worker's, or too many for a near cache */
 } group;
+
+/* Asks for the sums of the next group of the same panels, to be written, which another worker has read. This and the
+ * next are inline, as gcc drops calls of a function that only prefetches. */
+DT_INLINE void prefetch_sums(const group *g, const target *root)
+{
+    for (int64_t w = 0; w < g->panels; w++)
+        for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES)
+            __builtin_prefetch(root->to + w * root->panel + DT_BLOCK + i, 1, 3);
+}
+
+/* Asks for the next group's columns of a, in the samples at hand: a line in each row. */
+DT_INLINE void prefetch_columns(const source *s, int64_t kb)
+{
+    const dt_real *a = s->a + (kb + 1) * DT_LANES;
+    for (int64_t i = 0; i < s->first + s->second; i++)
+        __builtin_prefetch(a + i * s->a_stride, 0, 2);
+}
 
 /* The tiles of a group from one shard or pair. */
 static void form_tiles(const dt_gradient_task *task, const group *g, const source *from, const target *to)
 {
     const int64_t most = from->second ? DT_PAIR_ROWS : DT_TILE_ROWS;
+    if (g->columns)
+        prefetch_columns(from, g->kb);
     for (int64_t w = 0, width; w < g->panels; w += width) {
         width = dt_tile_width(g->panels - w);
         for (int64_t r = 0; r < g->rows; r += most) {
@@ -168,18 +191,6 @@ static void form_group(const dt_gradient_task *task, const group *g, const targe
     }
 }
 
-/* Asks for the lines that the next group of the same panels needs: its sums, to be written, which another worker has
- * read; its columns of a, a line in each row. Inline, as gcc drops calls of a function that only prefetches. */
-DT_INLINE void prefetch(const dt_gradient_task *task, const group *g, const target *root)
-{
-    for (int64_t w = 0; w < g->panels; w++)
-        for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES)
-            __builtin_prefetch(root->to + w * root->panel + DT_BLOCK + i, 1, 3);
-    const dt_real *a = task->a + (g->kb + 1) * DT_LANES;
-    for (int64_t i = 0; i < task->samples; i++)
-        __builtin_prefetch(a + i * task->a_stride, 0, 2);
-}
-
 static void give_away(const dt_gradient_task *task, const group *g, dt_real *sum, const dt_finish *finish)
 {
     const int64_t column = dt_blocks_a_panel(task->layer.inputs);
@@ -205,7 +216,8 @@ static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t pan
     dt_real *vector = finish->W ? finish->W : finish->out;
     dt_real *own = task->scratch + (DT_TREE_LEVELS - 1) * (DT_GROUP * DT_BLOCK);
     for (int64_t kb = first; kb < last; kb++) {
-        const group g = {panel, panels, kb, dt_min(DT_LANES, task->layer.inputs + 1 - kb * DT_LANES)};
+        const group g = {panel, panels, kb, dt_min(DT_LANES, task->layer.inputs + 1 - kb * DT_LANES),
+                         kb + 1 < last && (task->shared || task->samples > DT_NEAR_SAMPLES)};
         const target root = {
             .to = vector ? vector + task->layer.offset + (panel * column + kb) * DT_BLOCK : own,
             .panel = vector ? column * DT_BLOCK : DT_BLOCK,
@@ -214,7 +226,7 @@ static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t pan
             .rate = finish->rate,
         };
         if (task->shared && kb + 1 < last)
-            prefetch(task, &g, &root);
+            prefetch_sums(&g, &root);
         form_group(task, &g, &root);
         for (int64_t w = 0; w < panels && !finish->W && g.rows < DT_LANES; w++) /* padding is zero */
             memset(root.to + w * root.panel + g.rows * DT_LANES, 0,
