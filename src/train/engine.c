@@ -211,6 +211,7 @@ static void update_kept(const step *s)
         const int64_t first = n->layer[l].first_block, count = n->layer[l].panels * n->layer[l].column;
         for (int64_t block = dt_max(s->slice.first - first, 0); block < dt_min(s->slice.last - first, count); block++)
             update(s, l, block, s->engine->gradient + (first + block) * DT_BLOCK, 1);
+        dt_lap(s->laps, DT_PHASE_UPDATE, l);
     }
 }
 
@@ -374,7 +375,6 @@ static bool train_step(step *s)
         show_observers(s); /* own rows, own slice, W still before the update */
         dt_lap(s->laps, DT_PHASE_WATCH, 0);
         update_kept(s);
-        dt_lap(s->laps, DT_PHASE_UPDATE, 0);
     }
     if (one)
         count_step(s, loss_sum);
@@ -416,10 +416,11 @@ static void train(dt_worker *worker, void *context)
         }
         s.watching = dt_run_watching(run, s.number, run->epoch);
         s.inverse_batch = (dt_real)(1.0 / (double)s.batch);
-        if (!train_step(&s))
+        const bool goes_on = train_step(&s);
+        if (run->profile && (goes_on || run->halt)) /* a step that diverges isn't made */
+            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch, s.watching != 0);
+        if (!goes_on)
             return;
-        if (run->profile)
-            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch);
     }
 }
 
@@ -454,6 +455,22 @@ static void evaluate(dt_worker *worker, void *context)
         evaluate_chunk(job, chunk, worker->index * DT_EVALUATION_CHUNK);
 }
 
+/* --- what a worker updates --- */
+
+static int slice(const dt_engine *e, int64_t worker, int64_t *parameters)
+{
+    const dt_span own = dt_reducer_slice(e->reducer, worker);
+    for (int64_t l = 1; l <= e->network->layers; l++) {
+        const dt_layer *layer = &e->network->layer[l];
+        const int64_t first = layer->first_block, count = layer->panels * layer->column;
+        parameters[l] = 0;
+        for (int64_t i = dt_max(own.first - first, 0); i < dt_min(own.last - first, count); i++)
+            parameters[l] += dt_min(DT_LANES, layer->units - i / layer->column * DT_LANES) *
+                             dt_min(DT_LANES, layer->inputs + 1 - i % layer->column * DT_LANES);
+    }
+    return e->states;
+}
+
 /* --- weights in and out --- */
 
 static void get(const dt_engine *e, int64_t l, void *W, void *b)
@@ -474,6 +491,7 @@ const dt_engine_ops DT_R(dt_engine_ops) = {
     .touch = touch,
     .train = train,
     .evaluate = evaluate,
+    .slice = slice,
     .get = get,
     .set = set,
     .samples = dt_pass_samples,
