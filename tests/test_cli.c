@@ -646,11 +646,13 @@ static void json_of_a_plan_and_of_a_run(void **state)
     assert_string_equal(json_text(plan, "steps_per_epoch"), "13");
     assert_int_equal(dt_node_child(plan, "layers")->count, 2);
     const dt_node *memory = dt_node_child(plan, "memory");
-    assert_int_equal(atoi(json_text(memory, "data")), (200 + 50) * (16 + (int)sizeof(int32_t)));
+    assert_int_equal(atoi(json_text(memory, "data")),
+                     (200 + 50) * (16 + (int)sizeof(int32_t)) + 200 * (int)sizeof(int64_t));
     assert_int_equal(atoi(json_text(memory, "all")),
                      atoi(json_text(memory, "data")) + atoi(json_text(memory, "parameters")) +
                          2 * atoi(json_text(memory, "worker")) + atoi(json_text(memory, "activations")) +
-                         atoi(json_text(memory, "capture")));
+                         atoi(json_text(memory, "model")) + atoi(json_text(memory, "capture")));
+    assert_int_equal(atoi(json_text(memory, "model")), 16 * 8 * (int)sizeof(float));
     assert_string_equal(json_text(dt_node_child(dt_node_child(plan, "capture"), "probe"), "steps"), "8");
     forget(&r);
 

@@ -54,21 +54,39 @@ static const dt_reduction *reduction_named(const char *name)
     return NULL;
 }
 
+/* Passes of the minibatch, of an evaluation, and of capture rules with rows of their own. */
+static bool measure_passes(const dt_experiment *experiment, const dt_engine_sizes *sizes, size_t *bytes)
+{
+    size_t pass, evaluation, probe;
+    if (!dt_pass_measure(sizes->layers, sizes->units, sizes->batch, &pass) ||
+        !dt_pass_measure(sizes->layers, sizes->units, sizes->workers * DT_EVALUATION_CHUNK, &evaluation) ||
+        __builtin_add_overflow(pass, evaluation, bytes))
+        return false;
+    for (size_t i = 0; i < experiment->capture_count; i++) {
+        const dt_capture_rule *rule = &experiment->capture[i];
+        if (rule->samples == DT_SAMPLES_ROWS &&
+            (!dt_pass_measure(sizes->layers, sizes->units, rule->sample_count, &probe) ||
+             __builtin_add_overflow(*bytes, probe, bytes)))
+            return false;
+    }
+    return true;
+}
+
 static bool measure(const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_trainer_info *info)
 {
-    size_t parameters, transposed, state, pass, buffers;
+    size_t network, vector, more, passes, buffers;
     const dt_reduction *reduction = reduction_named(experiment->parallel.reduction);
-    const size_t arrays = (size_t)optimizer_named(experiment->optimizer.name)->states(&experiment->optimizer);
+    const int states = optimizer_named(experiment->optimizer.name)->states(&experiment->optimizer);
+    const bool watched = experiment->capture_count > 0; /* then the gradient is kept for a moment */
     const size_t own =
         (size_t)dt_reducer_buffers(reduction, sizes->batch, sizes->short_batch, sizes->shard_size, sizes->workers);
-    if (!dt_network_measure(sizes->layers, sizes->units, &parameters, &transposed) ||
-        !dt_pass_measure(sizes->layers, sizes->units, sizes->batch, &pass) ||
-        !dt_multiply(parameters, arrays, &state) || !dt_multiply(parameters, own, &buffers))
+    if (!dt_network_measure(sizes->layers, sizes->units, &network, &vector) ||
+        !dt_multiply(vector, (size_t)states + watched, &more) || !dt_multiply(vector, own, &buffers) ||
+        __builtin_add_overflow(network, more, &info->parameter_bytes) || !measure_passes(experiment, sizes, &passes))
         return false;
-    info->parameter_bytes = parameters + transposed + state;
     info->bytes_per_worker = buffers + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK * sizeof(dt_real);
     info->bytes_of_buffers = buffers;
-    info->activation_bytes = pass;
+    info->activation_bytes = passes;
     info->deterministic = reduction->deterministic;
     return true;
 }

@@ -23,15 +23,18 @@ static int64_t arrays_of(int64_t l, int64_t L)
 
 bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, size_t *bytes)
 {
-    *bytes = 0;
+    size_t sum = 0;
     for (int64_t l = 0; l <= layers; l++) {
         size_t layer;
         if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers)) * sizeof(dt_real),
                                    (size_t)capacity, &layer) ||
-            __builtin_add_overflow(*bytes, layer, bytes))
+            __builtin_add_overflow(sum, layer, &sum))
             return false;
     }
-    return *bytes <= PTRDIFF_MAX;
+    if (sum > PTRDIFF_MAX)
+        return false;
+    *bytes = dt_hot_bytes(sum);
+    return true;
 }
 
 /* All layers' arrays in one block, so that huge pages hold them. */
