@@ -294,7 +294,12 @@ static void a_bad_command_line(void **state)
          "deltoid: deltoid train has no option '--outt'; did you mean '--out'? valid: --out --dry-run"},
         {{"train", "exp/good.yaml", "--resume", "x"}, "deltoid: deltoid train has no option '--resume'; valid: --out"},
         {{"train", "exp/good.yaml", "--live"}, "deltoid: deltoid train has no option '--live'; "},
-        {{"train", "exp/good.yaml", "--profile"}, "deltoid: deltoid train has no option '--profile'; "},
+        {{"train", "exp/good.yaml", "--profle"},
+         "deltoid: deltoid train has no option '--profle'; did you mean '--profile'? "},
+        {{"train", "exp/good.yaml", "--profile=x"}, "deltoid: option --profile takes no value; "},
+        {{"train", "exp/good.yaml", "--profile", "--dry-run"}, "deltoid: --profile has no use with --dry-run"},
+        {{"train", "exp/good.yaml", "--print-config", "--profile"},
+         "deltoid: --profile has no use with --print-config"},
         {{"train", "exp/good.yaml", "-q"}, "deltoid: unknown option '-q'; "},
         {{"train", "exp/good.yaml", "--out"}, "deltoid: option --out needs a value; "},
         {{"train", "exp/good.yaml", "--out="}, "deltoid: option --out has an empty value; "},
@@ -646,11 +651,13 @@ static void json_of_a_plan_and_of_a_run(void **state)
     assert_string_equal(json_text(plan, "steps_per_epoch"), "13");
     assert_int_equal(dt_node_child(plan, "layers")->count, 2);
     const dt_node *memory = dt_node_child(plan, "memory");
-    assert_int_equal(atoi(json_text(memory, "data")), (200 + 50) * (16 + (int)sizeof(int32_t)));
+    assert_int_equal(atoi(json_text(memory, "data")),
+                     (200 + 50) * (16 + (int)sizeof(int32_t)) + 200 * (int)sizeof(int64_t));
     assert_int_equal(atoi(json_text(memory, "all")),
                      atoi(json_text(memory, "data")) + atoi(json_text(memory, "parameters")) +
                          2 * atoi(json_text(memory, "worker")) + atoi(json_text(memory, "activations")) +
-                         atoi(json_text(memory, "capture")));
+                         atoi(json_text(memory, "model")) + atoi(json_text(memory, "capture")));
+    assert_int_equal(atoi(json_text(memory, "model")), 16 * 8 * (int)sizeof(float));
     assert_string_equal(json_text(dt_node_child(dt_node_child(plan, "capture"), "probe"), "steps"), "8");
     forget(&r);
 

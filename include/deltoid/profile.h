@@ -39,15 +39,17 @@ typedef enum dt_phase {
 const char *dt_phase_name(dt_phase phase);
 const char *dt_phase_help(dt_phase phase);
 
-/* What one worker did in one phase of one layer, over all profiled steps. Operations are those of the equations (a
- * multiply and an add are two), not of padding; bytes are what the phase must at least read and write, each number
- * once: more passes through a cache don't count. */
+/* What one worker did in one phase of one layer, over all profiled steps. Operations are those of equations (1), (4),
+ * (5) and (6) (a multiply and an add are two), not of padding; bytes are what the phase must at least read and write,
+ * each number once: more passes through a cache don't count. */
 typedef struct dt_profile_row {
     int64_t worker;
     dt_phase phase;
     int64_t l; /* 0 where the phase has no layer */
     double seconds;
     double flop, bytes;
+    int64_t steps;   /* that were profiled: the same in all rows */
+    int64_t samples; /* that the phase worked on: the worker's own, or whole minibatches; 0 for phases after gradient */
 } dt_profile_row;
 
 struct dt_trainer;

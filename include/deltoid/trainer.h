@@ -66,7 +66,7 @@ void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const
 /* SHA-256 over W^1 (row-major, little-endian), b^1, W^2, b^2, ...: 64 hexadecimal digits and a NUL. */
 dt_status dt_trainer_weights_sha256(const dt_trainer *trainer, char hex[65], dt_error *error);
 
-/* What was decided, for reports and --dry-run. */
+/* What was decided, for reports and --dry-run. Bytes are those of memory, large arrays in whole huge pages. */
 typedef struct dt_trainer_info {
     int64_t layers;                      /* L */
     int64_t features;                    /* units of layer 0 */
@@ -74,10 +74,10 @@ typedef struct dt_trainer_info {
     int64_t workers, shard_size, shards; /* shards of a full minibatch */
     int64_t train_rows, validation_rows, test_rows;
     int64_t steps_per_epoch;
-    size_t parameter_bytes;  /* parameters and the optimizer's state, with padding and transposed copies */
+    size_t parameter_bytes;  /* parameters with padding and transposed copies, optimizer's state, a captured gradient */
     size_t bytes_per_worker; /* gradient buffers and scratch, the largest worker's */
     size_t bytes_of_buffers; /* gradient buffers alone; 0 where each worker forms its own slice */
-    size_t activation_bytes; /* z, a, delta of a whole minibatch */
+    size_t activation_bytes; /* z, a, delta of a whole minibatch, an evaluation's chunks, and captured rows */
     const char *isa;         /* "generic", "avx2", "avx512" */
     const char *reduction;   /* the one in use, where the experiment says auto */
     bool deterministic;

@@ -71,14 +71,19 @@ void *dt_allocate_array(size_t count, size_t size)
     return memory;
 }
 
+size_t dt_hot_bytes(size_t bytes)
+{
+    if (bytes < DT_HUGE_PAGE / 8)
+        return bytes;
+    return (bytes + DT_HUGE_PAGE - 1) / DT_HUGE_PAGE * DT_HUGE_PAGE; /* a part of a page can't be huge */
+}
+
 void *dt_allocate_hot(size_t count, size_t size)
 {
     size_t bytes;
-    if (!dt_multiply(count, size, &bytes) || bytes > SIZE_MAX - DT_HUGE_PAGE)
+    if (!dt_multiply(count, size, &bytes) || bytes > PTRDIFF_MAX)
         return NULL;
-    if (bytes >= DT_HUGE_PAGE / 8)
-        bytes = (bytes + DT_HUGE_PAGE - 1) / DT_HUGE_PAGE * DT_HUGE_PAGE; /* a part of a page can't be huge */
-    return dt_allocate_array(bytes, 1);
+    return dt_allocate_array(dt_hot_bytes(bytes), 1);
 }
 
 void dt_release(void *memory)

@@ -25,6 +25,9 @@ void *dt_allocate_array(size_t count, size_t size);
  * looking up many small pages (a fifth of the time of a gradient as large as the second-level cache). */
 void *dt_allocate_hot(size_t count, size_t size);
 
+/* The bytes that it takes for `bytes`, of which there are at most PTRDIFF_MAX. */
+size_t dt_hot_bytes(size_t bytes);
+
 /* Gives it back; NULL is allowed. */
 void dt_release(void *memory);
 

@@ -1,6 +1,9 @@
 /* deltoid: finds the command, runs it, and turns what it returns into one line and an exit status. */
 #include <stdio.h>
 #include <string.h>
+#if defined(__linux__)
+#include <malloc.h>
+#endif
 
 #include "cli/command.h"
 #include "cli/signals.h"
@@ -43,9 +46,18 @@ static dt_status run(int argc, char **argv, dt_error *error)
     return status;
 }
 
+/* A released block goes back to the system, as --dry-run counts; glibc would soon keep ever larger ones. */
+static void keep_no_large_blocks(void)
+{
+#if defined(__GLIBC__)
+    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* its default, from now on fixed */
+#endif
+}
+
 int main(int argc, char **argv)
 {
     dt_error error = {0};
+    keep_no_large_blocks();
     dt_terminal_reserve();
     dt_signals_keep_writes();
     dt_status status = run(argc, argv, &error);

@@ -17,13 +17,24 @@ typedef struct plan {
     dt_trainer_info info;
     int64_t units[DT_LAYERS_MAX + 1];
     dt_capture_size rules[DT_RULES_MAX], all;
-    uint64_t data_bytes, worker_bytes, capture_bytes, bytes;
+    uint64_t data_bytes, worker_bytes, model_bytes, capture_bytes, bytes;
 } plan;
 
 static uint64_t dataset_bytes(const dt_dataset *d)
 {
     static const uint64_t sizes[] = {[DT_U8] = 1, [DT_F32] = 4, [DT_F64] = 8};
     return d ? (uint64_t)d->rows * ((uint64_t)d->features * sizes[d->element] + sizeof *d->labels) : 0;
+}
+
+/* The weights of the largest layer, unit by unit, as a model's file has them. */
+static uint64_t model_bytes(const plan *p)
+{
+    uint64_t most = 0;
+    for (size_t l = 1; l <= p->experiment->layer_count; l++) {
+        const uint64_t weights = (uint64_t)p->units[l] * (uint64_t)p->units[l - 1];
+        most = weights > most ? weights : most;
+    }
+    return most * dt_precision_size(p->experiment->precision);
 }
 
 static dt_status make(plan *p, const dt_config *config, const dt_trainer_data *data, dt_error *error)
@@ -46,10 +57,13 @@ static dt_status make(plan *p, const dt_config *config, const dt_trainer_data *d
         dt_schema_place(error, config->root);
         return status;
     }
-    p->data_bytes = dataset_bytes(data->train) + dataset_bytes(data->test) + dataset_bytes(data->validation);
+    const uint64_t order = (uint64_t)p->info.train_rows * sizeof(int64_t);
+    p->data_bytes = dataset_bytes(data->train) + dataset_bytes(data->test) + dataset_bytes(data->validation) + order;
     p->worker_bytes = (uint64_t)p->info.workers * p->info.bytes_per_worker;
+    p->model_bytes = model_bytes(p);
     p->capture_bytes = p->all.memory_bytes;
-    p->bytes = p->data_bytes + p->info.parameter_bytes + p->worker_bytes + p->info.activation_bytes + p->capture_bytes;
+    p->bytes = p->data_bytes + p->info.parameter_bytes + p->worker_bytes + p->info.activation_bytes + p->model_bytes +
+               p->capture_bytes;
     return DT_OK;
 }
 
@@ -76,12 +90,15 @@ static void print_memory(const plan *p)
 {
     char note[80], each[DT_FORMAT_SIZE];
     printf("\nmemory\n");
-    print_bytes("data sets", p->data_bytes, "");
-    print_bytes("parameters", p->info.parameter_bytes, "weights, biases, the optimizer's state");
+    print_bytes("data sets", p->data_bytes, "and the order of the training rows");
+    print_bytes("parameters", p->info.parameter_bytes,
+                p->experiment->capture_count ? "weights, biases, the optimizer's state, the gradient to capture"
+                                             : "weights, biases, the optimizer's state");
     snprintf(note, sizeof note, "%" PRId64 " x %s: gradient buffers and scratch", p->info.workers,
              dt_format_bytes(p->info.bytes_per_worker, each));
     print_bytes("workers", p->worker_bytes, note);
-    print_bytes("activations", p->info.activation_bytes, "z, a and delta of a minibatch");
+    print_bytes("activations", p->info.activation_bytes, "z, a and delta of a minibatch and of an evaluation");
+    print_bytes("model", p->model_bytes, "a layer's weights, while they are written at the end");
     if (p->capture_bytes)
         print_bytes("capture", p->capture_bytes, "its queue");
     print_bytes("in all", p->bytes, "");
@@ -141,9 +158,10 @@ static void add_json(const plan *p, dt_text *t)
     dt_text_add(t,
                 "], \"parameters\": %" PRId64 ", \"memory\": {\"data\": %" PRIu64
                 ", \"parameters\": %zu, \"worker\": %zu"
-                ", \"activations\": %zu, \"capture\": %" PRIu64 ", \"all\": %" PRIu64 "}, \"capture\": {",
+                ", \"activations\": %zu, \"model\": %" PRIu64 ", \"capture\": %" PRIu64 ", \"all\": %" PRIu64
+                "}, \"capture\": {",
                 i->parameters, p->data_bytes, i->parameter_bytes, i->bytes_per_worker, i->activation_bytes,
-                p->capture_bytes, p->bytes);
+                p->model_bytes, p->capture_bytes, p->bytes);
     for (size_t r = 0; r < e->capture_count; r++)
         dt_text_add(t, "%s\"%s\": {\"steps\": %" PRId64 ", \"step_bytes\": %" PRIu64 ", \"bytes\": %" PRIu64 "}",
                     r ? ", " : "", e->capture[r].name, p->rules[r].steps, p->rules[r].step_bytes,

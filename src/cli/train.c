@@ -9,6 +9,7 @@
 #include "cli/config.h"
 #include "cli/data.h"
 #include "cli/plan.h"
+#include "cli/profile.h"
 #include "cli/progress.h"
 #include "cli/runfolder.h"
 #include "cli/schema.h"
@@ -22,11 +23,12 @@
 typedef struct run {
     const dt_config *config;
     const dt_trainer_data *data;
-    bool json, quiet;
+    bool json, quiet, profiled;
     const char *folder; /* NULL until it is made */
     dt_trainer *trainer;
     dt_capture *capture;
     dt_metrics *metrics;
+    dt_profiling profiling;
     dt_progress progress;
     char *provenance;
     char weights[65];
@@ -72,7 +74,9 @@ static dt_status check_capture(const run *r, dt_error *error)
 /* The folder, what is known before the first step, and those who watch. */
 static dt_status begin(run *r, const char *out, dt_error *error)
 {
-    dt_status status = dt_runfolder_make(&r->folder, out, r->config, r->config->experiment.arena, error);
+    dt_status status = r->profiled ? dt_profiling_start(&r->profiling, r->trainer, error) : DT_OK;
+    if (status == DT_OK)
+        status = dt_runfolder_make(&r->folder, out, r->config, r->config->experiment.arena, error);
     if (status != DT_OK)
         return status;
     const char *experiment = in_folder(r, "experiment.yaml"), *metrics = in_folder(r, "metrics.tsv"),
@@ -104,9 +108,15 @@ static dt_status finish(run *r, bool complete, bool model, dt_error *error)
         status = own;
     r->capture = NULL;
     r->metrics = NULL;
+    const char *path;
+    if (r->profiled) {
+        path = in_folder(r, "profile.tsv");
+        own = path ? dt_profiling_write(&r->profiling, path, error) : dt_fail_memory(error, "a path");
+        status = status == DT_OK ? own : status;
+    }
     if (!model)
         return status;
-    const char *path = in_folder(r, "model.h5");
+    path = in_folder(r, "model.h5");
     own = path ? make_provenance(r, complete, error) : dt_fail_memory(error, "a path");
     if (own == DT_OK)
         own = dt_model_write(path, r->trainer, r->config->text, r->provenance, error);
@@ -138,6 +148,10 @@ static void print_end_json(const run *r, dt_status status, dt_text *text)
         dt_text_add(text, ", \"%s\": ", figures[i].name);
         dt_text_add_json_real(text, any ? figures[i].value : NAN);
     }
+    if (r->profiled) {
+        dt_text_add(text, ", \"profile\": ");
+        dt_profiling_add_json(&r->profiling, text);
+    }
     dt_text_add(text, "}\n");
 }
 
@@ -162,6 +176,8 @@ static dt_status print_end(const run *r, dt_status status, dt_error *error)
         print_end_json(r, status, &text);
     else if (!r->quiet && status != DT_DIVERGED)
         print_end_text(r, status, &text);
+    if (r->profiled && !r->json && !r->quiet)
+        dt_profiling_add_text(&r->profiling, &text);
     dt_status failed = text.failed ? dt_fail_memory(error, "the last lines") : DT_OK;
     if (text.bytes && failed == DT_OK)
         fputs(text.bytes, stdout);
@@ -218,12 +234,14 @@ static dt_status run_train(const dt_arguments *arguments, dt_error *error)
 {
     bool print = dt_argument(arguments, "print-config"), dry = dt_argument(arguments, "dry-run");
     const char *out = dt_argument(arguments, "out");
-    run r = {.json = dt_argument(arguments, "json"), .quiet = dt_argument(arguments, "quiet")};
+    run r = {.json = dt_argument(arguments, "json"),
+             .quiet = dt_argument(arguments, "quiet"),
+             .profiled = dt_argument(arguments, "profile")};
     if (print && dry)
         return dt_fail(error, DT_INVALID, "--print-config and --dry-run are two things; give one of them");
-    if ((print || dry) && out)
-        return dt_fail(error, DT_INVALID, "--out has no use with --%s, which makes no run; remove it",
-                       print ? "print-config" : "dry-run");
+    if ((print || dry) && (out || r.profiled))
+        return dt_fail(error, DT_INVALID, "--%s has no use with --%s, which makes no run; remove it",
+                       out ? "out" : "profile", print ? "print-config" : "dry-run");
     dt_config config;
     dt_status status =
         dt_config_open(&config, arguments->positional[0], arguments->overrides, arguments->override_count, error);
@@ -261,6 +279,7 @@ const dt_command dt_command_train = {
         "  metrics.tsv       a row an epoch\n"
         "  model.h5          the weights\n"
         "  capture.h5        what the experiment asked to capture\n"
+        "  profile.tsv       with --profile: where the time of the steps went\n"
         "\n"
         "key=value changes a key of the experiment by its path: training.epochs=3 network.0.units=64\n"
         "capture.probe.layers=[1,2]. The value is YAML on one line. What is not there yet is added; network.N with N = "
@@ -273,6 +292,16 @@ const dt_command dt_command_train = {
         "step, loss\n"
         "(a running mean over minibatches), the last epoch's accuracy, speed and the time left while an epoch runs.\n"
         "\n"
+        "--profile tells at the end where the steps' time went: by phase and layer, with the operations and bytes a "
+        "second, as\n"
+        "shares of what this machine can do (measured before training, in a fourth of a second), and by worker. The "
+        "times are\n"
+        "those of all steps that were done, also of a run that is stopped or diverges. With --quiet they are in "
+        "profile.tsv\n"
+        "alone: seconds, floating-point operations of the equations, bytes that must be moved at least, steps, and "
+        "samples\n"
+        "(0 where a phase has none). No bit of the weights depends on it.\n"
+        "\n"
         "SIGINT (Ctrl-C) and SIGTERM stop after the step at hand and write the model; a second one leaves at once.",
     .options =
         {
@@ -280,6 +309,7 @@ const dt_command dt_command_train = {
              "the run's folder, which must not exist; without it results/<name>/<UTC time>-<hash>-s<seed>"},
             {"dry-run", NULL, "print layers, parameters, memory and the size of the capture; make nothing"},
             {"print-config", NULL, "print the resolved experiment; make nothing"},
+            {"profile", NULL, "tell where the steps' time went, by phase, layer and worker; writes profile.tsv"},
             {"json", NULL, "print a JSON object an epoch, with metrics.tsv's columns as keys, and one at the end"},
             {"quiet", NULL, "print errors only (and what --json prints)"},
         },

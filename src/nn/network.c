@@ -34,19 +34,23 @@ static int64_t transposed_size(int64_t inputs, int64_t units)
     return dt_whole_panels(inputs) * dt_whole_panels(units);
 }
 
-bool dt_network_measure(int64_t layers, const int64_t *units, size_t *parameters, size_t *transposed)
+bool dt_network_measure(int64_t layers, const int64_t *units, size_t *network, size_t *vector)
 {
-    *parameters = *transposed = 0;
+    size_t parameters = 0, transposed = 0, both;
     for (int64_t l = 1; l <= layers; l++) {
         size_t numbers, copy;
         if (__builtin_mul_overflow((size_t)(panels_of(units[l]) * dt_blocks_a_panel(units[l - 1])),
                                    DT_BLOCK * sizeof(dt_real), &numbers) ||
             __builtin_mul_overflow((size_t)transposed_size(units[l - 1], units[l]), sizeof(dt_real), &copy) ||
-            __builtin_add_overflow(*parameters, numbers, parameters) ||
-            __builtin_add_overflow(*transposed, l > 1 ? copy : 0, transposed))
+            __builtin_add_overflow(parameters, numbers, &parameters) ||
+            __builtin_add_overflow(transposed, l > 1 ? copy : 0, &transposed))
             return false;
     }
-    return *parameters <= PTRDIFF_MAX && *transposed <= PTRDIFF_MAX;
+    if (__builtin_add_overflow(parameters, transposed, &both) || both > PTRDIFF_MAX)
+        return false;
+    *network = dt_hot_bytes(both);
+    *vector = dt_hot_bytes(parameters);
+    return true;
 }
 
 dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, int64_t layers, int64_t features,

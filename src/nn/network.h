@@ -38,10 +38,10 @@ typedef struct dt_network {
     int64_t transposed_count;
 } dt_network;
 
-/* Bytes of the parameter vector and of the transposed copies, from shapes alone. units[0..layers], units[0] = features.
- * false on overflow. */
+/* Bytes of memory from shapes alone, as dt_allocate_hot takes them: of the network, and of one more array as long as
+ * the parameter vector. units[0..layers], units[0] = features. false on overflow. */
 #define dt_network_measure DT_R(dt_network_measure)
-bool dt_network_measure(int64_t layers, const int64_t *units, size_t *parameters, size_t *transposed);
+bool dt_network_measure(int64_t layers, const int64_t *units, size_t *network, size_t *vector);
 
 /* Names in `specs` (layers) must be valid. Memory is not touched: workers do, by dt_network_draw. */
 #define dt_network_create DT_R(dt_network_create)

@@ -63,21 +63,39 @@ static int64_t copies_of_x(const dt_experiment *experiment, const dt_engine_size
     return dt_reduction_by_units(reduction, sizes->units[1], sizes->batch, sizes->workers) ? sizes->workers : 1;
 }
 
+/* Passes of the minibatch, of an evaluation, and of capture rules with rows of their own. */
+static bool measure_passes(const dt_experiment *experiment, const dt_engine_sizes *sizes, size_t *bytes)
+{
+    size_t pass, evaluation, probe;
+    if (!dt_pass_measure(sizes->layers, sizes->units, sizes->batch, copies_of_x(experiment, sizes), &pass) ||
+        !dt_pass_measure(sizes->layers, sizes->units, sizes->workers * DT_EVALUATION_CHUNK, 1, &evaluation) ||
+        __builtin_add_overflow(pass, evaluation, bytes))
+        return false;
+    for (size_t i = 0; i < experiment->capture_count; i++) {
+        const dt_capture_rule *rule = &experiment->capture[i];
+        if (rule->samples == DT_SAMPLES_ROWS &&
+            (!dt_pass_measure(sizes->layers, sizes->units, rule->sample_count, 1, &probe) ||
+             __builtin_add_overflow(*bytes, probe, bytes)))
+            return false;
+    }
+    return true;
+}
+
 static bool measure(const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_trainer_info *info)
 {
-    size_t parameters, transposed, state, pass, buffers;
+    size_t network, vector, more, passes, buffers;
     const dt_reduction *reduction = reduction_of(experiment, sizes);
-    const size_t arrays = (size_t)optimizer_named(experiment->optimizer.name)->states(&experiment->optimizer);
+    const int states = optimizer_named(experiment->optimizer.name)->states(&experiment->optimizer);
+    const bool watched = experiment->capture_count > 0; /* then the gradient is kept for a moment */
     const size_t own =
         (size_t)dt_reducer_buffers(reduction, sizes->batch, sizes->short_batch, sizes->shard_size, sizes->workers);
-    if (!dt_network_measure(sizes->layers, sizes->units, &parameters, &transposed) ||
-        !dt_pass_measure(sizes->layers, sizes->units, sizes->batch, copies_of_x(experiment, sizes), &pass) ||
-        !dt_multiply(parameters, arrays, &state) || !dt_multiply(parameters, own, &buffers))
+    if (!dt_network_measure(sizes->layers, sizes->units, &network, &vector) ||
+        !dt_multiply(vector, (size_t)states + watched, &more) || !dt_multiply(vector, own, &buffers) ||
+        __builtin_add_overflow(network, more, &info->parameter_bytes) || !measure_passes(experiment, sizes, &passes))
         return false;
-    info->parameter_bytes = parameters + transposed + state;
     info->bytes_per_worker = buffers + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK * sizeof(dt_real);
     info->bytes_of_buffers = buffers;
-    info->activation_bytes = pass;
+    info->activation_bytes = passes;
     info->reduction = reduction->entry.name;
     info->deterministic = reduction->deterministic;
     return true;
@@ -223,6 +241,7 @@ static void update_kept(const step *s)
         const dt_span slice = dt_reducer_slice(s->engine->reducer, l, s->worker->index);
         for (int64_t block = slice.first; block < slice.last; block++)
             update(s, l, block - n->layer[l].first_block, s->engine->gradient + block * DT_BLOCK, 1);
+        dt_lap(s->laps, DT_PHASE_UPDATE, l);
     }
 }
 
@@ -427,7 +446,6 @@ static bool train_step(step *s)
         show_observers(s); /* own rows, own slice, W still before the update */
         dt_lap(s->laps, DT_PHASE_WATCH, 0);
         update_kept(s);
-        dt_lap(s->laps, DT_PHASE_UPDATE, 0);
     }
     if (one)
         count_step(s, loss_sum);
@@ -469,10 +487,11 @@ static void train(dt_worker *worker, void *context)
         }
         s.watching = dt_run_watching(run, s.number, run->epoch);
         s.inverse_batch = (dt_real)(1.0 / (double)s.batch);
-        if (!train_step(&s))
+        const bool goes_on = train_step(&s);
+        if (run->profile && (goes_on || run->halt)) /* a step that diverges isn't made */
+            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch, s.watching != 0);
+        if (!goes_on)
             return;
-        if (run->profile)
-            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch);
     }
 }
 
@@ -507,6 +526,22 @@ static void evaluate(dt_worker *worker, void *context)
         evaluate_chunk(job, chunk, worker->index * DT_EVALUATION_CHUNK);
 }
 
+/* --- what a worker updates --- */
+
+static int slice(const dt_engine *e, int64_t worker, int64_t *parameters)
+{
+    const dt_span own = dt_reducer_slice(e->reducer, worker);
+    for (int64_t l = 1; l <= e->network->layers; l++) {
+        const dt_layer *layer = &e->network->layer[l];
+        const int64_t first = layer->first_block, count = layer->panels * layer->column;
+        parameters[l] = 0;
+        for (int64_t i = dt_max(own.first - first, 0); i < dt_min(own.last - first, count); i++)
+            parameters[l] += dt_min(DT_LANES, layer->units - i / layer->column * DT_LANES) *
+                             dt_min(DT_LANES, layer->inputs + 1 - i % layer->column * DT_LANES);
+    }
+    return e->states;
+}
+
 /* --- weights in and out --- */
 
 static void get(const dt_engine *e, int64_t l, void *W, void *b)
@@ -527,6 +562,7 @@ const dt_engine_ops DT_R(dt_engine_ops) = {
     .touch = touch,
     .train = train,
     .evaluate = evaluate,
+    .slice = slice,
     .get = get,
     .set = set,
     .samples = dt_pass_samples,

@@ -42,6 +42,9 @@ typedef struct dt_engine_ops {
     void (*touch)(dt_worker *worker, void *engine); /* on the team: first touch, initial weights */
     void (*train)(dt_worker *worker, void *engine); /* on the team: the run's steps */
     void (*evaluate)(dt_worker *worker, void *job); /* on the team: a dt_evaluation_job */
+    /* parameters[l], l = 1 .. L: how many weights and biases of layer l the worker updates. Returns the numbers of
+     * state that the optimizer has for each. */
+    int (*slice)(const dt_engine *engine, int64_t worker, int64_t *parameters);
     void (*get)(const dt_engine *engine, int64_t l, void *W, void *b);
     void (*set)(dt_engine *engine, int64_t l, const void *W, const void *b);
     dt_matrix_view (*samples)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);

@@ -30,15 +30,18 @@ static int64_t rows_of(int64_t capacity, int64_t copies)
 
 bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, int64_t copies, size_t *bytes)
 {
-    *bytes = 0;
+    size_t sum = 0;
     for (int64_t l = 0; l <= layers; l++) {
         size_t layer;
         if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers, copies)) * sizeof(dt_real),
                                    (size_t)rows_of(capacity, l == 0 ? copies : 1), &layer) ||
-            __builtin_add_overflow(*bytes, layer, bytes))
+            __builtin_add_overflow(sum, layer, &sum))
             return false;
     }
-    return *bytes <= PTRDIFF_MAX;
+    if (sum > PTRDIFF_MAX)
+        return false;
+    *bytes = dt_hot_bytes(sum);
+    return true;
 }
 
 /* All layers' arrays in one block, so that huge pages hold them. */

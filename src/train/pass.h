@@ -32,7 +32,7 @@ typedef struct dt_pass {
     uint8_t *right;          /* 1 where the largest z^L is that of the label */
 } dt_pass;
 
-/* Bytes of a pass of `capacity` rows, for a report. */
+/* Bytes of memory of a pass of `capacity` rows, as dt_allocate_hot takes them. false on overflow. */
 #define dt_pass_measure DT_R(dt_pass_measure)
 bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, int64_t copies, size_t *bytes);
 

@@ -5,17 +5,26 @@
 
 #include "base/memory.h"
 
-/* One worker's, in cache lines of its own. */
+/* One worker's, in cache lines of its own. Steps either fill buffers and join them, or form slices. */
 typedef struct sheet {
     _Alignas(DT_CACHE_LINE) dt_laps laps;
-    int64_t steps, own, batch; /* samples of its rows, of whole minibatches */
+    dt_profile_slice slice;
+    int64_t steps, busy, samples;                /* all; those with rows of its own; these rows */
+    int64_t filled, filled_samples;              /* steps that filled a buffer; its own rows in them */
+    int64_t joined, joined_kept, buffers;        /* steps that joined; of them watched; buffers joined */
+    int64_t sliced, sliced_kept, sliced_samples; /* the same of slices; samples of whole minibatches */
 } sheet;
+
+/* A moment on both clocks: two of them say how long a tick is. */
+typedef struct moment {
+    uint64_t ticks;
+    double seconds;
+} moment;
 
 struct dt_profile {
     dt_profile_shape shape;
     sheet *sheets;
-    uint64_t began_ticks;
-    double began_seconds; /* together: how long a tick is */
+    moment began;
 };
 
 static const struct {
@@ -36,11 +45,32 @@ const char *dt_phase_help(dt_phase phase)
     return phases[phase].help;
 }
 
-static double seconds(void)
+/* The closest of a few readings: a thread may lose its processor between the clocks. */
+static moment now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    moment best = {0};
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 5; i++) {
+        struct timespec t;
+        const uint64_t before = dt_ticks();
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        const uint64_t apart = dt_ticks() - before;
+        if (apart < least) {
+            least = apart;
+            best = (moment){before + apart / 2, (double)t.tv_sec + 1e-9 * (double)t.tv_nsec};
+        }
+    }
+    return best;
+}
+
+static bool sheet_create(sheet *s, int64_t layers)
+{
+    const size_t line = DT_CACHE_LINE / sizeof(uint64_t);
+    const size_t cells = ((size_t)(DT_PHASES * (layers + 1)) + line - 1) / line * line; /* no line is another's, too */
+    s->laps.layers = layers + 1;
+    s->laps.ticks = dt_allocate_zeroed(cells, sizeof *s->laps.ticks);
+    s->slice.parameters = dt_allocate_zeroed((size_t)layers + 1, sizeof *s->slice.parameters);
+    return s->laps.ticks && s->slice.parameters;
 }
 
 dt_status dt_profile_create(dt_profile **profile, const dt_profile_shape *shape, dt_error *error)
@@ -50,21 +80,14 @@ dt_status dt_profile_create(dt_profile **profile, const dt_profile_shape *shape,
     if (!p)
         return dt_fail_memory(error, "the profile");
     p->shape = *shape;
-    const size_t cells = (size_t)(DT_PHASES * (shape->layers + 1));
-    p->sheets = dt_allocate_zeroed((size_t)shape->workers, sizeof *p->sheets);
-    for (int64_t t = 0; p->sheets && t < shape->workers; t++) {
-        p->sheets[t].laps.layers = shape->layers + 1;
-        if (!(p->sheets[t].laps.ticks = dt_allocate_zeroed(cells, sizeof(uint64_t)))) {
-            dt_profile_destroy(p);
-            return dt_fail_memory(error, "the profile");
-        }
-    }
-    if (!p->sheets) {
+    bool made = (p->sheets = dt_allocate_zeroed((size_t)shape->workers, sizeof *p->sheets)) != NULL;
+    for (int64_t t = 0; made && t < shape->workers; t++)
+        made = sheet_create(&p->sheets[t], shape->layers);
+    if (!made) {
         dt_profile_destroy(p);
         return dt_fail_memory(error, "the profile");
     }
-    p->began_ticks = dt_ticks();
-    p->began_seconds = seconds();
+    p->began = now();
     *profile = p;
     return DT_OK;
 }
@@ -73,10 +96,17 @@ void dt_profile_destroy(dt_profile *profile)
 {
     if (!profile)
         return;
-    for (int64_t t = 0; profile->sheets && t < profile->shape.workers; t++)
+    for (int64_t t = 0; profile->sheets && t < profile->shape.workers; t++) {
         dt_release(profile->sheets[t].laps.ticks);
+        dt_release(profile->sheets[t].slice.parameters);
+    }
     dt_release(profile->sheets);
     dt_release(profile);
+}
+
+dt_profile_slice *dt_profile_slice_of(dt_profile *profile, int64_t worker)
+{
+    return &profile->sheets[worker].slice;
 }
 
 dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker)
@@ -84,13 +114,28 @@ dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker)
     return &profile->sheets[worker].laps;
 }
 
-void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch)
+void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch, bool watched)
 {
+    const dt_profile_shape *shape = &profile->shape;
+    const int64_t shards = dt_ceil_div(batch, shape->shard_size);
     sheet *s = &profile->sheets[worker];
     s->steps++;
-    s->own += own;
-    s->batch += batch;
+    s->busy += own > 0;
+    s->samples += own;
+    if (shape->buffers && shards > 1) { /* one shard is one worker's: nothing to join */
+        s->filled += own > 0;
+        s->filled_samples += own;
+        s->joined++;
+        s->joined_kept += watched;
+        s->buffers += dt_min(shape->workers, shards);
+    } else {
+        s->sliced++;
+        s->sliced_kept += watched;
+        s->sliced_samples += batch;
+    }
 }
+
+/* --- operations and bytes of a row (deltoid/profile.h) --- */
 
 /* Weights and biases of layer l. */
 static double parameters(const dt_profile_shape *shape, int64_t l)
@@ -98,38 +143,61 @@ static double parameters(const dt_profile_shape *shape, int64_t l)
     return (double)shape->units[l] * ((double)shape->units[l - 1] + 1);
 }
 
-/* Operations and bytes of a row (deltoid/profile.h). */
-static void add_work(const dt_profile *profile, const sheet *s, dt_profile_row *row)
+/* Numbers that the optimizer's step reads and writes for each parameter: itself, its states, its transposed copy. */
+static double stepped(const sheet *s, int64_t l)
 {
-    const dt_profile_shape *shape = &profile->shape;
-    const int64_t *units = shape->units, l = row->l, L = shape->layers;
-    const double real = (double)shape->real, own = (double)s->own, steps = (double)s->steps;
-    const double share = shape->formed_in_slices ? 1 / (double)shape->workers : 1;
-    const double formed = shape->formed_in_slices ? (double)s->batch : own; /* samples whose dW it forms */
+    return 2 + 2 * (double)s->slice.states + (l > 1);
+}
+
+static void add_gradient(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
+{
+    const int64_t l = row->l, sliced = s->slice.parameters[l] ? s->sliced_samples : 0;
+    const double in = (double)shape->units[l - 1], out = (double)shape->units[l];
+    const double mine = (double)s->slice.parameters[l], all = parameters(shape, l);
+    const double filled = (double)s->filled_samples, kept = (double)s->sliced_kept;
+    row->samples = s->filled_samples + sliced;
+    row->flop = 2 * (filled * all + (double)sliced * mine);
+    row->bytes = (double)shape->real *
+                 (filled * (in + out) + (double)s->filled * all + (double)sliced * (in + out * mine / all) +
+                  mine * (kept + ((double)s->sliced - kept) * stepped(s, l)));
+}
+
+/* Buffers joined, and stepped or kept for observers; what was kept is read again and stepped. */
+static void add_update(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
+{
+    const double step = stepped(s, row->l), joined = (double)s->joined, kept = (double)s->joined_kept;
+    const double shown = (double)(s->joined_kept + s->sliced_kept);
+    row->bytes = (double)shape->real * (double)s->slice.parameters[row->l] *
+                 ((double)s->buffers + (joined - kept) * step + kept + shown * (1 + step));
+}
+
+static void add_work(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
+{
+    const int64_t *units = shape->units, l = row->l;
+    const double real = (double)shape->real, samples = (double)s->samples, busy = (double)s->busy;
+    row->steps = s->steps;
+    row->samples = row->phase <= DT_PHASE_BACKWARD ? s->samples : 0;
     switch (row->phase) {
     case DT_PHASE_GATHER:
-        row->bytes = own * (double)units[0] * (real + (double)shape->element);
+        row->bytes = samples * (double)units[0] * (real + (double)shape->element);
         break;
     case DT_PHASE_FORWARD:
-        row->flop = 2 * own * parameters(shape, l);
-        row->bytes = real * (steps * parameters(shape, l) + own * (double)(units[l - 1] + units[l]));
+        row->flop = 2 * samples * parameters(shape, l);
+        row->bytes = real * (busy * parameters(shape, l) + samples * (double)(units[l - 1] + units[l]));
         break;
     case DT_PHASE_COST:
-        row->bytes = real * own * 2 * (double)units[L];
+        row->bytes = real * samples * 2 * (double)units[shape->layers];
         break;
     case DT_PHASE_BACKWARD:
-        row->flop = 2 * own * (double)units[l] * (double)units[l + 1];
+        row->flop = 2 * samples * (double)units[l] * (double)units[l + 1];
         row->bytes =
-            real * (steps * (double)units[l] * (double)units[l + 1] + own * (double)(units[l + 1] + 2 * units[l]));
+            real * (busy * (double)units[l] * (double)units[l + 1] + samples * (double)(units[l + 1] + 2 * units[l]));
         break;
     case DT_PHASE_GRADIENT:
-        row->flop = 2 * share * formed * parameters(shape, l);
-        row->bytes = real * (formed * (double)(units[l - 1] + units[l]) +
-                             steps * share * parameters(shape, l) * (shape->formed_in_slices ? 2 : 1));
+        add_gradient(shape, s, row);
         break;
     case DT_PHASE_UPDATE:
-        for (int64_t k = 1; k <= L; k++)
-            row->bytes += real * steps * parameters(shape, k) * ((double)shape->workers + 2) / (double)shape->workers;
+        add_update(shape, s, row);
         break;
     default:
         break;
@@ -138,8 +206,6 @@ static void add_work(const dt_profile *profile, const sheet *s, dt_profile_row *
 
 bool dt_profile_row_at(const dt_profile *profile, size_t i, dt_profile_row *row)
 {
-    const double ticks = (double)(dt_ticks() - profile->began_ticks);
-    const double tick = ticks > 0 ? (seconds() - profile->began_seconds) / ticks : 0;
     const int64_t cells = profile->shape.layers + 1;
     for (int64_t t = 0; t < profile->shape.workers; t++)
         for (int phase = 0; phase < DT_PHASES; phase++)
@@ -148,8 +214,10 @@ bool dt_profile_row_at(const dt_profile *profile, size_t i, dt_profile_row *row)
                 const uint64_t spent = s->laps.ticks[phase * cells + l];
                 if (!spent || i-- > 0)
                     continue;
+                const moment m = now();
+                const double tick = (m.seconds - profile->began.seconds) / (double)(m.ticks - profile->began.ticks);
                 *row = (dt_profile_row){.worker = t, .phase = (dt_phase)phase, .l = l, .seconds = (double)spent * tick};
-                add_work(profile, s, row);
+                add_work(&profile->shape, s, row);
                 return true;
             }
     return false;

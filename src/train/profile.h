@@ -11,19 +11,28 @@ typedef struct dt_profile dt_profile;
 
 /* What the figures of a row follow from. */
 typedef struct dt_profile_shape {
-    int64_t workers, layers;
-    const int64_t *units;  /* (layers + 1); borrowed */
-    size_t real;           /* bytes of a number */
-    size_t element;        /* bytes of a number in the data set */
-    bool formed_in_slices; /* each worker forms its own slice of dW over all samples */
+    int64_t workers, layers, shard_size;
+    const int64_t *units; /* (layers + 1); borrowed */
+    size_t real;          /* bytes of a number */
+    size_t element;       /* bytes of a number in the data set */
+    bool buffers;         /* dW of more than one shard goes through buffers; else each worker forms its own slice */
 } dt_profile_shape;
 
 dt_status dt_profile_create(dt_profile **profile, const dt_profile_shape *shape, dt_error *error);
 void dt_profile_destroy(dt_profile *profile);
 
-/* [worker] Its sheet; and after a step: the samples of its own rows and of the whole minibatch. */
+/* The worker's slice, to be filled in before the first step: parameters[l] of layer l lie in it, l = 1 .. L, and each
+ * has `states` numbers of the optimizer beside it. */
+typedef struct dt_profile_slice {
+    int64_t *parameters;
+    int64_t states;
+} dt_profile_slice;
+dt_profile_slice *dt_profile_slice_of(dt_profile *profile, int64_t worker);
+
 dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker);
-void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch);
+
+/* After a step of the worker: the samples of its own rows and of the whole minibatch, and whether observers watched. */
+void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch, bool watched);
 
 bool dt_profile_row_at(const dt_profile *profile, size_t i, dt_profile_row *row);
 

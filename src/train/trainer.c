@@ -422,12 +422,18 @@ dt_status dt_trainer_profile(dt_trainer *trainer, dt_error *error)
     const dt_profile_shape shape = {
         .workers = trainer->info.workers,
         .layers = trainer->layers,
+        .shard_size = trainer->info.shard_size,
         .units = trainer->units,
         .real = dt_precision_size(trainer->experiment->precision),
         .element = dt_element_size(trainer->data.train->element),
-        .formed_in_slices = trainer->info.bytes_of_buffers == 0,
+        .buffers = trainer->info.bytes_of_buffers > 0,
     };
-    return dt_profile_create(&trainer->run.profile, &shape, error);
+    const dt_status status = dt_profile_create(&trainer->run.profile, &shape, error);
+    for (int64_t t = 0; status == DT_OK && t < shape.workers; t++) {
+        dt_profile_slice *slice = dt_profile_slice_of(trainer->run.profile, t);
+        slice->states = trainer->ops->slice(trainer->engine, t, slice->parameters);
+    }
+    return status;
 }
 
 bool dt_trainer_profile_row(const dt_trainer *trainer, size_t i, dt_profile_row *row)
