@@ -188,6 +188,31 @@ static void progress(void *self, int64_t done, int64_t total, double loss)
     w->wrong |= done != w->progress || done > total || !(loss >= 0);
 }
 
+/* `threads: auto` goes from all workers to one and back as it finds one or the other faster. */
+static void test_workers_found_out(void **state)
+{
+    (void)state;
+    static small m;
+    static const int64_t units[] = {64, 400, 300, 10};
+    static const char *const reductions[] = {"tree", "auto"};
+    char want[65], got[65];
+    for (int r = 0; r < 2; r++) {
+        small_make(&m, 9, 240, units, 3, "relu");
+        m.experiment.training = (dt_training_spec){.epochs = 8, .batch_size = 16, .shuffle = true};
+        m.experiment.parallel = (dt_parallel_spec){1, 4, reductions[r]};
+        train_shape(&m, NULL, want);
+        m.experiment.parallel.threads = 0;
+        for (int watched = 0; watched < 2; watched++) {
+            watcher w = {.every = 3};
+            const dt_observer o = {.self = &w, .watches = watches, .begin = begin, .end = end, .progress = progress};
+            train_shape(&m, watched ? &o : NULL, got);
+            assert_string_equal(got, want);
+            assert_int_equal(w.progress, watched ? 8 * 15 : 0);
+            assert_false(w.wrong);
+        }
+    }
+}
+
 static void test_watching_changes_nothing(void **state)
 {
     (void)state;
@@ -541,6 +566,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instruction_sets), /* first: its children must find OpenMP unused */
         cmocka_unit_test(test_teams_and_strategies),
+        cmocka_unit_test(test_workers_found_out),
         cmocka_unit_test(test_watching_changes_nothing),
         cmocka_unit_test(test_plain_loop),
         cmocka_unit_test(test_no_allocation_in_a_step),

@@ -121,6 +121,14 @@ void dt_team_run(dt_team *team, void (*work)(dt_worker *worker, void *context), 
     }
 }
 
+void dt_team_run_alone(dt_team *team, void (*work)(dt_worker *worker, void *context), void *context)
+{
+    dt_worker worker = {team, 0, 1, 0};
+    const uint64_t before = flush_denormals();
+    work(&worker, context);
+    restore_denormals(before);
+}
+
 static void pause_a_moment(void)
 {
 #if defined(__x86_64__)

@@ -30,6 +30,9 @@ int64_t dt_processors(void);
  * (FTZ, DAZ) while it runs, the same everywhere; the caller's setting is put back. */
 void dt_team_run(dt_team *team, void (*work)(dt_worker *worker, void *context), void *context);
 
+/* The same on the calling thread alone, as worker 0 of 1. */
+void dt_team_run_alone(dt_team *team, void (*work)(dt_worker *worker, void *context), void *context);
+
 /* Waits until all workers of the team are here. Spins a while, then yields the processor: with more workers than
  * processors it still makes progress. */
 void dt_worker_barrier(dt_worker *worker);

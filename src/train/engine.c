@@ -18,6 +18,7 @@ struct dt_engine {
     int states;
     dt_real *state[DT_STATES_MAX];
     dt_reducer *reducer;
+    dt_reducer *alone;                /* of steps that one worker makes though there are more; NULL: there are none */
     dt_pass *pass;                    /* of the minibatch */
     dt_pass *evaluation;              /* DT_EVALUATION_CHUNK rows a worker */
     int64_t *evaluation_sample;       /* which rows of the data set they are */
@@ -111,6 +112,7 @@ static void destroy(dt_engine *e)
     dt_pass_destroy(e->evaluation);
     dt_release(e->evaluation_sample);
     dt_reducer_destroy(e->reducer);
+    dt_reducer_destroy(e->alone);
     for (int i = 0; i < e->states; i++)
         dt_release(e->state[i]);
     dt_release(e->gradient);
@@ -146,6 +148,9 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     if (status == DT_OK)
         status = dt_reducer_create(&e->reducer, reduction_of(experiment, sizes), e->network, sizes->batch,
                                    sizes->short_batch, sizes->shard_size, sizes->workers, e->pass->rows, error);
+    if (status == DT_OK && sizes->workers > 1 && experiment->parallel.threads == 0)
+        status = dt_reducer_create(&e->alone, reduction_of(experiment, sizes), e->network, sizes->batch,
+                                   sizes->short_batch, sizes->shard_size, 1, e->pass->rows, error);
     if (status != DT_OK) {
         destroy(e);
         return status;
@@ -195,10 +200,11 @@ enum { PREFETCHES = 4 }; /* places in a step where rows of the next one are aske
 typedef struct step {
     dt_engine *engine;
     dt_worker *worker;
-    int64_t number, batch; /* steps done before this one; samples */
-    const int64_t *sample; /* (batch) */
-    dt_span rows;          /* this worker's */
-    const int64_t *next;   /* samples of the next step and this worker's rows of them; none after an epoch's last */
+    const dt_reducer *reducer; /* for the workers that are at it */
+    int64_t number, batch;     /* steps done before this one; samples */
+    const int64_t *sample;     /* (batch) */
+    dt_span rows;              /* this worker's */
+    const int64_t *next;       /* samples of the next step and this worker's rows of them; none after an epoch's last */
     dt_span next_rows;
     int64_t portion; /* of them that are asked for at once */
     uint64_t watching;
@@ -238,7 +244,7 @@ static void update_kept(const step *s)
 {
     const dt_network *n = s->engine->network;
     for (int64_t l = 1; l <= n->layers; l++) {
-        const dt_span slice = dt_reducer_slice(s->engine->reducer, l, s->worker->index);
+        const dt_span slice = dt_reducer_slice(s->reducer, l, s->worker->index);
         for (int64_t block = slice.first; block < slice.last; block++)
             update(s, l, block - n->layer[l].first_block, s->engine->gradient + block * DT_BLOCK, 1);
         dt_lap(s->laps, DT_PHASE_UPDATE, l);
@@ -313,7 +319,7 @@ static void show_observers(const step *s)
         if (o->samples)
             o->samples(o->self, &view, rows.first, dt_span_count(rows));
         for (int64_t l = 1; o->slice && l <= s->engine->network->layers; l++) {
-            const dt_span slice = dt_reducer_slice(s->engine->reducer, l, s->worker->index);
+            const dt_span slice = dt_reducer_slice(s->reducer, l, s->worker->index);
             if (slice.first < slice.last)
                 o->slice(o->self, &view, (dt_slice){slice.first, slice.last});
         }
@@ -386,7 +392,7 @@ static void forward(const step *s)
     const int64_t copy = p->copies > 1 ? s->worker->index : 0;
     bool whole = p->copies > 1; /* a^{l-1} of all rows is there for this worker */
     for (int64_t l = 1; l <= e->network->layers; l++) {
-        if (!dt_reducer_by_units(e->reducer, l)) {
+        if (!dt_reducer_by_units(s->reducer, l)) {
             dt_pass_forward_units(p, l, copy, s->rows, (dt_span){0, e->network->layer[l].panels}, watched);
             dt_lap(s->laps, DT_PHASE_FORWARD, l);
             whole = false;
@@ -395,7 +401,7 @@ static void forward(const step *s)
         if (!whole)
             dt_worker_barrier(s->worker);
         dt_lap(s->laps, DT_PHASE_WAIT, 0);
-        dt_pass_forward_units(p, l, copy, (dt_span){0, s->batch}, dt_reducer_panels(e->reducer, l, s->worker->index),
+        dt_pass_forward_units(p, l, copy, (dt_span){0, s->batch}, dt_reducer_panels(s->reducer, l, s->worker->index),
                               watched);
         dt_lap(s->laps, DT_PHASE_FORWARD, l);
         dt_worker_barrier(s->worker);
@@ -410,7 +416,7 @@ static bool train_step(step *s)
     dt_engine *e = s->engine;
     dt_run *run = e->run;
     dt_pass *p = e->pass;
-    const dt_plan *plan = dt_reducer_plan(e->reducer, s->batch);
+    const dt_plan *plan = dt_reducer_plan(s->reducer, s->batch);
     const bool one = s->worker->index == 0, watched = s->watching != 0;
 
     if (one && watched)
@@ -425,7 +431,7 @@ static bool train_step(step *s)
     dt_lap(s->laps, DT_PHASE_COST, 0);
     dt_pass_backward(p, s->rows, watched, s->laps); /* delta^l         (4)     */
     prefetch_next(s);
-    e->reducer->strategy->local(e->reducer, plan, s->worker->index, s->laps); /* shards' dW, db  (5) (6) */
+    s->reducer->strategy->local(s->reducer, plan, s->worker->index, s->laps); /* shards' dW, db  (5) (6) */
     if (watched)
         run_probes(s);
     sum_shard_losses(s);
@@ -441,7 +447,7 @@ static bool train_step(step *s)
     }
     const dt_finish finish = finish_of(s);
     prefetch_next(s);
-    e->reducer->strategy->sum(e->reducer, plan, s->worker->index, &finish, s->laps);
+    s->reducer->strategy->sum(s->reducer, plan, s->worker->index, &finish, s->laps);
     if (watched) {
         show_observers(s); /* own rows, own slice, W still before the update */
         dt_lap(s->laps, DT_PHASE_WATCH, 0);
@@ -466,6 +472,7 @@ static void train(dt_worker *worker, void *context)
     step s = {
         .engine = e,
         .worker = worker,
+        .reducer = worker->count == 1 && e->alone ? e->alone : e->reducer,
         .hyper = {(dt_real)run->learning_rate, (dt_real)optimizer->momentum, (dt_real)optimizer->weight_decay,
                   optimizer->nesterov},
     };
@@ -530,12 +537,11 @@ static void evaluate(dt_worker *worker, void *context)
 
 static int slice(const dt_engine *e, int64_t worker, int64_t *parameters)
 {
-    const dt_span own = dt_reducer_slice(e->reducer, worker);
     for (int64_t l = 1; l <= e->network->layers; l++) {
         const dt_layer *layer = &e->network->layer[l];
-        const int64_t first = layer->first_block, count = layer->panels * layer->column;
+        const dt_span own = dt_reducer_slice(e->reducer, l, worker);
         parameters[l] = 0;
-        for (int64_t i = dt_max(own.first - first, 0); i < dt_min(own.last - first, count); i++)
+        for (int64_t i = own.first - layer->first_block; i < own.last - layer->first_block; i++)
             parameters[l] += dt_min(DT_LANES, layer->units - i / layer->column * DT_LANES) *
                              dt_min(DT_LANES, layer->inputs + 1 - i % layer->column * DT_LANES);
     }

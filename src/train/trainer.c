@@ -14,6 +14,13 @@
 #include "train/profile.h"
 #include "train/schedule.h"
 
+/* How many workers make the steps, where the experiment leaves it to be found out. */
+typedef struct dt_pace {
+    bool adapts, alone;         /* alone: one, the others wait */
+    double next;                /* when to try again, in seconds() */
+    int64_t trial_steps, steps; /* of a trial; between two looks at the clock */
+} dt_pace;
+
 struct dt_trainer {
     const dt_experiment *experiment;
     dt_trainer_data data;
@@ -24,7 +31,9 @@ struct dt_trainer {
     dt_engine *engine;
     dt_team *team;
     dt_run run;
+    dt_pace pace;
     int64_t step;          /* done in all */
+    int64_t drawn;         /* the epoch whose order the sampler holds; -1: none */
     double began, trained; /* seconds: when the run began; spent in this epoch's training steps */
 };
 
@@ -111,17 +120,24 @@ static dt_status plan(const dt_experiment *experiment, const dt_trainer_data *da
     return DT_OK;
 }
 
-/* `threads: auto`: the processors there are, but no more workers than one for each 2 million floating-point operations
- * of a minibatch: below that, two barriers and moving the data cost more than a worker brings. */
-static int64_t workers_of(const dt_experiment *experiment, const int64_t *units)
+/* Floating-point operations of a minibatch. */
+static double operations_of(const dt_experiment *experiment, const int64_t *units)
 {
-    if (experiment->parallel.threads)
-        return experiment->parallel.threads;
-    const double operations_a_worker = 2e6;
     double operations = 0;
     for (size_t l = 1; l <= experiment->layer_count; l++)
         operations +=
             (l > 1 ? 6.0 : 4.0) * (double)units[l] * (double)units[l - 1] * (double)experiment->training.batch_size;
+    return operations;
+}
+
+/* `threads: auto`: the processors there are, but no more workers than one for each 2 million floating-point operations
+ * of a minibatch: below that, two barriers and moving the data cost more than a worker brings. try_paces looks at what
+ * remains to be known. */
+static int64_t workers_of(const dt_experiment *experiment, const int64_t *units)
+{
+    if (experiment->parallel.threads)
+        return experiment->parallel.threads;
+    const double operations = operations_of(experiment, units), operations_a_worker = 2e6;
     const int64_t processors = dt_processors();
     const double pay = operations / operations_a_worker;
     return pay < 1 ? 1 : pay < (double)processors ? (int64_t)pay : processors;
@@ -223,8 +239,14 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
         return status;
     }
     t->run.experiment = experiment;
+    t->drawn = -1;
     t->run.train = data->train;
     t->run.shard_size = sizes.shard_size;
+    /* Steps of some milliseconds always pay for a team. */
+    t->pace = (dt_pace){.adapts = experiment->parallel.threads == 0 && t->info.workers > 1 &&
+                                  operations_of(experiment, t->units) < 1e9,
+                        .trial_steps = 4,
+                        .steps = 64};
     t->run.total_steps = t->info.steps_per_epoch * experiment->training.epochs;
     atomic_init(&t->run.stop, 0);
     dt_team_run(t->team, t->ops->touch, t->engine);
@@ -271,19 +293,59 @@ static void begin_epoch(dt_trainer *t)
     run->loss_sum = 0;
     run->right = run->seen = 0;
     t->trained = 0;
-    dt_sampler_begin_epoch(run->sampler, run->epoch);
+    if (t->drawn != run->epoch)
+        dt_sampler_begin_epoch(run->sampler, run->epoch);
+    t->drawn = run->epoch;
+}
+
+/* Up to `steps` steps more, by all workers or by one; the seconds that each took. */
+static double make_steps(dt_trainer *t, int64_t steps, bool alone)
+{
+    dt_run *run = &t->run;
+    const double began = seconds();
+    run->first = run->done;
+    run->last = dt_min(run->done + steps, t->info.steps_per_epoch);
+    (alone ? dt_team_run_alone : dt_team_run)(t->team, t->ops->train, t->engine);
+    const double took = seconds() - began;
+    t->trained += took;
+    return took / (double)dt_max(1, run->done - run->first);
+}
+
+static bool goes_on(const dt_trainer *t, int64_t last)
+{
+    return t->run.done < last && !t->run.halt && !t->run.diverged;
+}
+
+/* Whether all workers or one make the next second's steps: the faster in two short trials of each. Which it is changes
+ * no bit. On shared and virtual machines it changes within seconds, as cores move apart. */
+static void try_paces(dt_trainer *t, int64_t last)
+{
+    dt_pace *p = &t->pace;
+    const double began = seconds();
+    double best[2] = {INFINITY, INFINITY};
+    for (int trial = 0; trial < 4 && goes_on(t, last); trial++) {
+        const double took = make_steps(t, dt_min(p->trial_steps, last - t->run.done), trial % 2);
+        best[trial % 2] = took < best[trial % 2] ? took : best[trial % 2];
+    }
+    const double trial_seconds = 1e-3, now = seconds(), faster = best[1] < best[0] ? best[1] : best[0];
+    p->alone = best[1] < best[0];
+    p->trial_steps = faster < trial_seconds ? (int64_t)(trial_seconds / faster) : 1;
+    p->steps = faster < 1 ? (int64_t)(1 / faster) : 1;
+    p->next = now + fmax(1, 50 * (now - began)); /* trials cost at most a fiftieth */
 }
 
 /* Up to `steps` steps of the epoch that has begun. */
 static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
 {
     dt_run *run = &t->run;
-    run->first = run->done;
-    run->last = dt_min(run->done + steps, t->info.steps_per_epoch);
+    const int64_t last = dt_min(run->done + steps, t->info.steps_per_epoch);
     run->halt = run->diverged = false;
-    const double began = seconds();
-    dt_team_run(t->team, t->ops->train, t->engine);
-    t->trained += seconds() - began;
+    while (goes_on(t, last)) {
+        if (t->pace.adapts && !run->profile && seconds() >= t->pace.next)
+            try_paces(t, last);
+        else
+            (void)make_steps(t, dt_min(last - run->done, t->pace.adapts ? t->pace.steps : steps), t->pace.alone);
+    }
     t->step = run->base + run->done;
     if (run->diverged)
         return dt_fail(
