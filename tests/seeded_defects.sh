@@ -53,8 +53,9 @@ done
 
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
-mkdir "$work/tree"
+mkdir -p "$work/tree/experiments"
 cp -r "$root"/{CMakeLists.txt,cmake,include,src,plots} "$work/tree"
+cp -r "$root/experiments/performance" "$work/tree/experiments"
 
 build() {
     cmake --build "$work/build" --target deltoid --parallel "${JOBS:-$(nproc)}" >"$work/log" 2>&1 || {

@@ -64,8 +64,8 @@ static const dt_key keys[] = {
      .help = "Another order in each epoch."},
 
     {"parallel.threads", DT_KEY_INTEGER, EXPERIMENT(parallel.threads), .low = 1, .high = 1024, .word = "auto",
-     .help =
-         "Workers. auto: the processors this process may use, fewer for a small network. Never changes the result."},
+     .help = "Workers. auto: the processors this process may use, fewer where they wouldn't pay. Never changes the "
+             "result."},
     {"parallel.shard_size", DT_KEY_INTEGER, EXPERIMENT(parallel.shard_size), .low = 1, .high = 1048576, .word = "auto",
      .help = "Samples that are summed as one leaf of the gradient's tree. auto: from batch_size alone."},
     {"parallel.reduction", DT_KEY_ENTRY, EXPERIMENT(parallel.reduction), .table = DT_REDUCTIONS, .text = "tree",
