@@ -413,7 +413,12 @@ static void test_memory_is_as_planned(void **state)
     (void)state;
     static small m;
     static const int64_t units[] = {64, 700, 300, 10}, rows[] = {1, 2, 3};
-    dt_capture_rule rule = {.name = "rows", .samples = DT_SAMPLES_ROWS, .sample_rows = rows, .sample_count = 3};
+    dt_capture_rule rule = {.name = "rows",
+                            .quantities = 1u << DT_QUANTITY_DW,
+                            .every = 2,
+                            .samples = DT_SAMPLES_ROWS,
+                            .sample_rows = rows,
+                            .sample_count = 3};
     for (int64_t workers = 1; workers <= 3; workers++)
         for (int precision = DT_FLOAT32; precision <= DT_FLOAT64; precision++)
             for (int captured = 0; captured < 2; captured++) {
