@@ -825,6 +825,148 @@ static void a_run_leaves_its_folder(void **state)
     assert_int_equal(remove_tree("results"), 0);
 }
 
+/* Until `file` has so many lines, or the program that writes it has ended. */
+static void wait_for_lines(pid_t pid, const char *file, int lines)
+{
+    for (;;) {
+        char *text = read_file(file);
+        int n = 0;
+        for (const char *c = text ? text : ""; *c; c++)
+            n += *c == '\n';
+        free(text);
+        siginfo_t ended = {0};
+        waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT);
+        if (n >= lines || ended.si_pid == pid)
+            return;
+        nanosleep(&(struct timespec){0, 5000000}, NULL);
+    }
+}
+
+/* The sum of a column of profile.tsv over the rows of one phase ("": all), and how many rows these are. */
+static double sum_of_column(const char *tsv, int column, const char *phase, int *rows)
+{
+    double sum = 0;
+    *rows = 0;
+    for (const char *line = strchr(tsv, '\n') + 1; *line; line = strchr(line, '\n') + 1) {
+        char name[32];
+        double field[8];
+        assert_int_equal(sscanf(line, "%lf\t%31[a-z]\t%lf\t%lf\t%lf\t%lf\t%lf\t%lf\n", &field[0], name, &field[2],
+                                &field[3], &field[4], &field[5], &field[6], &field[7]),
+                         8);
+        if (*phase && strcmp(name, phase) != 0)
+            continue;
+        sum += field[column];
+        ++*rows;
+    }
+    return sum;
+}
+
+static void a_profile_of_a_run(void **state)
+{
+    (void)state;
+    enum { FLOP = 4, STEPS = 6 };
+    int rows;
+    result plain = RUN("train", "exp/good.yaml", "--out", "run");
+    expect_success(&plain);
+    assert_false(exists("run/profile.tsv"));
+    assert_null(strstr(plain.out, "profile"));
+    assert_int_equal(remove_tree("run"), 0);
+    result r = RUN("train", "exp/good.yaml", "--profile", "--out", "run");
+    expect_success(&r);
+    const char *sha = after(plain.out, "\nweights sha256  "); /* no bit depends on it */
+    assert_int_equal(strncmp(after(r.out, "\nweights sha256  "), sha, 64), 0);
+    forget(&plain);
+    const char *table = after(r.out, "\nprofile of 39 steps; mean of 2 workers\nphase ");
+    static const char *const told[] = {"\ngather  ",
+                                       "\nforward       1  ",
+                                       "\nforward       2  ",
+                                       "\ncost  ",
+                                       "\nbackward      1  ",
+                                       "\ngradient      1  ",
+                                       "\nupdate        2  ",
+                                       "\nwatch  ",
+                                       "\nwait  ",
+                                       "\nall  ",
+                                       "\npeak: ",
+                                       " (float32, ",
+                                       "\nworker  ",
+                                       "\n0  ",
+                                       "\n1  "};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        after(table, told[i]);
+    forget(&r);
+    char *tsv = read_file("run/profile.tsv");
+    assert_non_null(tsv);
+    static const char head[] = "worker\tphase\tlayer\tseconds\tflop\tbytes\tsteps\tsamples\n";
+    assert_int_equal(strncmp(tsv, head, strlen(head)), 0);
+    assert_true(sum_of_column(tsv, FLOP, "forward", &rows) == 3.0 * 200 * 2 * (8 * 17 + 3 * 9));
+    assert_int_equal(rows, 2 * 2);
+    const double seconds = sum_of_column(tsv, 3, "", &rows);
+    assert_true(seconds > 0);
+    assert_true(sum_of_column(tsv, STEPS, "", &rows) == 39.0 * rows);
+    free(tsv);
+    assert_int_equal(remove_tree("run"), 0);
+
+    /* --quiet: the file alone; with --json an object within the last one. */
+    r = RUN("train", "exp/good.yaml", "--profile", "--quiet", "--out", "run");
+    expect_success(&r);
+    assert_string_equal(r.out, "");
+    assert_true(exists("run/profile.tsv"));
+    forget(&r);
+    assert_int_equal(remove_tree("run"), 0);
+    r = RUN("train", "exp/good.yaml", "--profile", "--json", "--out", "run", "precision=float64", "parallel.threads=1");
+    expect_success(&r);
+    dt_arena arena = {0};
+    const dt_node *profile = dt_node_child(json_line(&arena, r.out, 3), "profile");
+    assert_non_null(profile);
+    assert_string_equal(json_text(profile, "steps"), "39");
+    assert_string_equal(json_text(profile, "workers"), "1");
+    assert_true(atof(json_text(profile, "peak_gflops")) > 0);
+    const dt_node *phases = dt_node_child(profile, "phases"), *workers = dt_node_child(profile, "seconds_of_workers");
+    assert_string_equal(json_text(dt_node_item(phases, 1), "phase"), "forward");
+    assert_true(atof(json_text(dt_node_item(phases, 1), "flop")) == 3.0 * 200 * 2 * (8 * 17));
+    assert_int_equal(workers->count, 1);
+    assert_true(atof(json_text(workers->first, "compute")) > 0);
+    dt_arena_clear(&arena);
+    forget(&r);
+    assert_int_equal(remove_tree("run"), 0);
+}
+
+/* Where a run ends early, what was profiled until then is told. */
+static void a_profile_of_a_run_that_ends_early(void **state)
+{
+    (void)state;
+    int rows;
+    result r = RUN("train", "exp/good.yaml", "optimizer.learning_rate=1000000", "loss=squared_error",
+                   "training.epochs=50", "network.0.activation=linear", "--profile", "--out", "run");
+    expect(&r, 1);
+    assert_int_equal(strncmp(r.err, "deltoid: training diverged: ", 28), 0);
+    after(r.out, "\nprofile of ");
+    forget(&r);
+    char *tsv = read_file("run/profile.tsv");
+    assert_non_null(tsv);
+    assert_true(sum_of_column(tsv, 3, "forward", &rows) > 0);
+    free(tsv);
+    assert_int_equal(remove_tree("run"), 0);
+
+    static const char *const arguments[] = {
+        "train", "exp/good.yaml", "training.epochs=1000000", "--profile", "--out", "run", NULL};
+    pid_t pid = start(arguments, "stdout.txt");
+    wait_for_lines(pid, "run/metrics.tsv", 2);
+    kill(pid, SIGTERM);
+    r = finish(pid, "stdout.txt");
+    expect(&r, 128 + SIGTERM);
+    char *steps; /* the same number in the message, in the table and in the file */
+    const long done = strtol(after(r.err, "deltoid: stopped by SIGTERM after step "), &steps, 10);
+    assert_int_equal(strtol(after(r.out, "\nprofile of "), &steps, 10), done);
+    forget(&r);
+    tsv = read_file("run/profile.tsv");
+    assert_non_null(tsv);
+    assert_true(sum_of_column(tsv, 6, "cost", &rows) == 2.0 * (double)done);
+    free(tsv);
+    assert_int_equal(remove_tree("run"), 0);
+}
+
 /* Runs of the same second get folders of their own. */
 static void runs_side_by_side(void **state)
 {
@@ -970,23 +1112,6 @@ static void pictures_of_a_run(void **state)
 }
 
 /* --- what it does when things happen --- */
-
-/* Until `file` has so many lines, or the program that writes it has ended. */
-static void wait_for_lines(pid_t pid, const char *file, int lines)
-{
-    for (;;) {
-        char *text = read_file(file);
-        int n = 0;
-        for (const char *c = text ? text : ""; *c; c++)
-            n += *c == '\n';
-        free(text);
-        siginfo_t ended = {0};
-        waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT);
-        if (n >= lines || ended.si_pid == pid)
-            return;
-        nanosleep(&(struct timespec){0, 5000000}, NULL);
-    }
-}
 
 static void stop(int signal, const char *name, const char *often)
 {
@@ -1212,6 +1337,8 @@ int main(void)
         TEST(json_of_a_plan_and_of_a_run),
         TEST(a_plan_is_kept),
         TEST(a_run_leaves_its_folder),
+        TEST(a_profile_of_a_run),
+        TEST(a_profile_of_a_run_that_ends_early),
         TEST(runs_side_by_side),
         TEST(evaluation_of_a_run),
         TEST(a_run_without_a_test_set),

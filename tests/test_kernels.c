@@ -201,35 +201,132 @@ static void expected_gradient(const dt_gradient_task *t, dt_real *want)
     free(leaf);
 }
 
+/* What becomes of the gradient (dt_finish). */
+typedef enum finish_kind { GIVEN_AWAY, STORED, STEPPED, STEPPED_WITH_COPY, FINISHES } finish_kind;
+
+static const char *const finish_names[FINISHES] = {"given away", "stored", "stepped", "stepped with its copy"};
+
+/* Where it goes: the parameter vector up to behind the layer, and the layer's transposed copy. */
+typedef struct place {
+    int64_t numbers, copies;
+    dt_real *vector, *copy;
+} place;
+
+static place place_of(const dt_blocks *layer)
+{
+    const int64_t count = layer->panels * dt_blocks_a_panel(layer->inputs);
+    place p = {.numbers = layer->offset + count * DT_BLOCK + GUARD,
+               .copies = dt_whole_panels(layer->inputs) * layer->panels * DT_LANES + GUARD};
+    p.vector = reals(p.numbers);
+    p.copy = reals(p.copies);
+    fill(p.vector, p.numbers, poison());
+    fill(p.copy, p.copies, poison());
+    return p;
+}
+
+static void copy_place(place *to, const place *from)
+{
+    memcpy(to->vector, from->vector, (size_t)from->numbers * sizeof(dt_real));
+    memcpy(to->copy, from->copy, (size_t)from->copies * sizeof(dt_real));
+}
+
+static void forget_place(place *p)
+{
+    free(p->vector);
+    free(p->copy);
+}
+
+/* Is row r, lane of a block a weight or bias, or padding? */
+static bool is_parameter(const dt_blocks *layer, int64_t units, int64_t block, int64_t r, int64_t lane)
+{
+    const int64_t column = dt_blocks_a_panel(layer->inputs);
+    return block % column * DT_LANES + r <= layer->inputs && block / column * DT_LANES + lane < units;
+}
+
+/* The block's weights before a step: padding is zero. */
+static void draw_block(const dt_blocks *layer, int64_t units, int64_t block, uint64_t *random, dt_real *W)
+{
+    for (int64_t r = 0; r < DT_LANES; r++)
+        for (int64_t lane = 0; lane < DT_LANES; lane++)
+            W[r * DT_LANES + lane] = is_parameter(layer, units, block, r, lane) ? draw_real(random) : 0;
+}
+
+/* The block finished with its sum, as products.h says it: before and after are `p`. */
+static void expect_finished(const dt_blocks *layer, int64_t units, int64_t block, const dt_real *sum,
+                            const dt_finish *finish, finish_kind kind, place *p)
+{
+    const int64_t column = dt_blocks_a_panel(layer->inputs), first = block % column * DT_LANES;
+    dt_real *at = p->vector + layer->offset + block * DT_BLOCK;
+    for (int64_t r = 0; r < DT_LANES; r++)
+        for (int64_t lane = 0; lane < DT_LANES; lane++) {
+            dt_real *x = &at[r * DT_LANES + lane];
+            if (kind < STEPPED)
+                *x = sum[r * DT_LANES + lane];
+            else if (is_parameter(layer, units, block, r, lane))
+                *x = DT_FMA(finish->rate, sum[r * DT_LANES + lane] * finish->factor, *x);
+            if (kind == STEPPED_WITH_COPY && first < layer->inputs) /* (panels of inputs) of (units, lanes) */
+                p->copy[first * layer->panels * DT_LANES + (block / column * DT_LANES + lane) * DT_LANES + r] = *x;
+        }
+}
+
+static dt_finish draw_finish(uint64_t *random)
+{
+    return (dt_finish){.rate = (dt_real)draw_between(random, -1, -0.01),
+                       .factor = (dt_real)draw_between(random, 0.003, 0.3)};
+}
+
 static void check_gradient(gradient_case c, uint64_t *random)
 {
     gradient_data d = gradient_of(c, random);
     dt_gradient_task t = d.task;
-    const int64_t count = t.layer.panels * dt_blocks_a_panel(c.inputs), n = count * DT_BLOCK;
-    const int64_t scratch = DT_TREE_LEVELS * DT_GROUP * DT_BLOCK;
-    dt_real *want = reals(n), *got = reals(n), *room = reals(scratch + 2 * GUARD);
+    const int64_t count = t.layer.panels * dt_blocks_a_panel(c.inputs), scratch = DT_TREE_LEVELS * DT_GROUP * DT_BLOCK;
+    const dt_finish numbers = draw_finish(random);
+    dt_real *sum = reals(count * DT_BLOCK), *room = reals(scratch + 2 * GUARD);
+    place before = place_of(&t.layer), want = place_of(&t.layer), got = place_of(&t.layer);
     int *taken = malloc((size_t)count * sizeof *taken);
     assert_non_null(taken);
-    fill(want, n, poison());
-    expected_gradient(&t, want);
+    expected_gradient(&t, sum);
     t.scratch = room + GUARD;
+    t.layer.transposed_rows = t.layer.panels * DT_LANES;
 
-    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
-        fill(got, n, poison());
-        fill(room, scratch + 2 * GUARD, poison());
-        memset(taken, 0, (size_t)count * sizeof *taken);
-        variants[isa]->gradient(&t, &(dt_finish){.sink = take_block, .context = &(blocks){&t, got, taken}});
-        assert_bits(got, want, n,
-                    "%s: gradient of %lld samples in shards of %lld, %lld inputs, %lld units, blocks %lld-%lld",
-                    dt_isa_name(isa), (long long)t.samples, (long long)t.shard_size, (long long)c.inputs,
-                    (long long)c.units, (long long)t.first, (long long)t.last);
-        for (int64_t block = 0; block < count; block++)
-            assert_int_equal(taken[block], block >= t.first && block < t.last);
-        for (int64_t i = 0; i < GUARD; i++)
-            assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + scratch + i], poison()));
+    for (finish_kind kind = 0; kind < FINISHES; kind++) {
+        for (int64_t block = t.first; block < t.last && kind == STEPPED; block++)
+            draw_block(&t.layer, c.units, block, random, before.vector + t.layer.offset + block * DT_BLOCK);
+        copy_place(&want, &before);
+        for (int64_t block = t.first; block < t.last; block++)
+            expect_finished(&t.layer, c.units, block, sum + block * DT_BLOCK, &numbers, kind, &want);
+        t.layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
+        blocks given = {&t, got.vector + t.layer.offset, taken};
+        dt_finish finish = {.sink = take_block, .context = &given};
+        if (kind == STORED)
+            finish = (dt_finish){.out = got.vector};
+        else if (kind != GIVEN_AWAY)
+            finish = (dt_finish){.W = got.vector, .rate = numbers.rate, .factor = numbers.factor};
+
+        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+            for (int shared = 0; shared < 2; shared++) {
+                copy_place(&got, &before);
+                fill(room, scratch + 2 * GUARD, poison());
+                memset(taken, 0, (size_t)count * sizeof *taken);
+                t.shared = shared;
+                variants[isa]->gradient(&t, &finish);
+                char what[200];
+                snprintf(what, sizeof what,
+                         "%s: gradient %s, %lld samples in shards of %lld, %lld inputs, %lld units, blocks %lld-%lld",
+                         dt_isa_name(isa), finish_names[kind], (long long)t.samples, (long long)t.shard_size,
+                         (long long)c.inputs, (long long)c.units, (long long)t.first, (long long)t.last);
+                assert_bits(got.vector, want.vector, want.numbers, "%s", what);
+                assert_bits(got.copy, want.copy, want.copies, "%s: transposed copy", what);
+                for (int64_t block = 0; block < count && kind == GIVEN_AWAY; block++)
+                    assert_int_equal(taken[block], block >= t.first && block < t.last);
+                for (int64_t i = 0; i < GUARD; i++)
+                    assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + scratch + i], poison()));
+            }
     }
-    free(want);
-    free(got);
+    forget_place(&before);
+    forget_place(&want);
+    forget_place(&got);
+    free(sum);
     free(room);
     free(taken);
     free(d.a);
@@ -248,6 +345,22 @@ static void test_gradient_trees(void **state)
                 &random);
     check_gradient((gradient_case){1023, 1, 4, 2, true}, &random);
     check_gradient((gradient_case){1026, 1, 4, 2, true}, &random);
+}
+
+/* Shards that are formed in pairs and shards that are too long for it, any number of them, the last one short. */
+static void test_gradient_pairs(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = {3, 31, 32, 33, 64};
+    uint64_t random = 9;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int64_t shards = 1; shards <= 9; shards++)
+            for (int rest = 0; rest < 3; rest++) {
+                const int64_t last = rest == 0 ? sizes[i] : rest == 1 ? 1 : draw_integer(&random, 1, sizes[i]);
+                check_gradient((gradient_case){(shards - 1) * sizes[i] + last, sizes[i], draw_integer(&random, 1, 20),
+                                               draw_integer(&random, 1, 2 * DT_LANES), rest != 2},
+                               &random);
+            }
 }
 
 /* Every way in which a layer falls into blocks, panels and tiles, whole and in parts. */
@@ -274,6 +387,69 @@ static void test_gradient_shapes(void **state)
                                        draw_integer(&random, 1, large ? 130 : 50), i % 4 == 0},
                        &random);
     }
+}
+
+/* --- join --- */
+
+static void check_join(int64_t inputs, int64_t units, uint64_t *random)
+{
+    dt_blocks layer = {.l = draw_integer(random, 1, 9),
+                       .inputs = inputs,
+                       .panels = dt_whole_panels(units) / DT_LANES,
+                       .offset = draw_integer(random, 0, 5) * DT_BLOCK,
+                       .transposed_rows = dt_whole_panels(units)};
+    const int64_t block = draw_integer(random, 0, layer.panels * dt_blocks_a_panel(inputs) - 1);
+    const dt_gradient_task task = {.layer = layer, .first = block, .last = block + 1}; /* all that may be given away */
+    const dt_finish numbers = draw_finish(random);
+    dt_real left[DT_BLOCK], right[DT_BLOCK], sum[DT_BLOCK], room[GUARD + DT_BLOCK + GUARD];
+    int *taken = calloc((size_t)(layer.panels * dt_blocks_a_panel(inputs)), sizeof *taken);
+    assert_non_null(taken);
+    place before = place_of(&layer), want = place_of(&layer), got = place_of(&layer);
+    draw_block(&layer, units, block, random, left);
+    draw_block(&layer, units, block, random, right);
+    for (int64_t i = 0; i < DT_BLOCK; i++)
+        sum[i] = left[i] + right[i];
+
+    for (finish_kind kind = 0; kind < FINISHES; kind++) {
+        if (kind == STEPPED)
+            draw_block(&layer, units, block, random, before.vector + layer.offset + block * DT_BLOCK);
+        copy_place(&want, &before);
+        expect_finished(&layer, units, block, sum, &numbers, kind, &want);
+        layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
+        blocks given = {&task, got.vector + layer.offset, taken};
+        dt_finish finish = {.sink = take_block, .context = &given};
+        if (kind == STORED)
+            finish = (dt_finish){.out = got.vector};
+        else if (kind != GIVEN_AWAY)
+            finish = (dt_finish){.W = got.vector, .rate = numbers.rate, .factor = numbers.factor};
+        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+            copy_place(&got, &before);
+            fill(room, GUARD + DT_BLOCK + GUARD, poison());
+            taken[block] = 0;
+            variants[isa]->join(&layer, block, left, right, room + GUARD, &finish);
+            assert_bits(got.vector, want.vector, want.numbers, "%s: join %s, %lld inputs, %lld units, block %lld",
+                        dt_isa_name(isa), finish_names[kind], (long long)inputs, (long long)units, (long long)block);
+            assert_bits(got.copy, want.copy, want.copies,
+                        "%s: transposed copy of join, %lld inputs, %lld units, block %lld", dt_isa_name(isa),
+                        (long long)inputs, (long long)units, (long long)block);
+            assert_int_equal(taken[block], kind == GIVEN_AWAY);
+            for (int64_t i = 0; i < GUARD; i++)
+                assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + DT_BLOCK + i], poison()));
+        }
+    }
+    forget_place(&before);
+    forget_place(&want);
+    forget_place(&got);
+    free(taken);
+}
+
+static void test_join(void **state)
+{
+    (void)state;
+    uint64_t random = 10;
+    for (int64_t inputs = 1; inputs <= 2 * DT_LANES + 2; inputs++)
+        for (int i = 0; i < 30; i++)
+            check_join(inputs, draw_integer(&random, 1, 4 * DT_LANES), &random);
 }
 
 /* --- the rest --- */
@@ -363,8 +539,10 @@ int main(void)
         cmocka_unit_test(test_product_shapes),
         cmocka_unit_test(test_product_of_nothing),
         cmocka_unit_test(test_gradient_trees),
+        cmocka_unit_test(test_gradient_pairs),
         cmocka_unit_test(test_gradient_tiles),
         cmocka_unit_test(test_gradient_shapes),
+        cmocka_unit_test(test_join),
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_transpose),
         cmocka_unit_test(test_convert),

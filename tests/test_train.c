@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "counting_memory.h"
 #include "small.h"
 
 /* --- the same bits --- */
@@ -433,6 +434,55 @@ static void test_every_allocation_may_fail(void **state)
     print_message("%ld allocations failed in turn\n", n - 2);
 }
 
+/* What --dry-run tells of memory is what is asked for: nearly all of it lies in arrays that the plan counts. */
+static void test_memory_is_as_planned(void **state)
+{
+    (void)state;
+    static small m;
+    static const int64_t units[] = {64, 700, 300, 10}, rows[] = {1, 2, 3};
+    dt_capture_rule rule = {.name = "rows",
+                            .quantities = 1u << DT_QUANTITY_DW,
+                            .every = 2,
+                            .samples = DT_SAMPLES_ROWS,
+                            .sample_rows = rows,
+                            .sample_count = 3};
+    for (int64_t workers = 1; workers <= 3; workers++)
+        for (int precision = DT_FLOAT32; precision <= DT_FLOAT64; precision++)
+            for (int captured = 0; captured < 2; captured++) {
+                small_make(&m, 3, 256, units, 3, "relu");
+                dt_experiment *e = &m.experiment;
+                e->precision = (dt_precision)precision;
+                e->training.batch_size = 100;
+                e->optimizer.momentum = captured ? 0.9 : 0;
+                e->parallel = (dt_parallel_spec){workers, 8, workers == 2 ? "owner" : "tree"};
+                e->capture = &rule;
+                e->capture_count = (size_t)captured;
+                const dt_trainer_data data = small_data(&m);
+                watcher w = {.every = 2};
+                dt_trainer_info info;
+                dt_trainer *t;
+                counting_memory counted_bytes;
+                count_memory(&counted_bytes, 0);
+                assert_int_equal(dt_trainer_create(&t, e, &data, NULL), DT_OK);
+                if (captured)
+                    assert_int_equal(
+                        dt_trainer_observe(
+                            t, &(dt_observer){.self = &w, .probe_rows = rows, .probe_count = 3, .watches = watches},
+                            NULL),
+                        DT_OK);
+                assert_int_equal(dt_trainer_steps(t, 2, NULL), DT_OK);
+                dt_trainer_describe(t, &info);
+                const size_t planned =
+                    info.parameter_bytes + (size_t)workers * info.bytes_per_worker + info.activation_bytes;
+                if (counted_bytes.bytes < planned || counted_bytes.bytes > planned + (64 << 10))
+                    fail_msg("%d workers, precision %d, captured %d: %zu bytes, planned %zu", (int)workers, precision,
+                             captured, counted_bytes.bytes, planned);
+                dt_trainer_destroy(t);
+                assert_int_equal(counted_bytes.blocks, 0);
+                count_no_more();
+            }
+}
+
 /* --- what else a run does --- */
 
 typedef struct reports {
@@ -571,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_plain_loop),
         cmocka_unit_test(test_no_allocation_in_a_step),
         cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_memory_is_as_planned),
         cmocka_unit_test(test_learns_and_reports),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_divergence),
