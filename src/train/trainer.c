@@ -17,7 +17,7 @@
 /* How many workers make the steps, where the experiment leaves it to be found out. */
 typedef struct dt_pace {
     bool adapts, alone;         /* alone: one, the others wait */
-    double next;                /* when to try again, in seconds() */
+    double spent, next;         /* seconds of training so far, and at which to try again */
     int64_t trial_steps, steps; /* of a trial; between two looks at the clock */
 } dt_pace;
 
@@ -308,6 +308,7 @@ static double make_steps(dt_trainer *t, int64_t steps, bool alone)
     (alone ? dt_team_run_alone : dt_team_run)(t->team, t->ops->train, t->engine);
     const double took = seconds() - began;
     t->trained += took;
+    t->pace.spent += took;
     return took / (double)dt_max(1, run->done - run->first);
 }
 
@@ -321,17 +322,18 @@ static bool goes_on(const dt_trainer *t, int64_t last)
 static void try_paces(dt_trainer *t, int64_t last)
 {
     dt_pace *p = &t->pace;
-    const double began = seconds();
+    const double began = p->spent;
     double best[2] = {INFINITY, INFINITY};
     for (int trial = 0; trial < 4 && goes_on(t, last); trial++) {
         const double took = make_steps(t, dt_min(p->trial_steps, last - t->run.done), trial % 2);
         best[trial % 2] = took < best[trial % 2] ? took : best[trial % 2];
     }
-    const double trial_seconds = 1e-3, now = seconds(), faster = best[1] < best[0] ? best[1] : best[0];
+    /* Long enough that threads which had gone to sleep, and lines which had moved, hardly count. */
+    const double trial_seconds = 4e-3, faster = best[1] < best[0] ? best[1] : best[0];
     p->alone = best[1] < best[0];
     p->trial_steps = faster < trial_seconds ? (int64_t)(trial_seconds / faster) : 1;
     p->steps = faster < 1 ? (int64_t)(1 / faster) : 1;
-    p->next = now + fmax(1, 50 * (now - began)); /* trials cost at most a fiftieth */
+    p->next = p->spent + fmax(1, 50 * (p->spent - began)); /* trials are at most a fiftieth */
 }
 
 /* Up to `steps` steps of the epoch that has begun. */
@@ -341,7 +343,7 @@ static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
     const int64_t last = dt_min(run->done + steps, t->info.steps_per_epoch);
     run->halt = run->diverged = false;
     while (goes_on(t, last)) {
-        if (t->pace.adapts && !run->profile && seconds() >= t->pace.next)
+        if (t->pace.adapts && !run->profile && t->pace.spent >= t->pace.next)
             try_paces(t, last);
         else
             (void)make_steps(t, dt_min(last - run->done, t->pace.adapts ? t->pace.steps : steps), t->pace.alone);
