@@ -108,7 +108,8 @@ void dt_machine_topology_read(dt_machine_topology *topology)
     hwloc_topology_t t = NULL;
     if (hwloc_topology_init(&t) != 0)
         t = NULL;
-    /* A container or a chroot may lack sysfs, of which hwloc complains on stderr: there the processor itself is asked. */
+    /* A container or a chroot may lack sysfs, of which hwloc complains on stderr: there the processor itself is asked.
+     */
     if (t && access("/sys/devices/system/cpu", R_OK | X_OK) != 0)
         (void)hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "linux");
     if (t && hwloc_topology_load(t) != 0) {

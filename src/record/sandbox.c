@@ -95,7 +95,8 @@ dt_status dt_sandbox_check_file(const char *path, const char *advice, dt_error *
     struct stat file;
     if (stat(path, &file) != 0)
         return dt_fail(error, errno == ENOENT ? DT_NOT_FOUND : DT_IO, "%s: can't be opened: %s%s%s", path,
-                       errno == ENOENT ? "there is no such file" : "the system refuses; give yourself the right to read it",
+                       errno == ENOENT ? "there is no such file"
+                                       : "the system refuses; give yourself the right to read it",
                        errno == ENOENT && advice ? "; " : "", errno == ENOENT && advice ? advice : "");
     if (!S_ISREG(file.st_mode))
         return dt_fail(error, DT_INVALID, "%s: is no regular file; put the file that a run wrote there", path);
