@@ -7,7 +7,8 @@
 enum { DT_TILE_VECTORS = DT_TILE_PANELS * DT_VECTORS_A_PANEL };
 typedef dt_vector dt_tile[DT_TILE_ROWS][DT_TILE_VECTORS];
 
-/* Panels that the next tile takes of those left: as many as fit, but two of four, as tiles of one are bound by loads. */
+/* Panels that the next tile takes of those left: as many as fit, but two of four, as tiles of one are bound by loads.
+ */
 DT_INLINE int64_t dt_tile_width(int64_t panels)
 {
     const int64_t most = DT_TILE_PANELS;
