@@ -1321,6 +1321,27 @@ static void a_folder_that_can_not_be_made(void **state)
     expect_refusal(&r, 2, "deltoid: file: exists already; ");
 }
 
+static void a_check_of_an_experiment(void **state)
+{
+    (void)state;
+    result r = RUN("check", "exp/good.yaml", "--steps", "2", "--weights", "7");
+    expect_success(&r);
+    assert_non_null(strstr(r.out, "before training (step 0)\n"));
+    assert_non_null(strstr(r.out, "\nafter 2 steps of training\n"));
+    assert_non_null(strstr(r.out, "gate circuit"));
+    assert_non_null(strstr(r.out, "plain sum"));
+    assert_non_null(strstr(r.out, " 7 of ")); /* as many weights as asked for, and of how many */
+    assert_non_null(strstr(r.out, "finite differences"));
+    assert_non_null(strstr(r.out, "\nright: "));
+    assert_null(strstr(r.out, "WRONG"));
+    r = RUN("check", "exp/good.yaml", "--weights", "0");
+    expect_refusal(&r, 2, "deltoid: --weights: '0' is out of range; ");
+    r = RUN("check", "exp/good.yaml", "network.0.activation=rleu");
+    expect_refusal(
+        &r, 2,
+        "deltoid: command line: key 'network.0.activation=rleu': network.0.activation: unknown activation 'rleu'; ");
+}
+
 #define TEST(function) cmocka_unit_test_setup(function, tidy)
 
 int main(void)
@@ -1341,6 +1362,7 @@ int main(void)
         TEST(a_profile_of_a_run_that_ends_early),
         TEST(runs_side_by_side),
         TEST(evaluation_of_a_run),
+        TEST(a_check_of_an_experiment),
         TEST(a_run_without_a_test_set),
         TEST(pictures_of_a_run),
         TEST(signals_stop_after_the_model_is_written),
