@@ -1334,6 +1334,7 @@ static void a_check_of_an_experiment(void **state)
     assert_non_null(strstr(r.out, "finite differences"));
     assert_non_null(strstr(r.out, "\nright: "));
     assert_null(strstr(r.out, "WRONG"));
+    forget(&r);
     r = RUN("check", "exp/good.yaml", "--weights", "0");
     expect_refusal(&r, 2, "deltoid: --weights: '0' is out of range; ");
     r = RUN("check", "exp/good.yaml", "network.0.activation=rleu");
