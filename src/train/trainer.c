@@ -342,11 +342,12 @@ static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
     dt_run *run = &t->run;
     const int64_t last = dt_min(run->done + steps, t->info.steps_per_epoch);
     run->halt = run->diverged = false;
+    const bool adapts = t->pace.adapts && !run->profile; /* a profile is one of all workers */
     while (goes_on(t, last)) {
-        if (t->pace.adapts && !run->profile && t->pace.spent >= t->pace.next)
+        if (adapts && t->pace.spent >= t->pace.next)
             try_paces(t, last);
         else
-            (void)make_steps(t, dt_min(last - run->done, t->pace.adapts ? t->pace.steps : steps), t->pace.alone);
+            (void)make_steps(t, dt_min(last - run->done, adapts ? t->pace.steps : steps), adapts && t->pace.alone);
     }
     t->step = run->base + run->done;
     if (run->diverged)
