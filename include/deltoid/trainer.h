@@ -63,6 +63,12 @@ dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt
 void dt_trainer_weights(const dt_trainer *trainer, int64_t l, void *W, void *b);
 void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const void *b);
 
+/* The optimizer's state: arrays i = 0, 1, ... of the parameters' own shape, as the momentum of sgd. The name of array
+ * i, NULL past the last; and its part for layer l out or in, as above. */
+const char *dt_trainer_state_name(const dt_trainer *trainer, int i);
+void dt_trainer_state(const dt_trainer *trainer, int i, int64_t l, void *W, void *b);
+void dt_trainer_set_state(dt_trainer *trainer, int i, int64_t l, const void *W, const void *b);
+
 /* SHA-256 over W^1 (row-major, little-endian), b^1, W^2, b^2, ...: 64 hexadecimal digits and a NUL. */
 dt_status dt_trainer_weights_sha256(const dt_trainer *trainer, char hex[65], dt_error *error);
 

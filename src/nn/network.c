@@ -159,16 +159,21 @@ void dt_network_export(const dt_network *network, const dt_real *parameters, int
     }
 }
 
-void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const dt_real *b)
+void dt_network_arrange(const dt_network *network, int64_t l, const dt_real *W, const dt_real *b, dt_real *parameters)
 {
     const dt_layer *layer = &network->layer[l];
     for (int64_t j = 0; j < layer->units; j++) {
-        dt_real *panel =
-            network->parameters + (layer->first_block + j / DT_LANES * layer->column) * DT_BLOCK + j % DT_LANES;
+        dt_real *panel = parameters + (layer->first_block + j / DT_LANES * layer->column) * DT_BLOCK + j % DT_LANES;
         for (int64_t k = 0; k < layer->inputs; k++)
             panel[k * DT_LANES] = W[j * layer->inputs + k];
         panel[layer->inputs * DT_LANES] = b[j];
     }
+}
+
+void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const dt_real *b)
+{
+    const dt_layer *layer = &network->layer[l];
+    dt_network_arrange(network, l, W, b, network->parameters);
     for (int64_t block = 0; block < layer->panels * layer->column; block++)
         dt_network_transpose(network, l, block);
 }

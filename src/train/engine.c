@@ -560,6 +560,23 @@ static void set(dt_engine *e, int64_t l, const void *W, const void *b)
     dt_network_import(e->network, l, W, b);
 }
 
+/* --- the optimizer's state in and out --- */
+
+static const char *state_name(const dt_engine *e, int i)
+{
+    return i < e->states ? e->optimizer->state_names[i] : NULL;
+}
+
+static void get_state(const dt_engine *e, int i, int64_t l, void *W, void *b)
+{
+    dt_network_export(e->network, e->state[i], l, (dt_span){0, e->network->blocks}, W, b);
+}
+
+static void set_state(dt_engine *e, int i, int64_t l, const void *W, const void *b)
+{
+    dt_network_arrange(e->network, l, W, b, e->state[i]);
+}
+
 const dt_engine_ops DT_R(dt_engine_ops) = {
     .measure = measure,
     .create = create,
@@ -571,6 +588,9 @@ const dt_engine_ops DT_R(dt_engine_ops) = {
     .slice = slice,
     .get = get,
     .set = set,
+    .state_name = state_name,
+    .get_state = get_state,
+    .set_state = set_state,
     .samples = dt_pass_samples,
     .copy_slice = dt_pass_copy_slice,
 };

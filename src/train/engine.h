@@ -47,6 +47,9 @@ typedef struct dt_engine_ops {
     int (*slice)(const dt_engine *engine, int64_t worker, int64_t *parameters);
     void (*get)(const dt_engine *engine, int64_t l, void *W, void *b);
     void (*set)(dt_engine *engine, int64_t l, const void *W, const void *b);
+    const char *(*state_name)(const dt_engine *engine, int i); /* NULL past the last */
+    void (*get_state)(const dt_engine *engine, int i, int64_t l, void *W, void *b);
+    void (*set_state)(dt_engine *engine, int i, int64_t l, const void *W, const void *b);
     dt_matrix_view (*samples)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
     void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out);
 } dt_engine_ops;

@@ -48,6 +48,7 @@ static void sgd_update(int64_t n, const dt_hyper *hyper, dt_real factor, dt_real
 const dt_optimizer DT_VARIANT(dt_optimizers)[DT_OPTIMIZER_COUNT] = {
     {{"sgd", "W <- W - learning_rate (dW + weight_decay W)", "with momentum and Nesterov's look-ahead"},
      sgd_states,
+     {"momentum_buffer"},
      sgd_plain,
      sgd_update,
      scale},

@@ -17,11 +17,15 @@ typedef struct dt_hyper {
     bool nesterov;
 } dt_hyper;
 
+enum { DT_OPTIMIZER_COUNT = 1, DT_STATES_MAX = 4 };
+
 typedef struct dt_optimizer {
     dt_entry entry;
 
-    /* How many arrays as long as the parameters it keeps between steps; they start at zero. */
+    /* How many arrays as long as the parameters it keeps between steps; they start at zero. Their names, PyTorch's
+     * where it has them: as files show them. */
     int (*states)(const dt_optimizer_spec *spec);
+    const char *state_names[DT_STATES_MAX];
 
     /* Whether its step is W <- W - learning_rate g and nothing more, to be taken where the gradient is formed; may be
      * NULL: never. */
@@ -35,8 +39,6 @@ typedef struct dt_optimizer {
      * same bits. */
     void (*scale)(int64_t n, dt_real factor, const dt_real *sum, dt_real *g);
 } dt_optimizer;
-
-enum { DT_OPTIMIZER_COUNT = 1, DT_STATES_MAX = 4 };
 
 DT_DECLARE_VARIANTS(dt_optimizer, dt_optimizers, [DT_OPTIMIZER_COUNT])
 

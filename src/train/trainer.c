@@ -518,6 +518,21 @@ void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const
     trainer->ops->set(trainer->engine, l, W, b);
 }
 
+const char *dt_trainer_state_name(const dt_trainer *trainer, int i)
+{
+    return trainer->ops->state_name(trainer->engine, i);
+}
+
+void dt_trainer_state(const dt_trainer *trainer, int i, int64_t l, void *W, void *b)
+{
+    trainer->ops->get_state(trainer->engine, i, l, W, b);
+}
+
+void dt_trainer_set_state(dt_trainer *trainer, int i, int64_t l, const void *W, const void *b)
+{
+    trainer->ops->set_state(trainer->engine, i, l, W, b);
+}
+
 /* Hashes numbers as little-endian bytes. */
 static int hash_numbers(EVP_MD_CTX *context, unsigned char *bytes, size_t count, size_t size)
 {
