@@ -84,7 +84,7 @@ static void print_default(const dt_key *key)
     } defaults;
     if (key->required || key->required_in) {
         printf("%s", key->required ? "required" : "required in its section");
-    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS) {
+    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS || key->kind == DT_KEY_INTEGERS) {
         printf("default: %s", key->text);
     } else if (key->kind == DT_KEY_FILE) {
         printf("default: none");
@@ -94,6 +94,22 @@ static void print_default(const dt_key *key)
         dt_emit_value(&text, key, &defaults);
         printf("default: %s", text.bytes ? text.bytes : "");
         dt_text_clear(&text);
+    }
+    double number;
+    const char *name;
+    for (size_t i = 0; (name = dt_key_named_default(key, i, &number)); i++)
+        printf("%s%s %.15g", i ? ", " : "; ", name, number);
+}
+
+/* "with name: sgd, rmsprop or lars alone" */
+static void print_names_of(const dt_key *key)
+{
+    printf("; with name: ");
+    for (const char *at = key->only; *at;) {
+        const size_t n = strcspn(at, " ");
+        const char *next = at + n + (at[n] == ' ');
+        printf("%.*s%s", (int)n, at, !*next ? " alone" : strchr(next, ' ') ? ", " : " or ");
+        at = next;
     }
 }
 
@@ -109,7 +125,7 @@ static void print_experiment(void)
         printf("\n%s\n    %s\n    %s; ", key->pattern, key->help, accepts);
         print_default(key);
         if (key->only)
-            printf("; with name: %s alone", key->only);
+            print_names_of(key);
         printf("\n");
     }
     printf("\nExample:\n\n"
