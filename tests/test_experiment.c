@@ -128,8 +128,8 @@ static void a_filled_experiment_is_valid(void **state)
     X(s->experiment.optimizer.nesterov = true, "optimizer.nesterov: needs momentum")                                   \
     X(s->experiment.optimizer.weight_decay = -1, "optimizer.weight_decay: -1 is out of range")                         \
     X(s->experiment.schedule.name = "steps", "schedule.name: unknown schedule 'steps'; did you mean 'step'?")          \
-    X(s->experiment.schedule.every = 0, "schedule.every: 0 is out of range")                                           \
-    X(s->experiment.schedule.factor = 1.5, "schedule.factor: 1.5 is out of range")                                     \
+    X((s->experiment.schedule.name = "step", s->experiment.schedule.every = 0), "schedule.every: 0 is out of range")                                           \
+    X((s->experiment.schedule.name = "step", s->experiment.schedule.factor = 1.5), "schedule.factor: 1.5 is out of range")                                     \
     X(s->experiment.training.epochs = 0, "training.epochs: 0 is out of range")                                         \
     X(s->experiment.training.batch_size = -1, "training.batch_size: -1 is out of range")                               \
     X(s->experiment.parallel.threads = 1025,                                                                           \

@@ -184,12 +184,20 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
     return DT_OK;
 }
 
+/* A program need not fill in what its choice has no use for. */
+static bool has_effect(const dt_key *key, const void *base)
+{
+    const dt_key *chooser = dt_key_chooser(key);
+    const char *name = chooser ? *(const char *const *)dt_key_field(chooser, base) : NULL;
+    return !name || dt_key_applies(key, name);
+}
+
 /* All keys of one struct; `section` is its path: "", "network.0", "capture.probe". */
 static dt_status check_keys(dt_key_of of, const char *section, const void *base, dt_error *error)
 {
     const dt_key *key;
     for (size_t i = 0; (key = dt_key_at(i)); i++) {
-        if (key->of != of)
+        if (key->of != of || !has_effect(key, base))
             continue;
         char path[160];
         if (*section)
@@ -326,7 +334,7 @@ static dt_status check_optimizer(const dt_optimizer_spec *optimizer, dt_error *e
                        "optimizer.nesterov: needs momentum; give optimizer.momentum above 0, or remove it");
     if (optimizer->nesterov && optimizer->dampening != 0)
         return dt_fail(error, DT_INVALID, "optimizer.dampening: nesterov allows none; remove one of them");
-    if (optimizer->step_min > optimizer->step_max)
+    if (strcmp(optimizer->name, "rprop") == 0 && optimizer->step_min > optimizer->step_max)
         return dt_fail(error, DT_INVALID, "optimizer.step_min: is above optimizer.step_max, %.15g; give less",
                        optimizer->step_max);
     return DT_OK;

@@ -314,25 +314,6 @@ void dt_key_named_defaults(const dt_key *name, const char *value, void *base)
     }
 }
 
-const dt_key *dt_key_chooser(const dt_key *key)
-{
-    for (size_t i = 0; key->only && i < KEYS; i++)
-        if (beside(key, &keys[i]) && strcmp(strrchr(keys[i].pattern, '.'), ".name") == 0)
-            return &keys[i];
-    return NULL;
-}
-
-bool dt_key_applies(const dt_key *key, const char *name)
-{
-    const size_t n = strlen(name);
-    for (const char *at = key->only; at && *at; at += strcspn(at, " ")) {
-        at += *at == ' ';
-        if (strncmp(at, name, n) == 0 && strcspn(at, " ") == n)
-            return true;
-    }
-    return !key->only;
-}
-
 static void append(char *out, size_t size, const char *text)
 {
     size_t used = strlen(out);
@@ -423,6 +404,32 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
         append(out, size, ", batch, or a list of rows of the training set from 0");
         break;
     }
+}
+
+const dt_key *dt_key_chooser(const dt_key *key)
+{
+    const char *dot = strrchr(key->pattern, '.');
+    char pattern[96];
+    if (!key->only || !dot)
+        return NULL;
+    snprintf(pattern, sizeof pattern, "%.*s", (int)(dot - key->pattern), key->pattern);
+    const dt_key *choice = dt_key_find(pattern);
+    if (choice)
+        return choice;
+    snprintf(pattern, sizeof pattern, "%.*s.name", (int)(dot - key->pattern), key->pattern);
+    return dt_key_find(pattern);
+}
+
+bool dt_key_applies(const dt_key *key, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *word = key->only; word && *word; word += strspn(word, " ")) {
+        const size_t n = strcspn(word, " ");
+        if (n == length && strncmp(word, name, n) == 0)
+            return true;
+        word += n;
+    }
+    return !key->only;
 }
 
 bool dt_is_name(const char *text, size_t longest, bool dots)
