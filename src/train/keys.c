@@ -121,7 +121,7 @@ static const dt_key keys[] = {
      .only = "reduce_on_plateau", .help = "Epochs after a change that don't count."},
     {"schedule.warmup", DT_KEY_REAL, EXPERIMENT(schedule.warmup), .high = 1000000, .only = WARMED,
      .help = "Epochs, or a fraction of one, in which the learning rate rises step by step."},
-    {"schedule.warmup_factor", DT_KEY_REAL, EXPERIMENT(schedule.warmup_factor), .high = 1, .low_open = true,
+    {"schedule.warmup_factor", DT_KEY_REAL, EXPERIMENT(schedule.warmup_factor), .high = 1,
      .number = 1.0 / 3, .only = WARMED, .help = "From this share of it."},
 
     {"training.epochs", DT_KEY_INTEGER, EXPERIMENT(training.epochs), .low = 1, .high = 1000000, .number = 10,
