@@ -101,18 +101,6 @@ static void print_default(const dt_key *key)
         printf("%s%s %.15g", i ? ", " : "; ", name, number);
 }
 
-/* "with name: sgd, rmsprop or lars alone" */
-static void print_names_of(const dt_key *key)
-{
-    printf("; with name: ");
-    for (const char *at = key->only; *at;) {
-        const size_t n = strcspn(at, " ");
-        const char *next = at + n + (at[n] == ' ');
-        printf("%.*s%s", (int)n, at, !*next ? " alone" : strchr(next, ' ') ? ", " : " or ");
-        at = next;
-    }
-}
-
 static void print_experiment(void)
 {
     const dt_key *key;
@@ -120,12 +108,13 @@ static void print_experiment(void)
            "key=value\n"
            "counts them, and * a name of your choice.\n");
     for (size_t i = 0; (key = dt_key_at(i)); i++) {
-        char accepts[320];
+        char accepts[320], only[320];
         dt_key_accepts(key, accepts, sizeof accepts);
         printf("\n%s\n    %s\n    %s; ", key->pattern, key->help, accepts);
         print_default(key);
-        if (key->only)
-            print_names_of(key);
+        dt_key_only(key, only, sizeof only);
+        if (*only)
+            printf("; with name: %s alone", only);
         printf("\n");
     }
     printf("\nExample:\n\n"

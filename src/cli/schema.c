@@ -137,12 +137,14 @@ static dt_status check_applies(reader *r, const section *s, const dt_node *node)
             continue;
         const char *value = *(const char *const *)dt_key_field(chooser, s->base);
         size_t index;
+        char only[320];
+        dt_key_only(key, only, sizeof only);
         if (dt_table_find(chooser->table, value, &index, NULL) == DT_OK && /* else its name is what is wrong */
             !dt_key_applies(key, value))
             return dt_fail_at_key(r->error, child, DT_INVALID,
                                   "%s: has no effect with %s: %s; remove it (%s={name: %s} as an argument replaces the "
-                                  "whole section); it goes with %s: %s",
-                                  place.path, chooser->pattern, value, s->path, value, chooser->pattern, key->only);
+                                  "whole section), or set %s: %s",
+                                  place.path, chooser->pattern, value, s->path, value, chooser->pattern, only);
     }
     return DT_OK;
 }

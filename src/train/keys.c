@@ -432,6 +432,19 @@ bool dt_key_applies(const dt_key *key, const char *name)
     return !key->only;
 }
 
+void dt_key_only(const dt_key *key, char *out, size_t size)
+{
+    size_t used = 0;
+    *out = '\0';
+    for (const char *word = key->only; word && *word && used < size;) {
+        const size_t n = strcspn(word, " ");
+        const char *next = word + n + strspn(word + n, " ");
+        const char *behind = !*next ? "" : strchr(next, ' ') ? ", " : " or ";
+        used += (size_t)snprintf(out + used, size - used, "%.*s%s", (int)n, word, behind);
+        word = next;
+    }
+}
+
 bool dt_is_name(const char *text, size_t longest, bool dots)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";

@@ -68,6 +68,9 @@ const char *dt_key_child(const char *section, size_t i, char name[DT_KEY_NAME_SI
 const dt_key *dt_key_chooser(const dt_key *key);
 bool dt_key_applies(const dt_key *key, const char *name);
 
+/* The names it applies to, as words: "sgd, rmsprop or lars". */
+void dt_key_only(const dt_key *key, char *out, size_t size);
+
 /* Stores the defaults of all keys of a struct: a dt_experiment, a dt_layer_spec or a dt_capture_rule. */
 void dt_key_defaults(dt_key_of of, void *base);
 
