@@ -136,7 +136,8 @@ static void test_what_is_right_passes(void **state)
                                  dt_precision_name((dt_precision)precision));
 }
 
-/* Any optimizer, and an experiment with dropout, noise and constraints: checked without the first two, which it keeps. */
+/* Any optimizer, and an experiment with dropout, noise and constraints: checked without the first two, which it keeps.
+ */
 static void test_regularised(void **state)
 {
     (void)state;
@@ -282,9 +283,12 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_right_passes),     cmocka_unit_test(test_a_wrong_derivative_is_found),
-        cmocka_unit_test(test_a_wrong_delta_is_found),   cmocka_unit_test(test_large_networks_are_sampled),
-        cmocka_unit_test(test_own_trains_as_the_tables), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_what_is_right_passes),
+        cmocka_unit_test(test_a_wrong_derivative_is_found),
+        cmocka_unit_test(test_a_wrong_delta_is_found),
+        cmocka_unit_test(test_large_networks_are_sampled),
+        cmocka_unit_test(test_own_trains_as_the_tables),
+        cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_regularised),
     };
     return cmocka_run_group_tests(tests, register_them, NULL);

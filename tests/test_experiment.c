@@ -151,8 +151,9 @@ static void a_filled_experiment_is_valid(void **state)
     X(s->experiment.optimizer.nesterov = true, "optimizer.nesterov: needs momentum")                                   \
     X(s->experiment.optimizer.weight_decay = -1, "optimizer.weight_decay: -1 is out of range")                         \
     X(s->experiment.schedule.name = "steps", "schedule.name: unknown schedule 'steps'; did you mean 'step'?")          \
-    X((s->experiment.schedule.name = "step", s->experiment.schedule.every = 0), "schedule.every: 0 is out of range")                                           \
-    X((s->experiment.schedule.name = "step", s->experiment.schedule.factor = 1.5), "schedule.factor: 1.5 is out of range")                                     \
+    X((s->experiment.schedule.name = "step", s->experiment.schedule.every = 0), "schedule.every: 0 is out of range")   \
+    X((s->experiment.schedule.name = "step", s->experiment.schedule.factor = 1.5),                                     \
+      "schedule.factor: 1.5 is out of range")                                                                          \
     X((s->experiment.optimizer.momentum = .9, s->experiment.optimizer.nesterov = true,                                 \
        s->experiment.optimizer.dampening = .1),                                                                        \
       "optimizer.dampening: nesterov allows none")                                                                     \
@@ -325,7 +326,8 @@ static void the_table_of_keys_is_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(documented_defaults), cmocka_unit_test(named_defaults),
+        cmocka_unit_test(documented_defaults),
+        cmocka_unit_test(named_defaults),
         cmocka_unit_test(a_filled_experiment_is_valid),
         cmocka_unit_test(every_wrong_value_is_named),
         cmocka_unit_test(two_rules_of_one_name),

@@ -190,8 +190,8 @@ static void test_bits(void **state)
                     make_exact_step(&got, step, parts[p]);
                 assert_bits(got.W, want.W, PARAMETERS, "%s: %s, %lld at a time", dt_isa_name(isa), references[c].name,
                             (long long)parts[p]);
-                assert_bits(got.kept[0], want.kept[0], PARAMETERS * DT_STATES_MAX, "%s: states of %s",
-                            dt_isa_name(isa), references[c].name);
+                assert_bits(got.kept[0], want.kept[0], PARAMETERS * DT_STATES_MAX, "%s: states of %s", dt_isa_name(isa),
+                            references[c].name);
             }
     }
 }
@@ -327,9 +327,9 @@ static void test_every_schedule(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_references), cmocka_unit_test(test_states),
-        cmocka_unit_test(test_going_on),   cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_zeros_stay_zero), cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_references),       cmocka_unit_test(test_states),
+        cmocka_unit_test(test_going_on),         cmocka_unit_test(test_bits),
+        cmocka_unit_test(test_zeros_stay_zero),  cmocka_unit_test(test_scale),
         cmocka_unit_test(test_scale_and_update), cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_every_schedule),
     };

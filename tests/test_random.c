@@ -1,5 +1,5 @@
-/* Masks and noise against base/philox.h and the normal quantile, and norms against plain loops: the same bits from every
- * instruction set, whichever part is asked for. Built for both precisions. */
+/* Masks and noise against base/philox.h and the normal quantile, and norms against plain loops: the same bits from
+ * every instruction set, whichever part is asked for. Built for both precisions. */
 #include "variants.h"
 
 #include "kernels/elementary.h"
@@ -147,14 +147,15 @@ static void test_double_functions(void **state)
     }
     assert_true(dt_cos_pi_f64(0) == 1 && dt_cos_pi_f64(1) == -1 && dt_cos_pi_f64(0.5) == 0);
     for (int n = 0; n < 3000; n++)
-        assert_true(fabsl(dt_power_f64(0.999, n) / powl((long double)0.999, n) - 1) < 3e-16L * (n + 1)); /* errors double with each squaring */
+        assert_true(fabsl(dt_power_f64(0.999, n) / powl((long double)0.999, n) - 1) <
+                    3e-16L * (n + 1)); /* errors double with each squaring */
     assert_true(dt_power_f64(0, 0) == 1 && dt_power_f64(0, 5) == 0 && dt_power_f64(0.5, 10) == 0x1p-10);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mask),  cmocka_unit_test(test_end_of_stream),    cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_mask),  cmocka_unit_test(test_end_of_stream),   cmocka_unit_test(test_noise),
         cmocka_unit_test(test_norms), cmocka_unit_test(test_noise_is_normal), cmocka_unit_test(test_double_functions),
     };
     return cmocka_run_group_tests(tests, all_isas, NULL);

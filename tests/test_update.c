@@ -52,13 +52,12 @@ static void everything(dt_experiment *e)
     e->schedule.warmup = 1.5;
 }
 
-static const variation variations[] = {{"plain", nothing}, {"clipped", clipped}, {"dropped", dropped},
-                                       {"everything", everything}};
+static const variation variations[] = {
+    {"plain", nothing}, {"clipped", clipped}, {"dropped", dropped}, {"everything", everything}};
 enum { VARIATIONS = sizeof variations / sizeof *variations };
 
 /* Two shapes: layers that go by units under `split`, a short last minibatch, and shards that don't divide it. */
-static void make_case(small *m, size_t optimizer, int v, dt_precision precision, int64_t workers,
-                      const char *reduction)
+static void make_case(small *m, size_t optimizer, int v, dt_precision precision, int64_t workers, const char *reduction)
 {
     static const int64_t units[] = {20, 96, 64, 10}, milestones[] = {1, 2};
     const dt_entry *schedule = dt_table_at(DT_SCHEDULES, (optimizer + (size_t)v) % 8);
@@ -456,8 +455,9 @@ static void test_layerwise(void **state)
     m.experiment.optimizer.weight_decay = 0.01;
     m.experiment.optimizer.trust_coefficient = 0.1;
     run_plain(&m, &s, &last);
-    static const size_t ends[] = {0, HIDDEN * FEATURES, HIDDEN *(FEATURES + 1), HIDDEN *(FEATURES + 1) + CLASSES * HIDDEN,
-                                  HIDDEN *(FEATURES + 1) + CLASSES * (HIDDEN + 1)};
+    static const size_t ends[] = {0, HIDDEN * FEATURES, HIDDEN * (FEATURES + 1),
+                                  HIDDEN * (FEATURES + 1) + CLASSES * HIDDEN,
+                                  HIDDEN * (FEATURES + 1) + CLASSES * (HIDDEN + 1)};
     for (int step = 0; step < STEPS; step++) {
         const double *g = (const double *)&s.g[step], *W = (const double *)&s.W[step];
         plain want;

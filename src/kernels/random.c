@@ -29,7 +29,7 @@ enum { SIDE = 4 };
 #define either(x, y)  _mm256_xor_si256(x, y)
 #define ascending(x)  _mm256_add_epi64(each(x), _mm256_set_epi64x(3, 2, 1, 0))
 #define store_lower(p, x)                                                                                              \
-    _mm_storeu_si128((__m128i *)(void *)(p), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(                      \
+    _mm_storeu_si128((__m128i *)(void *)(p), _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(                       \
                                                  x, _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7))))
 #else
 typedef uint64_t counters;
@@ -115,7 +115,7 @@ static inline float log_of(float y)
  * 2010, table 5: sqrt 2 erfinv(x), by one of two polynomials in w = -ln(1 - x^2). */
 static inline float normal_of(uint32_t word)
 {
-    static const float centre[] = {2.81022636e-08f,  3.43273939e-07f, -3.5233877e-06f, -4.39150654e-06f, 0.00021858087f,
+    static const float centre[] = {2.81022636e-08f, 3.43273939e-07f, -3.5233877e-06f, -4.39150654e-06f, 0.00021858087f,
                                    -0.00125372503f, -0.00417768164f, 0.246640727f,    1.50140941f};
     static const float tail[] = {-0.000200214257f, 0.000100950558f, 0.00134934322f, -0.00367342844f, 0.00573950773f,
                                  -0.0076224613f,   0.00943887047f,  1.00167406f,    2.83297682f};

@@ -26,8 +26,8 @@ typedef struct dt_layer {
     const dt_activation *activation;
     const dt_initializer *initializer;
     double dropout, max_norm; /* as the experiment has them */
-    dt_real *transposed;     /* panels of inputs of (transposed_rows, LANES); NULL for l = 1 */
-    int64_t transposed_rows; /* units, rounded up to whole panels */
+    dt_real *transposed;      /* panels of inputs of (transposed_rows, LANES); NULL for l = 1 */
+    int64_t transposed_rows;  /* units, rounded up to whole panels */
 } dt_layer;
 
 typedef struct dt_network {

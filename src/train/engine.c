@@ -57,8 +57,8 @@ static int64_t copies_of_x(const dt_experiment *experiment, const dt_engine_size
 static bool measure_passes(const dt_experiment *experiment, const dt_engine_sizes *sizes, size_t *bytes)
 {
     size_t pass, evaluation, probe;
-    if (!dt_pass_measure(sizes->layers, sizes->units, experiment->network, sizes->batch,
-                         copies_of_x(experiment, sizes), &pass) ||
+    if (!dt_pass_measure(sizes->layers, sizes->units, experiment->network, sizes->batch, copies_of_x(experiment, sizes),
+                         &pass) ||
         !dt_pass_measure(sizes->layers, sizes->units, NULL, sizes->workers * DT_EVALUATION_CHUNK, 1, &evaluation) ||
         __builtin_add_overflow(pass, evaluation, bytes))
         return false;
@@ -123,7 +123,8 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     if (status == DT_OK)
         status = dt_pass_create(&e->pass, e->network, loss, true, sizes->batch, copies_of_x(experiment, sizes), error);
     if (status == DT_OK)
-        status = dt_pass_create(&e->evaluation, e->network, loss, false, sizes->workers * DT_EVALUATION_CHUNK, 1, error);
+        status =
+            dt_pass_create(&e->evaluation, e->network, loss, false, sizes->workers * DT_EVALUATION_CHUNK, 1, error);
     if (status == DT_OK &&
         !(e->evaluation_sample = dt_allocate((size_t)e->evaluation->capacity, sizeof *e->evaluation_sample)))
         status = dt_fail_memory(error, "the evaluation");
@@ -149,7 +150,8 @@ static dt_status prepare(dt_engine *e, dt_error *error)
         if (kept != DT_OK)
             return kept;
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
-            const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, false, o->probe_count, 1, error);
+            const dt_status status =
+                dt_pass_create(&e->probe[i], e->network, e->pass->loss, false, o->probe_count, 1, error);
             if (status != DT_OK)
                 return status;
             dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
@@ -189,7 +191,7 @@ typedef struct step {
     dt_span next_rows;
     int64_t portion; /* of them that are asked for at once */
     uint64_t watching;
-    dt_laps *laps; /* NULL: nobody asks */
+    dt_laps *laps;  /* NULL: nobody asks */
     dt_draws draws; /* dropout's and the noise's of this step */
     dt_update update;
 } step;
@@ -328,8 +330,7 @@ static void forward(const step *s)
     bool whole = p->copies > 1; /* a^{l-1} of all rows is there for this worker */
     for (int64_t l = 1; l <= e->network->layers; l++) {
         if (!dt_reducer_by_units(s->reducer, l)) {
-            dt_pass_forward_units(p, l, copy, s->rows, (dt_span){0, e->network->layer[l].panels}, watched,
-                                  &s->draws);
+            dt_pass_forward_units(p, l, copy, s->rows, (dt_span){0, e->network->layer[l].panels}, watched, &s->draws);
             dt_lap(s->laps, DT_PHASE_FORWARD, l);
             whole = false;
             continue;

@@ -351,8 +351,9 @@ dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *erro
         status = check_optimizer(&experiment->optimizer, error);
     if (status == DT_OK && strcmp(experiment->schedule.name, "multi_step") == 0 &&
         experiment->schedule.milestones.count == 0)
-        status = dt_fail(error, DT_INVALID,
-                         "schedule.milestones: none are given; list the epochs in which multi_step reduces, as [30, 60]");
+        status =
+            dt_fail(error, DT_INVALID,
+                    "schedule.milestones: none are given; list the epochs in which multi_step reduces, as [30, 60]");
     if (status != DT_OK)
         return status;
     if (experiment->capture_count > DT_RULES_MAX || (experiment->capture_count && !experiment->capture))

@@ -7,9 +7,9 @@
 #define LAYER(field)      .of = DT_OF_LAYER, .offset = offsetof(dt_layer_spec, field)
 #define RULE(field)       .of = DT_OF_RULE, .offset = offsetof(dt_capture_rule, field)
 
-#define MOMENTS           "adam adamw nadam lamb"
-#define REGULARISED       "sgd adagrad adadelta rmsprop adam adamw nadam lamb lars"
-#define WARMED            "constant step multi_step exponential cosine polynomial reduce_on_plateau"
+#define MOMENTS     "adam adamw nadam lamb"
+#define REGULARISED "sgd adagrad adadelta rmsprop adam adamw nadam lamb lars"
+#define WARMED      "constant step multi_step exponential cosine polynomial reduce_on_plateau"
 
 /* In the order in which a resolved experiment is written. Keys of one section stand together. */
 static const dt_key keys[] = {
@@ -83,8 +83,8 @@ static const dt_key keys[] = {
      .only = "rprop", .help = "The smallest step of a weight."},
     {"optimizer.step_max", DT_KEY_REAL, EXPERIMENT(optimizer.step_max), .high = 1e6, .low_open = true, .number = 50,
      .only = "rprop", .help = "The largest step of a weight."},
-    {"optimizer.trust_coefficient", DT_KEY_REAL, EXPERIMENT(optimizer.trust_coefficient), .high = 1e6,
-     .low_open = true, .number = 0.001, .only = "lars", .help = "A layer's step, as a share of its weights' norm."},
+    {"optimizer.trust_coefficient", DT_KEY_REAL, EXPERIMENT(optimizer.trust_coefficient), .high = 1e6, .low_open = true,
+     .number = 0.001, .only = "lars", .help = "A layer's step, as a share of its weights' norm."},
     {"optimizer.weight_decay", DT_KEY_REAL, EXPERIMENT(optimizer.weight_decay), .high = 1e6, .only = REGULARISED,
      .help = "L2, on weights and biases alike."},
     {"optimizer.l1", DT_KEY_REAL, EXPERIMENT(optimizer.l1), .high = 1e6, .only = REGULARISED,
@@ -98,8 +98,8 @@ static const dt_key keys[] = {
      .help = "How the learning rate changes."},
     {"schedule.every", DT_KEY_INTEGER, EXPERIMENT(schedule.every), .low = 1, .high = 1000000, .number = 10,
      .only = "step", .help = "Epochs between two changes."},
-    {"schedule.milestones", DT_KEY_INTEGERS, EXPERIMENT(schedule.milestones), .low = 1, .high = 1000000,
-     .text = "none", .only = "multi_step", .help = "The epochs, from 0, that begin with a change."},
+    {"schedule.milestones", DT_KEY_INTEGERS, EXPERIMENT(schedule.milestones), .low = 1, .high = 1000000, .text = "none",
+     .only = "multi_step", .help = "The epochs, from 0, that begin with a change."},
     {"schedule.factor", DT_KEY_REAL, EXPERIMENT(schedule.factor), .high = 1, .low_open = true, .number = 0.1,
      .only = "step multi_step exponential reduce_on_plateau", .help = "What the learning rate is multiplied by."},
     {"schedule.power", DT_KEY_REAL, EXPERIMENT(schedule.power), .high = 100, .low_open = true, .number = 1,
@@ -117,12 +117,12 @@ static const dt_key keys[] = {
      .help = "Epochs without a better validation loss (training loss, where there is no validation) before a change."},
     {"schedule.threshold", DT_KEY_REAL, EXPERIMENT(schedule.threshold), .high = 1, .high_open = true, .number = 1e-4,
      .only = "reduce_on_plateau", .help = "Better is below 1 - threshold times the best."},
-    {"schedule.cooldown", DT_KEY_INTEGER, EXPERIMENT(schedule.cooldown), .high = 1000000,
-     .only = "reduce_on_plateau", .help = "Epochs after a change that don't count."},
+    {"schedule.cooldown", DT_KEY_INTEGER, EXPERIMENT(schedule.cooldown), .high = 1000000, .only = "reduce_on_plateau",
+     .help = "Epochs after a change that don't count."},
     {"schedule.warmup", DT_KEY_REAL, EXPERIMENT(schedule.warmup), .high = 1000000, .only = WARMED,
      .help = "Epochs, or a fraction of one, in which the learning rate rises step by step."},
-    {"schedule.warmup_factor", DT_KEY_REAL, EXPERIMENT(schedule.warmup_factor), .high = 1,
-     .number = 1.0 / 3, .only = WARMED, .help = "From this share of it."},
+    {"schedule.warmup_factor", DT_KEY_REAL, EXPERIMENT(schedule.warmup_factor), .high = 1, .number = 1.0 / 3,
+     .only = WARMED, .help = "From this share of it."},
 
     {"training.epochs", DT_KEY_INTEGER, EXPERIMENT(training.epochs), .low = 1, .high = 1000000, .number = 10,
      .help = "Passes through the training rows."},
@@ -159,18 +159,12 @@ static const struct {
     const char *pattern, *name;
     double number;
 } named[] = {
-    {"optimizer.learning_rate", "adadelta", 1},
-    {"optimizer.learning_rate", "adam", 0.001},
-    {"optimizer.learning_rate", "adamw", 0.001},
-    {"optimizer.learning_rate", "nadam", 0.002},
-    {"optimizer.learning_rate", "lamb", 0.001},
-    {"optimizer.momentum", "lars", 0.9},
-    {"optimizer.rho", "adadelta", 0.9},
-    {"optimizer.epsilon", "adagrad", 1e-10},
-    {"optimizer.epsilon", "adadelta", 1e-6},
-    {"optimizer.epsilon", "lamb", 1e-6},
-    {"optimizer.weight_decay", "adamw", 0.01},
-    {"optimizer.weight_decay", "lamb", 0.01},
+    {"optimizer.learning_rate", "adadelta", 1},  {"optimizer.learning_rate", "adam", 0.001},
+    {"optimizer.learning_rate", "adamw", 0.001}, {"optimizer.learning_rate", "nadam", 0.002},
+    {"optimizer.learning_rate", "lamb", 0.001},  {"optimizer.momentum", "lars", 0.9},
+    {"optimizer.rho", "adadelta", 0.9},          {"optimizer.epsilon", "adagrad", 1e-10},
+    {"optimizer.epsilon", "adadelta", 1e-6},     {"optimizer.epsilon", "lamb", 1e-6},
+    {"optimizer.weight_decay", "adamw", 0.01},   {"optimizer.weight_decay", "lamb", 0.01},
     {"schedule.factor", "exponential", 0.95},
 };
 

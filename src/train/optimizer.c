@@ -76,8 +76,8 @@ static bool sgd_plain(const dt_optimizer_spec *spec)
            spec->clip_value == 0;
 }
 
-/* v = momentum v + (1 - dampening) g, the first time g; W -= d v, or with Nesterov's look-ahead W -= d (g + momentum v).
- * Without momentum v = g. */
+/* v = momentum v + (1 - dampening) g, the first time g; W -= d v, or with Nesterov's look-ahead W -= d (g + momentum
+ * v). Without momentum v = g. */
 static void sgd_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
                        dt_real *const *state)
 {
@@ -331,8 +331,8 @@ static double lars_trust(const dt_optimizer_spec *spec, double W_norm, double u_
     return W_norm > 0 && u_norm > 0 ? spec->trust_coefficient * W_norm / below : 1;
 }
 
-/* v = momentum v + d trust (g + weight_decay W); W -= v, where trust = trust_coefficient |W| / (|g| + weight_decay |W|).
- * You, Gitman, Ginsburg 2017, algorithm 1. */
+/* v = momentum v + d trust (g + weight_decay W); W -= v, where trust = trust_coefficient |W| / (|g| + weight_decay
+ * |W|). You, Gitman, Ginsburg 2017, algorithm 1. */
 static void lars_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
                         dt_real *const *state)
 {
@@ -349,26 +349,66 @@ static void lars_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *r
 
 const dt_optimizer DT_VARIANT(dt_optimizers)[DT_OPTIMIZER_COUNT] = {
     {{"sgd", "W <- W - learning_rate (dW + weight_decay W)", "with momentum and Nesterov's look-ahead"},
-     {"momentum_buffer"}, momentum_alone, sgd_update, scale, .plain = sgd_plain},
+     {"momentum_buffer"},
+     momentum_alone,
+     sgd_update,
+     scale,
+     .plain = sgd_plain},
     {{"adagrad", "W <- W - learning_rate dW / (sqrt(sum dW^2) + epsilon)", "Duchi, Hazan, Singer 2011"},
-     {"sum"}, first, adagrad_update, scale, .begin = adagrad_begin},
+     {"sum"},
+     first,
+     adagrad_update,
+     scale,
+     .begin = adagrad_begin},
     {{"adadelta", "W <- W - learning_rate rms(u) / rms(dW) dW", "Zeiler 2012; u: the last such steps"},
-     {"square_avg", "acc_delta"}, both, adadelta_update, .scale = scale},
+     {"square_avg", "acc_delta"},
+     both,
+     adadelta_update,
+     .scale = scale},
     {{"rmsprop", "W <- W - learning_rate dW / (rms(dW) + epsilon)", "Tieleman, Hinton 2012; momentum, centered"},
-     {"square_avg", "momentum_buffer", "grad_avg"}, rmsprop_states, rmsprop_update, .scale = scale},
+     {"square_avg", "momentum_buffer", "grad_avg"},
+     rmsprop_states,
+     rmsprop_update,
+     .scale = scale},
     {{"rprop", "W <- W - step sign(dW)", "Riedmiller, Braun 1993; where a minibatch is all training rows"},
-     {"prev", "step_size"}, both, rprop_update, scale, .whole = true},
+     {"prev", "step_size"},
+     both,
+     rprop_update,
+     scale,
+     .whole = true},
     {{"adam", "W <- W - learning_rate m / (sqrt(v) + epsilon)", "Kingma, Ba 2015; m, v: means of dW, dW^2; amsgrad"},
-     {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, adam_states, adam_update, scale, .begin = adam_begin},
+     {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"},
+     adam_states,
+     adam_update,
+     scale,
+     .begin = adam_begin},
     {{"adamw", "adam, and W <- W - learning_rate weight_decay W", "Loshchilov, Hutter 2019; amsgrad"},
-     {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"}, adam_states, adamw_update, scale, .begin = adam_begin},
+     {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"},
+     adam_states,
+     adamw_update,
+     scale,
+     .begin = adam_begin},
     {{"nadam", "adam with Nesterov's look-ahead", "Dozat 2016"},
-     {"exp_avg", "exp_avg_sq"}, both, nadam_update, scale, .begin = nadam_begin},
+     {"exp_avg", "exp_avg_sq"},
+     both,
+     nadam_update,
+     scale,
+     .begin = nadam_begin},
     {{"lamb", "W <- W - learning_rate |W| / |u| u, u adam's direction + weight_decay W",
       "You et al. 2020, for large minibatches; norms of each W^l and b^l"},
-     {"exp_avg", "exp_avg_sq"}, both, lamb_update, scale, .begin = adam_begin, .direct = lamb_direct,
+     {"exp_avg", "exp_avg_sq"},
+     both,
+     lamb_update,
+     scale,
+     .begin = adam_begin,
+     .direct = lamb_direct,
      .trust = lamb_trust},
     {{"lars", "sgd, its rate times trust_coefficient |W| / (|dW| + weight_decay |W|)",
       "You, Gitman, Ginsburg 2017, for large minibatches; norms of each W^l and b^l"},
-     {"momentum_buffer"}, momentum_alone, lars_update, scale, .direct = lars_direct, .trust = lars_trust},
+     {"momentum_buffer"},
+     momentum_alone,
+     lars_update,
+     scale,
+     .direct = lars_direct,
+     .trust = lars_trust},
 };

@@ -1,9 +1,9 @@
 /* Optimizers: how a parameter moves against its gradient. They see plain arrays, so padding and blocks mean nothing to
  * them: an update of zeros by zeros must stay zero.
  *
- * Conventions and defaults are PyTorch's (torch.optim), whose updates the tests compare with; lamb's and lars' are their
- * papers'. To add one, write its update in optimizer.c and add one line to the table there; its keys' defaults, where
- * they differ from the others', are in keys.c.
+ * Conventions and defaults are PyTorch's (torch.optim), whose updates the tests compare with; lamb's and lars' are
+ * their papers'. To add one, write its update in optimizer.c and add one line to the table there; its keys' defaults,
+ * where they differ from the others', are in keys.c.
  */
 #ifndef DT_TRAIN_OPTIMIZER_H
 #define DT_TRAIN_OPTIMIZER_H

@@ -16,8 +16,8 @@ static int64_t stride_of(int64_t units)
     return n % (16 * DT_LANES) == 0 ? n + DT_LANES : n;
 }
 
-/* Of layer 0: the copies of a; of l: a, delta and z, and with dropout the mask and sigma; of layer L, where z = a: a and
- * delta. */
+/* Of layer 0: the copies of a; of l: a, delta and z, and with dropout the mask and sigma; of layer L, where z = a: a
+ * and delta. */
 static int64_t arrays_of(int64_t l, int64_t L, int64_t copies, bool drops)
 {
     return l == 0 ? copies : l == L ? 2 : drops ? 5 : 3;
@@ -37,7 +37,8 @@ bool dt_pass_measure(int64_t layers, const int64_t *units, const dt_layer_spec *
     for (int64_t l = 0; l <= layers; l++) {
         size_t layer;
         const bool drops = specs && l > 0 && specs[l - 1].dropout > 0;
-        if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers, copies, drops)) * sizeof(dt_real),
+        if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers, copies, drops)) *
+                                       sizeof(dt_real),
                                    (size_t)rows_of(capacity, l == 0 ? copies : 1), &layer) ||
             __builtin_add_overflow(sum, layer, &sum))
             return false;
@@ -59,7 +60,8 @@ static dt_status allocate_layers(dt_pass *p, bool training, dt_error *error)
     const int64_t L = p->network->layers;
     size_t numbers = 0;
     for (int64_t l = 0; l <= L; l++)
-        numbers += (size_t)(arrays_of(l, L, p->copies, training && drops(p, l)) * p->stride[l] * rows_of(p->capacity, l == 0 ? p->copies : 1));
+        numbers += (size_t)(arrays_of(l, L, p->copies, training && drops(p, l)) * p->stride[l] *
+                            rows_of(p->capacity, l == 0 ? p->copies : 1));
     dt_real *at = p->block = dt_allocate_hot(numbers, sizeof(dt_real));
     if (!at)
         return dt_fail_memory(error, "activations");

@@ -27,10 +27,11 @@ typedef struct dt_pass {
     dt_real *block;          /* of all the arrays below */
     dt_real **a, **delta;    /* [l]; a[0] = x */
     dt_real **z;             /* [l], where z is kept apart from a; z[L] = a[L] */
-    dt_real **mask, **sigma; /* [l], where layer l drops out: what sigma(z^l) was multiplied by, and itself; else NULL */
-    dt_layer_rows *rows;     /* rows[l], l = 1 .. L: what reductions see */
-    double *cost;            /* C_i */
-    uint8_t *right;          /* 1 where the largest z^L is that of the label */
+    dt_real **mask,
+        **sigma;         /* [l], where layer l drops out: what sigma(z^l) was multiplied by, and itself; else NULL */
+    dt_layer_rows *rows; /* rows[l], l = 1 .. L: what reductions see */
+    double *cost;        /* C_i */
+    uint8_t *right;      /* 1 where the largest z^L is that of the label */
 } dt_pass;
 
 /* What random numbers of a step are drawn from: pure functions of these, the layer, the sample's place in the minibatch
@@ -40,8 +41,8 @@ typedef struct dt_draws {
     int64_t step; /* below 2^51 */
 } dt_draws;
 
-/* Bytes of memory of a pass of `capacity` rows, as dt_allocate_hot takes them. `specs` (layers) where it is one of training,
- * that may drop out; else NULL. false on overflow. */
+/* Bytes of memory of a pass of `capacity` rows, as dt_allocate_hot takes them. `specs` (layers) where it is one of
+ * training, that may drop out; else NULL. false on overflow. */
 #define dt_pass_measure DT_R(dt_pass_measure)
 bool dt_pass_measure(int64_t layers, const int64_t *units, const dt_layer_spec *specs, int64_t capacity, int64_t copies,
                      size_t *bytes);

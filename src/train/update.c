@@ -36,8 +36,8 @@ bool dt_updater_measure(const dt_experiment *experiment, const int64_t *units, s
     size_t blocks = 0, more;
     for (size_t l = 1; l <= experiment->layer_count; l++)
         blocks += (size_t)(dt_whole_panels(units[l]) / DT_LANES * dt_blocks_a_panel(units[l - 1]));
-    const size_t each = (norms ? sizeof(dt_block_squares) : 0) +
-                        (has_max_norm(experiment) ? DT_LANES * sizeof(double) : 0);
+    const size_t each =
+        (norms ? sizeof(dt_block_squares) : 0) + (has_max_norm(experiment) ? DT_LANES * sizeof(double) : 0);
     return dt_multiply(vector, (size_t)arrays, bytes) && dt_multiply(blocks, each, &more) &&
            !__builtin_add_overflow(*bytes, more, bytes);
 }
@@ -54,8 +54,7 @@ dt_status dt_updater_keep(dt_updater *updater, dt_error *error)
     return DT_OK;
 }
 
-dt_status dt_updater_create(dt_updater **updater, const dt_experiment *experiment, dt_network *network,
-                            dt_error *error)
+dt_status dt_updater_create(dt_updater **updater, const dt_experiment *experiment, dt_network *network, dt_error *error)
 {
     *updater = NULL;
     dt_updater *u = dt_allocate_zeroed(1, sizeof *u);
@@ -261,8 +260,8 @@ static void update_parts(const dt_update *u, int64_t l, dt_span slice)
     const tensor_norms norms = add_squares(all, layer);
     dt_hyper hyper[2] = {u->hyper, u->hyper};
     for (int part = 0; part < 2; part++)
-        hyper[part].trust = (dt_real)all->optimizer->trust(all->spec, __builtin_sqrt(norms.W[part]),
-                                                           __builtin_sqrt(norms.g[part]));
+        hyper[part].trust =
+            (dt_real)all->optimizer->trust(all->spec, __builtin_sqrt(norms.W[part]), __builtin_sqrt(norms.g[part]));
     for (int64_t block = slice.first; block < slice.last; block++) {
         const int64_t at = block * DT_BLOCK, bias = bias_row(layer, block - layer->first_block);
         update_rows(u, &hyper[0], at, bias, 1, all->gradient + at);

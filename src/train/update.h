@@ -1,7 +1,8 @@
 /* What becomes of the summed gradient: the optimizer's step, and what enters it besides.
  *
  * Blocks are updated as they are finished, one pass through memory, unless something must be known of the whole
- * gradient first. The stages of a step, of which most experiments need the first alone, each on the worker's own blocks:
+ * gradient first. The stages of a step, of which most experiments need the first alone, each on the worker's own
+ * blocks:
  *
  *     sum      g = sum / B; updated at once, or kept
  *     clip     |g|^2 by blocks -- barrier -- g scaled down to clip_norm
