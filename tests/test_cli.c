@@ -373,7 +373,7 @@ static const struct bad {
      "10:42: schedule.milestones: can't be '3'; give an ascending list of whole numbers\n"},
     {"schedule: {name: multi_step, milestones: [3, 2]}\n", "10:46: schedule.milestones.1: 2 doesn't follow 3; "},
     {"schedule: {name: one_cycle, warmup: 2}\n",
-     "10:37: schedule.warmup: has no effect with schedule.name: one_cycle; "},
+     "10:29: schedule.warmup: has no effect with schedule.name: one_cycle; "},
     {"parallel: {threads: many}\n",
      "10:21: parallel.threads: can't be 'many'; give a whole number from 1 to 1024, or auto\n"},
     {"parallel: {threads: 0}\n", "10:21: parallel.threads: 0 is out of range; "},
