@@ -1,0 +1,93 @@
+/* The program under test, run as its user does, in a scratch folder. */
+#ifndef DT_TESTS_PROGRAM_H
+#define DT_TESTS_PROGRAM_H
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+extern char **environ;
+
+enum { PROGRAM_ARGUMENTS = 24, PROGRAM_OUTPUT = 1 << 20 };
+
+typedef struct program_result {
+    int status; /* 128 + the signal's number where one ended it */
+    char out[PROGRAM_OUTPUT], err[8192];
+} program_result;
+
+static program_result last; /* of the latest run */
+
+static inline void read_into(const char *name, char *text, size_t size)
+{
+    FILE *f = fopen(name, "rb");
+    if (!f)
+        fail_msg("%s isn't there", name);
+    text[fread(text, 1, size - 1, f)] = '\0';
+    fclose(f);
+}
+
+static inline void write_text(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "wb");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Its process; what it says goes to stdout.txt and stderr.txt. */
+static inline pid_t start_program(const char *const *arguments)
+{
+    char *argv[PROGRAM_ARGUMENTS + 2] = {strdup(DELTOID_PROGRAM)};
+    for (size_t i = 0; i < PROGRAM_ARGUMENTS && arguments[i]; i++)
+        argv[i + 1] = strdup(arguments[i]);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, 1, "stdout.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&files, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t pid;
+    assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &files, NULL, argv, environ), 0);
+    posix_spawn_file_actions_destroy(&files);
+    for (size_t i = 0; argv[i]; i++)
+        free(argv[i]);
+    return pid;
+}
+
+static inline void wait_program(pid_t pid)
+{
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    last.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    read_into("stdout.txt", last.out, sizeof last.out);
+    read_into("stderr.txt", last.err, sizeof last.err);
+}
+
+#define RUN(...) wait_program(start_program((const char *const[]){__VA_ARGS__, NULL}))
+
+static inline void expect_success(void)
+{
+    if (last.status != 0 || *last.err)
+        fail_msg("exit status %d: %s", last.status, last.err);
+}
+
+/* That exit status, and one line on stderr that begins so. */
+static inline void expect_refusal(int status, const char *begins)
+{
+    const size_t n = strlen(begins);
+    if (last.status != status || strncmp(last.err, begins, n) != 0 ||
+        strchr(last.err, '\n') != last.err + strlen(last.err) - 1)
+        fail_msg("exit status %d (not %d): %s", last.status, status, last.err);
+}
+
+#endif
