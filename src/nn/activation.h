@@ -26,7 +26,7 @@ typedef struct dt_activation {
     bool needs_z; /* derivative reads z; else z may be a, and a sample's z need not be kept */
 } dt_activation;
 
-enum { DT_ACTIVATION_COUNT = 6 };
+enum { DT_ACTIVATION_COUNT = 18 };
 
 DT_DECLARE_VARIANTS(dt_activation, dt_activations, [DT_ACTIVATION_COUNT])
 
