@@ -47,18 +47,31 @@ static double cost_difference(const dt_loss *c, int64_t units, dt_real *z, int64
     return (4 * slope[1] - slope[0]) / 3;
 }
 
-/* z in steps of STEP (so that z +- h is exact), padding zero, and no margin z_j - z_y + 1 within two steps of a kink at
- * 0. */
+/* z in steps of STEP (so that z +- h is exact), each in a slot of its own, so that no two are nearer than 4 steps to
+ * each other; padding zero; no margin z_j - z_y + 1 and none of huber's and the absolute value's kinks within two
+ * steps.
+ */
 static void draw_outputs(uint64_t *random, int64_t units, int64_t y, dt_real *z)
 {
+    enum { SLOTS = 42 };
+    const int64_t width = (int64_t)(8 / STEP) / SLOTS;
+    int64_t slot[SLOTS];
     bool kink;
     fill(z, PADDED_MAX, 0);
     do {
         kink = false;
+        for (int64_t j = 0; j < SLOTS; j++) {
+            const int64_t k = draw_integer(random, 0, j);
+            slot[j] = slot[k];
+            slot[k] = j;
+        }
         for (int64_t j = 0; j < units; j++)
-            z[j] = (dt_real)(STEP * (double)draw_integer(random, (int64_t)(-4 / STEP), (int64_t)(4 / STEP)));
-        for (int64_t j = 0; j < units; j++)
-            kink = kink || (j != y && fabs((double)z[j] - (double)z[y] + 1) < 2 * STEP);
+            z[j] = (dt_real)(STEP * (double)(width * (slot[j] - SLOTS / 2) + draw_integer(random, 0, width - 4)));
+        for (int64_t j = 0; j < units; j++) {
+            const double r = fabs((double)z[j] - (j == y));
+            kink = kink || (j != y && fabs((double)z[j] - (double)z[y] + 1) < 2 * STEP) || r < 2 * STEP ||
+                   fabs(r - 1) < 2 * STEP;
+        }
     } while (kink);
 }
 

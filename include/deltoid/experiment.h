@@ -61,12 +61,14 @@ typedef struct dt_layer_spec {
     double gain;            /* orthogonal: > 0, default 1 */
     double limit;           /* uniform: > 0, default 0.05 */
     double std;             /* normal, truncated_normal: > 0, default 0.05 */
-    double value;           /* constant */
-    const char *file;       /* file: a model.h5; required there */
+    double value;           /* constant: default 0 */
 } dt_layer_spec;
 
 /* The parameter that the layer's activation reads, its default where the field is 0; 0 where it has none. */
 double dt_activation_parameter(const dt_layer_spec *layer);
+
+/* The same of its initializer. */
+double dt_init_parameter(const dt_layer_spec *layer);
 
 /* What costs read beside their name. dt_experiment_init sets the defaults. */
 typedef struct dt_loss_options {

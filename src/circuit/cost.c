@@ -36,28 +36,23 @@ static double softmax(size_t count, const double *z, size_t of, double *p)
     return z[largest] - z[of] + log1p(others);
 }
 
-/* C = -sum_i q_i ln softmax_i, where q is the class y, smoothed and weighted. `wrong` leaves out the term that a
- * difference would cancel again. */
+/* C = -sum_i q_i ln softmax_i, where q is the class y, smoothed and weighted: q_y = (1 - s) w_y + s w_y / n, the others
+ * s w_i / n. `wrong` and `others` leave out the term of y, which a difference would cancel again. */
 static double cross_entropy(const void *options, size_t count, const double *z, size_t y, double *delta)
 {
     const dt_loss_options *o = options;
-    const double s = o->label_smoothing, log_sum = softmax(count, z, y, delta) + z[y];
-    double cost = 0, all = 0, wrong = 0;
+    const double s = o->label_smoothing, share = s / (double)count, right = (1 - s) * weight_of(o, y);
+    const double plain = softmax(count, z, y, delta);
+    double cost = right * plain, wrong = 0, others = 0;
     for (size_t i = 0; i < count; i++) {
-        const double q = (i == y ? (1 - s) * weight_of(o, y) : 0) + s / (double)count * weight_of(o, i);
-        if (q > 0)
-            cost += q * (log_sum - z[i]);
-        all += q;
-    }
-    for (size_t i = 0; i < count; i++)
+        if (share > 0)
+            cost += share * weight_of(o, i) * (plain + z[y] - z[i]);
         wrong += i == y ? 0 : delta[i];
-    for (size_t i = 0; i < count; i++) {
-        const double share = s / (double)count;
-        double others = 0; /* of q, beside y's */
-        for (size_t k = 0; k < count && i == y; k++)
-            others += k == y ? 0 : share * weight_of(o, k);
-        delta[i] = i == y ? others - all * wrong : all * delta[i] - share * weight_of(o, i);
+        others += i == y ? 0 : share * weight_of(o, i);
     }
+    const double all = right + share * weight_of(o, y) + others;
+    for (size_t i = 0; i < count; i++)
+        delta[i] = i == y ? others - all * wrong : all * delta[i] - share * weight_of(o, i);
     return cost;
 }
 

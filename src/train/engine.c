@@ -132,7 +132,8 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     e->workers = sizes->workers;
     e->optimizer = optimizer_named(experiment->optimizer.name);
     const dt_loss *loss = loss_named(experiment->loss);
-    dt_status status = dt_network_create(&e->network, experiment->network, sizes->layers, sizes->units[0], error);
+    dt_status status =
+        dt_network_create(&e->network, experiment->network, sizes->layers, sizes->units[0], experiment->seed, error);
     for (int i = e->optimizer->states(&experiment->optimizer); status == DT_OK && i > 0; i--) {
         if (!(e->state[e->states] = dt_allocate_hot((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
             status = dt_fail_memory(error, "the optimizer's state");
@@ -163,6 +164,7 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
 
 static dt_status prepare(dt_engine *e, dt_error *error)
 {
+    dt_network_settle(e->network);
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
         if (o->watches && !e->gradient &&

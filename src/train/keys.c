@@ -52,8 +52,6 @@ static const dt_key keys[] = {
      .only = "normal truncated_normal", .help = "Standard deviation of the weights."},
     {"network.#.init.value", DT_KEY_REAL, LAYER(value), .low = -1e6, .high = 1e6, .only = "constant",
      .help = "Every weight."},
-    {"network.#.init.file", DT_KEY_FILE, LAYER(file), .only = "file",
-     .help = "The model.h5 of a run: weights and biases of its layer of the same number."},
 
     {"loss", DT_KEY_ENTRY, EXPERIMENT(loss), .table = DT_LOSSES, .required = true, .help = "The cost C of a sample."},
     {"loss.margin", DT_KEY_REAL, LOSS(margin), .high = 1e6, .number = 1,
@@ -349,15 +347,25 @@ bool dt_key_applies(const dt_key *key, const char *name)
     return !key->only;
 }
 
-double dt_activation_parameter(const dt_layer_spec *layer)
+/* The parameter under `section` that applies with that name. */
+static double layer_parameter(const dt_layer_spec *layer, const char *section, const char *name)
 {
-    static const char section[] = "network.#.activation.";
     for (size_t i = 0; i < KEYS; i++)
-        if (strncmp(keys[i].pattern, section, sizeof section - 1) == 0 && dt_key_applies(&keys[i], layer->activation)) {
+        if (under(keys[i].pattern, section) && dt_key_applies(&keys[i], name)) {
             const double value = *(const double *)dt_key_field(&keys[i], layer);
             return value != 0 ? value : keys[i].number;
         }
     return 0;
+}
+
+double dt_activation_parameter(const dt_layer_spec *layer)
+{
+    return layer_parameter(layer, "network.#.activation", layer->activation);
+}
+
+double dt_init_parameter(const dt_layer_spec *layer)
+{
+    return layer_parameter(layer, "network.#.init", layer->init);
 }
 
 bool dt_is_name(const char *text, size_t longest, bool dots)
