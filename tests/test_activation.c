@@ -252,7 +252,7 @@ static void test_propagation(void **state)
             s->value(40, parameter_of(s), z, a);
             for (int j = 0; j < 40; j++)
                 assert_true(isnan(a[j]));
-            fill(z, 40, 1); /* a NaN from the layer above, on active units */
+            fill(z, 40, (dt_real)0.5); /* a NaN from the layer above, on active units */
             fill(delta, 40, (dt_real)NAN);
             s->value(40, parameter_of(s), z, a);
             s->derivative(40, parameter_of(s), z, a, delta);
