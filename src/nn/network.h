@@ -67,8 +67,13 @@ void dt_network_settle(dt_network *network);
 static inline dt_blocks dt_network_blocks(const dt_network *network, int64_t l)
 {
     const dt_layer *layer = &network->layer[l];
-    return (dt_blocks){
-        l, layer->inputs, layer->panels, layer->first_block * DT_BLOCK, layer->transposed, layer->transposed_rows};
+    return (dt_blocks){l,
+                       layer->inputs,
+                       layer->units,
+                       layer->panels,
+                       layer->first_block * DT_BLOCK,
+                       layer->transposed,
+                       layer->transposed_rows};
 }
 
 /* Rewrites block `block` of layer l in the transposed copy. */
