@@ -130,6 +130,8 @@ static void test_every_activation_and_cost(void **state)
     for (size_t a = 0; (activation = dt_table_at(DT_ACTIVATIONS, a)); a++)
         for (size_t c = 0; (loss = dt_table_at(DT_LOSSES, c)); c++)
             for (uint64_t seed = 1; seed <= 3; seed++) {
+                if ((3 * a + c + seed) % 8 != 0) /* each of both many times; the pairs are test_oracle's */
+                    continue;
                 const dt_random128 r = dt_philox(seed, DT_FOR_TEST, 7, 10 * a + c);
                 const int64_t units[] = {1 + (int64_t)(r.u[0] % 17), 1 + (int64_t)(r.u[0] / 17 % 19),
                                          1 + (int64_t)(r.u[1] % 7), 2 + (int64_t)(r.u[1] / 7 % 9)};
