@@ -137,7 +137,8 @@ def main():
         sys.exit(0 if len(sys.argv) == 2 else 2)
     points = len(Z) + max(len(more) for *_, more in ACTIVATIONS)
     with open(os.path.join(sys.argv[1], "functions.h"), "w", encoding="ascii") as out:
-        out.write(f"""/* Written by experiments/oracle/functions.py with PyTorch {torch.__version__}: activations and costs, and their
+        out.write(f"""/* clang-format off */
+/* Written by experiments/oracle/functions.py with PyTorch {torch.__version__}: activations and costs, and their
  * derivatives, in float64. */
 static const struct {{
     const char *name;

@@ -1,3 +1,4 @@
+/* clang-format off */
 /* Written by experiments/oracle/functions.py with PyTorch 2.15.0+cu132: activations and costs, and their
  * derivatives, in float64. */
 static const struct {
