@@ -855,6 +855,34 @@ static void from_arrays(void **state)
     dt_dataset_destroy(d);
 }
 
+static void targets_are_copied_and_checked(void **state)
+{
+    (void)state;
+    double targets[] = {0.5, -1, 1e300, 0};
+    dt_dataset *d;
+    dt_error error = {0};
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_REGRESSION, targets, NULL), DT_OK);
+    targets[0] = 3;
+    assert_memory_equal(d->targets, ((double[]){0.5, -1, 1e300, 0}), sizeof targets);
+    assert_true(d->kind == DT_TARGETS_REGRESSION && d->outputs == 2 && d->classes == 0 && !d->labels);
+    dt_dataset_destroy(d);
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_MULTILABEL, targets, &error),
+                     DT_INVALID);
+    assert_string_equal(error.message, "target 0 of row 0 is 3; of several labels each is between 0 and 1");
+    targets[3] = strtod("nan", NULL);
+    error = (dt_error){0};
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_REGRESSION, targets, &error),
+                     DT_INVALID);
+    assert_string_equal(error.message, "target 1 of row 1 is no finite number");
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_CLASSES, targets, &error),
+                     DT_INVALID);
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 0, DT_U8, "ab", DT_TARGETS_REGRESSION, targets, &error),
+                     DT_INVALID);
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_REGRESSION, NULL, &error),
+                     DT_INVALID);
+    assert_null(d);
+}
+
 static void from_arrays_refuses(void **state)
 {
     (void)state;
@@ -986,6 +1014,7 @@ int main(void)
         cmocka_unit_test(memory_may_run_out),
         cmocka_unit_test(no_file_stays_open),
         cmocka_unit_test(from_arrays),
+        cmocka_unit_test(targets_are_copied_and_checked),
         cmocka_unit_test(from_arrays_refuses),
         cmocka_unit_test(fashion_mnist),
     };

@@ -5,6 +5,7 @@
 
 #define EXPERIMENT(field) .of = DT_OF_EXPERIMENT, .offset = offsetof(dt_experiment, field)
 #define LAYER(field)      .of = DT_OF_LAYER, .offset = offsetof(dt_layer_spec, field)
+#define LOSS(field)       .of = DT_OF_EXPERIMENT, .offset = offsetof(dt_experiment, loss_options.field)
 #define RULE(field)       .of = DT_OF_RULE, .offset = offsetof(dt_capture_rule, field)
 
 #define MOMENTS     "adam adamw nadam lamb"
@@ -39,8 +40,24 @@ static const dt_key keys[] = {
      .help = "Units of the layer. The list's first entry is layer 1; 1 to 64 layers."},
     {"network.#.activation", DT_KEY_ENTRY, LAYER(activation), .table = DT_ACTIVATIONS, .text = "linear",
      .help = "a = sigma(z). The last layer has none: the cost sees z."},
+    {"network.#.activation.negative_slope", DT_KEY_REAL, LAYER(negative_slope), .high = 1e6, .low_open = true,
+     .number = 0.01, .only = "leaky_relu", .help = "Slope where z < 0."},
+    {"network.#.activation.alpha", DT_KEY_REAL, LAYER(alpha), .high = 1e6, .low_open = true, .number = 1, .only = "elu",
+     .help = "-alpha is what it goes to where z is far below 0."},
+    {"network.#.activation.beta", DT_KEY_REAL, LAYER(beta), .high = 1e6, .low_open = true, .number = 1,
+     .only = "softplus", .help = "How sharp it bends."},
+    {"network.#.activation.omega", DT_KEY_REAL, LAYER(omega), .high = 1e6, .low_open = true, .number = 1,
+     .only = "sine", .help = "Its frequency; 30 in the first layer of Sitzmann et al. 2020."},
     {"network.#.init", DT_KEY_ENTRY, LAYER(init), .table = DT_INITIALIZERS, .text = "glorot_uniform",
      .help = "How the layer's first weights are drawn."},
+    {"network.#.init.gain", DT_KEY_REAL, LAYER(gain), .high = 1e6, .low_open = true, .number = 1, .only = "orthogonal",
+     .help = "What the orthogonal matrix is multiplied by."},
+    {"network.#.init.limit", DT_KEY_REAL, LAYER(limit), .high = 1e6, .low_open = true, .number = 0.05,
+     .only = "uniform", .help = "Weights lie between -limit and limit."},
+    {"network.#.init.std", DT_KEY_REAL, LAYER(std), .high = 1e6, .low_open = true, .number = 0.05,
+     .only = "normal truncated_normal", .help = "Standard deviation of the weights."},
+    {"network.#.init.value", DT_KEY_REAL, LAYER(value), .low = -1e6, .high = 1e6, .only = "constant",
+     .help = "Every weight."},
     {"network.#.dropout", DT_KEY_REAL, LAYER(dropout), .high = 1, .high_open = true,
      .help = "Share of the layer's activations that a training step sets to 0; the others are divided by 1 - dropout. "
              "Drawn by the seed; none in evaluation, none on the last layer."},
@@ -48,6 +65,18 @@ static const dt_key keys[] = {
      .help = "The norm of each unit's weights is cut to it after a step. 0: not."},
 
     {"loss", DT_KEY_ENTRY, EXPERIMENT(loss), .table = DT_LOSSES, .required = true, .help = "The cost C of a sample."},
+    {"loss.margin", DT_KEY_REAL, LOSS(margin), .high = 1e6, .number = 1,
+     .only = "multiclass_svm multiclass_svm_squared multiclass_svm_max",
+     .help = "By how much the right class must lead."},
+    {"loss.delta", DT_KEY_REAL, LOSS(delta), .high = 1e6, .low_open = true, .number = 1, .only = "huber",
+     .help = "Where the square goes over into a line."},
+    {"loss.label_smoothing", DT_KEY_REAL, LOSS(label_smoothing), .high = 1, .only = "cross_entropy",
+     .help = "Share of the target that all classes get alike, as PyTorch's."},
+    {"loss.class_weights", DT_KEY_REALS, LOSS(class_weights), .high = 1e6, .low_open = true, .text = "none",
+     .only = "cross_entropy multiclass_svm multiclass_svm_squared multiclass_svm_max",
+     .help = "A number for each class: the cost of its samples is multiplied by it. The minibatch's cost is still the "
+             "sum over samples divided by their number, as Keras's; PyTorch's cross_entropy divides by the sum of "
+             "their weights."},
 
     {"optimizer.name", DT_KEY_ENTRY, EXPERIMENT(optimizer.name), .table = DT_OPTIMIZERS, .text = "sgd",
      .help = "How a step changes the weights."},
@@ -251,6 +280,9 @@ static void store_default(const dt_key *key, void *field)
     case DT_KEY_INTEGERS:
         *(dt_integers *)field = (dt_integers){NULL, 0};
         break;
+    case DT_KEY_REALS:
+        *(const double **)field = NULL;
+        break;
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:
         *(const int64_t **)field = NULL;
@@ -363,6 +395,10 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
             append(out, size, key->word);
         }
         break;
+    case DT_KEY_REALS:
+        append(out, size, "a list, each ");
+        append_range(out, size, key);
+        break;
     case DT_KEY_SEED:
         append(out, size, "a whole number from 0 to 18446744073709551615");
         break;
@@ -398,6 +434,11 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
         append(out, size, ", batch, or a list of rows of the training set from 0");
         break;
     }
+}
+
+bool dt_key_is_choice(const dt_key *key)
+{
+    return key->kind == DT_KEY_ENTRY && dt_key_is_section(key->pattern);
 }
 
 const dt_key *dt_key_chooser(const dt_key *key)
@@ -437,6 +478,27 @@ void dt_key_only(const dt_key *key, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%.*s%s", (int)n, word, behind);
         word = next;
     }
+}
+
+/* The parameter under `section` that applies with that name. */
+static double layer_parameter(const dt_layer_spec *layer, const char *section, const char *name)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (under(keys[i].pattern, section) && dt_key_applies(&keys[i], name)) {
+            const double value = *(const double *)dt_key_field(&keys[i], layer);
+            return value != 0 ? value : keys[i].number;
+        }
+    return 0;
+}
+
+double dt_activation_parameter(const dt_layer_spec *layer)
+{
+    return layer_parameter(layer, "network.#.activation", layer->activation);
+}
+
+double dt_init_parameter(const dt_layer_spec *layer)
+{
+    return layer_parameter(layer, "network.#.init", layer->init);
 }
 
 bool dt_is_name(const char *text, size_t longest, bool dots)
