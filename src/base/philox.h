@@ -14,6 +14,7 @@ typedef enum dt_purpose {
     DT_FOR_SHUFFLE = 2, /* minor: epoch */
     DT_FOR_SPLIT = 3,   /* minor: 0 */
     DT_FOR_CHECK = 4,   /* minor: layer; which weights a gradient check takes */
+    DT_FOR_DATA = 20,   /* minor: part; synthetic data (see data/synthetic.c) */
     DT_FOR_TEST = 100   /* tests' own data */
 } dt_purpose;
 
