@@ -17,28 +17,34 @@ typedef struct probe {
     dt_error *error;
 } probe;
 
-static size_t element_size(dt_element element)
+/* Row i of an array of rows of `size` bytes. */
+static const void *row_of(const void *array, size_t size, int64_t i)
 {
-    return element == DT_U8 ? 1 : element == DT_F32 ? sizeof(float) : sizeof(double);
+    return (const unsigned char *)array + (size_t)i * size;
 }
 
 /* The minibatch of the observed step as a data set of its own. */
 static dt_status open_batch(probe *p, const dt_checking *c)
 {
     const dt_observed *o = c->seen;
-    const size_t row = (size_t)c->train->features * element_size(c->train->element);
+    const dt_dataset *t = c->train;
+    const size_t row = (size_t)t->features * dt_element_size(t->element);
+    const size_t answer = t->targets ? (size_t)t->outputs * sizeof *t->targets : sizeof *t->labels;
+    const void *answers = t->targets ? (const void *)t->targets : t->labels;
     unsigned char *inputs = dt_allocate((size_t)o->batch, row);
-    int32_t *labels = dt_allocate((size_t)o->batch, sizeof *labels);
-    dt_status status = inputs && labels ? DT_OK : dt_fail_memory(p->error, "the check's minibatch");
+    void *own = dt_allocate((size_t)o->batch, answer);
+    dt_status status = inputs && own ? DT_OK : dt_fail_memory(p->error, "the check's minibatch");
     for (int64_t i = 0; status == DT_OK && i < o->batch; i++) {
-        memcpy(inputs + (size_t)i * row, (const unsigned char *)c->train->inputs + (size_t)o->sample[i] * row, row);
-        labels[i] = c->train->labels[o->sample[i]];
+        memcpy(inputs + (size_t)i * row, row_of(t->inputs, row, o->sample[i]), row);
+        memcpy((unsigned char *)own + (size_t)i * answer, row_of(answers, answer, o->sample[i]), answer);
     }
     if (status == DT_OK)
-        status = dt_dataset_from_arrays(&p->batch, o->batch, c->train->features, c->train->classes, c->train->element,
-                                        inputs, labels, p->error);
+        status = t->targets ? dt_dataset_from_targets(&p->batch, o->batch, t->features, t->outputs, t->element, inputs,
+                                                      t->kind, own, p->error)
+                            : dt_dataset_from_arrays(&p->batch, o->batch, t->features, t->classes, t->element, inputs,
+                                                     own, p->error);
     dt_release(inputs);
-    dt_release(labels);
+    dt_release(own);
     return status;
 }
 

@@ -196,8 +196,32 @@ static dt_status read_number(value_reader *r, const dt_key *key, const char *pat
             parsed = OUTSIDE;
     } else {
         parsed = key->kind == DT_KEY_SEED ? parse_seed(node, field) : parse_real(node, field);
+        if (parsed == NUMBER && key->of == DT_OF_LAYER && key->low_open && *(double *)field == 0)
+            parsed = OUTSIDE;
     }
     return parsed == NUMBER ? DT_OK : parsed == OUTSIDE ? outside(r, key, path, node) : wrong_type(r, key, path, node);
+}
+
+static dt_status read_reals(value_reader *r, const dt_key *key, const char *path, const dt_node *list, void *field)
+{
+    if (list->kind != DT_NODE_LIST || list->count == 0)
+        return wrong_type(r, key, path, list);
+    struct {
+        const double *values;
+        size_t count;
+    } read = {NULL, list->count};
+    double *v = dt_arena_allocate(r->arena, list->count, sizeof *v);
+    if (!v)
+        return no_memory(r);
+    size_t i = 0;
+    for (const dt_node *item = list->first; item; item = item->next) {
+        const number_status parsed = parse_real(item, &v[i++]);
+        if (parsed != NUMBER)
+            return parsed == OUTSIDE ? outside(r, key, path, item) : wrong_type(r, key, path, item);
+    }
+    read.values = v;
+    memcpy(field, &read, sizeof read);
+    return DT_OK;
 }
 
 static dt_status read_text(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
@@ -224,6 +248,8 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
     case DT_KEY_SEED:
     case DT_KEY_REAL:
         return read_number(r, key, path, node, field);
+    case DT_KEY_REALS:
+        return read_reals(r, key, path, node, field);
     case DT_KEY_BOOL:
         if (!is_word(node, "true") && !is_word(node, "false"))
             return wrong_type(r, key, path, node);

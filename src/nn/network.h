@@ -24,6 +24,7 @@ typedef struct dt_layer {
     int64_t column;      /* blocks a panel */
     int64_t first_block; /* in the parameter vector */
     const dt_activation *activation;
+    double parameter; /* of the activation */
     const dt_initializer *initializer;
     dt_real *transposed;     /* panels of inputs of (transposed_rows, LANES); NULL for l = 1 */
     int64_t transposed_rows; /* units, rounded up to whole panels */

@@ -10,6 +10,14 @@
 #include "base/names.h"
 #include "train/keys.h"
 
+const char *dt_targets_name(dt_targets targets)
+{
+    static const char *const names[] = {[DT_TARGETS_CLASSES] = "classes",
+                                        [DT_TARGETS_REGRESSION] = "regression",
+                                        [DT_TARGETS_MULTILABEL] = "multilabel"};
+    return (unsigned)targets < DT_TARGETS_KINDS ? names[targets] : "unknown targets";
+}
+
 static const char *const precision_names[] = {[DT_FLOAT32] = "float32", [DT_FLOAT64] = "float64"};
 
 const char *dt_precision_name(dt_precision precision)
@@ -98,6 +106,25 @@ static dt_status check_entry(const dt_key *key, const char *path, const char *na
     return status == DT_OK ? DT_OK : dt_fail(error, status, "%s: %s", path, own.message);
 }
 
+static dt_status check_reals(const dt_key *key, const char *path, const void *field, dt_error *error)
+{
+    struct {
+        const double *values;
+        size_t count;
+    } list;
+    char item[200], text[64];
+    memcpy(&list, field, sizeof list);
+    for (size_t i = 0; list.values && i < list.count; i++)
+        if (!within(key, list.values[i])) {
+            char accepts[256];
+            dt_key_accepts(key, accepts, sizeof accepts);
+            snprintf(item, sizeof item, "%s.%zu", path, i);
+            snprintf(text, sizeof text, "%.17g", list.values[i]);
+            return dt_fail(error, DT_INVALID, "%s: %s is out of range; give %s", item, text, accepts);
+        }
+    return DT_OK;
+}
+
 /* One key of one struct against its own range. */
 static dt_status check_key(const dt_key *key, const char *path, const void *base, dt_error *error)
 {
@@ -115,11 +142,13 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
     }
     case DT_KEY_REAL: {
         double value = *(const double *)field;
-        if (within(key, value))
+        if (within(key, value) || (value == 0 && key->of == DT_OF_LAYER)) /* there 0 stands for the default */
             return DT_OK;
         snprintf(text, sizeof text, "%.17g", value);
         return out_of_range(key, path, text, error);
     }
+    case DT_KEY_REALS:
+        return check_reals(key, path, field, error);
     case DT_KEY_NAME: {
         const char *name = *(const char *const *)field;
         if (!name || !dt_is_name(name, 128, true))
@@ -163,7 +192,7 @@ static dt_status check_keys(dt_key_of of, const char *section, const void *base,
             continue;
         char path[160];
         if (*section)
-            snprintf(path, sizeof path, "%s%s", section, strrchr(key->pattern, '.'));
+            snprintf(path, sizeof path, "%s%s", section, strpbrk(key->pattern, "#*") + 1);
         else
             snprintf(path, sizeof path, "%s", key->pattern);
         dt_status status = check_key(key, path, base, error);

@@ -5,6 +5,7 @@
 
 #define EXPERIMENT(field) .of = DT_OF_EXPERIMENT, .offset = offsetof(dt_experiment, field)
 #define LAYER(field)      .of = DT_OF_LAYER, .offset = offsetof(dt_layer_spec, field)
+#define LOSS(field)       .of = DT_OF_EXPERIMENT, .offset = offsetof(dt_experiment, loss_options.field)
 #define RULE(field)       .of = DT_OF_RULE, .offset = offsetof(dt_capture_rule, field)
 
 /* In the order in which a resolved experiment is written. Keys of one section stand together. */
@@ -33,10 +34,40 @@ static const dt_key keys[] = {
      .help = "Units of the layer. The list's first entry is layer 1; 1 to 64 layers."},
     {"network.#.activation", DT_KEY_ENTRY, LAYER(activation), .table = DT_ACTIVATIONS, .text = "linear",
      .help = "a = sigma(z). The last layer has none: the cost sees z."},
+    {"network.#.activation.negative_slope", DT_KEY_REAL, LAYER(negative_slope), .high = 1e6, .low_open = true,
+     .number = 0.01, .only = "leaky_relu", .help = "Slope where z < 0."},
+    {"network.#.activation.alpha", DT_KEY_REAL, LAYER(alpha), .high = 1e6, .low_open = true, .number = 1, .only = "elu",
+     .help = "-alpha is what it goes to where z is far below 0."},
+    {"network.#.activation.beta", DT_KEY_REAL, LAYER(beta), .high = 1e6, .low_open = true, .number = 1,
+     .only = "softplus", .help = "How sharp it bends."},
+    {"network.#.activation.omega", DT_KEY_REAL, LAYER(omega), .high = 1e6, .low_open = true, .number = 1,
+     .only = "sine", .help = "Its frequency; 30 in the first layer of Sitzmann et al. 2020."},
     {"network.#.init", DT_KEY_ENTRY, LAYER(init), .table = DT_INITIALIZERS, .text = "glorot_uniform",
      .help = "How the layer's first weights are drawn."},
+    {"network.#.init.gain", DT_KEY_REAL, LAYER(gain), .high = 1e6, .low_open = true, .number = 1, .only = "orthogonal",
+     .help = "What the orthogonal matrix is multiplied by."},
+    {"network.#.init.limit", DT_KEY_REAL, LAYER(limit), .high = 1e6, .low_open = true, .number = 0.05,
+     .only = "uniform", .help = "Weights lie between -limit and limit."},
+    {"network.#.init.std", DT_KEY_REAL, LAYER(std), .high = 1e6, .low_open = true, .number = 0.05,
+     .only = "normal truncated_normal", .help = "Standard deviation of the weights."},
+    {"network.#.init.value", DT_KEY_REAL, LAYER(value), .low = -1e6, .high = 1e6, .only = "constant",
+     .help = "Every weight."},
+    {"network.#.init.file", DT_KEY_FILE, LAYER(file), .only = "file",
+     .help = "The model.h5 of a run: weights and biases of its layer of the same number."},
 
     {"loss", DT_KEY_ENTRY, EXPERIMENT(loss), .table = DT_LOSSES, .required = true, .help = "The cost C of a sample."},
+    {"loss.margin", DT_KEY_REAL, LOSS(margin), .high = 1e6, .number = 1,
+     .only = "multiclass_svm multiclass_svm_squared multiclass_svm_max",
+     .help = "By how much the right class must lead."},
+    {"loss.delta", DT_KEY_REAL, LOSS(delta), .high = 1e6, .low_open = true, .number = 1, .only = "huber",
+     .help = "Where the square goes over into a line."},
+    {"loss.label_smoothing", DT_KEY_REAL, LOSS(label_smoothing), .high = 1, .only = "cross_entropy",
+     .help = "Share of the target that all classes get alike, as PyTorch's."},
+    {"loss.class_weights", DT_KEY_REALS, LOSS(class_weights), .high = 1e6, .low_open = true, .text = "none",
+     .only = "cross_entropy multiclass_svm multiclass_svm_squared multiclass_svm_max",
+     .help = "A number for each class: the cost of its samples is multiplied by it. The minibatch's cost is still the "
+             "sum over samples divided by their number, as Keras's; PyTorch's cross_entropy divides by the sum of "
+             "their weights."},
 
     {"optimizer.name", DT_KEY_ENTRY, EXPERIMENT(optimizer.name), .table = DT_OPTIMIZERS, .text = "sgd",
      .help = "How a step changes the weights."},
@@ -166,6 +197,9 @@ static void store_default(const dt_key *key, void *field)
     case DT_KEY_QUANTITIES:
         *(unsigned *)field = (unsigned)key->number;
         break;
+    case DT_KEY_REALS:
+        *(const double **)field = NULL;
+        break;
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:
         *(const int64_t **)field = NULL;
@@ -246,6 +280,10 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
             append(out, size, key->word);
         }
         break;
+    case DT_KEY_REALS:
+        append(out, size, "a list, each ");
+        append_range(out, size, key);
+        break;
     case DT_KEY_SEED:
         append(out, size, "a whole number from 0 to 18446744073709551615");
         break;
@@ -278,6 +316,48 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
         append(out, size, ", batch, or a list of rows of the training set from 0");
         break;
     }
+}
+
+bool dt_key_is_choice(const dt_key *key)
+{
+    return key->kind == DT_KEY_ENTRY && dt_key_is_section(key->pattern);
+}
+
+const dt_key *dt_key_chooser(const dt_key *key)
+{
+    const char *dot = strrchr(key->pattern, '.');
+    char pattern[96];
+    if (!key->only || !dot)
+        return NULL;
+    snprintf(pattern, sizeof pattern, "%.*s", (int)(dot - key->pattern), key->pattern);
+    const dt_key *choice = dt_key_find(pattern);
+    if (choice)
+        return choice;
+    snprintf(pattern, sizeof pattern, "%.*s.name", (int)(dot - key->pattern), key->pattern);
+    return dt_key_find(pattern);
+}
+
+bool dt_key_applies(const dt_key *key, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *word = key->only; word && *word; word += strspn(word, " ")) {
+        const size_t n = strcspn(word, " ");
+        if (n == length && strncmp(word, name, n) == 0)
+            return true;
+        word += n;
+    }
+    return !key->only;
+}
+
+double dt_activation_parameter(const dt_layer_spec *layer)
+{
+    static const char section[] = "network.#.activation.";
+    for (size_t i = 0; i < KEYS; i++)
+        if (strncmp(keys[i].pattern, section, sizeof section - 1) == 0 && dt_key_applies(&keys[i], layer->activation)) {
+            const double value = *(const double *)dt_key_field(&keys[i], layer);
+            return value != 0 ? value : keys[i].number;
+        }
+    return 0;
 }
 
 bool dt_is_name(const char *text, size_t longest, bool dots)

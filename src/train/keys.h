@@ -21,6 +21,7 @@ typedef enum dt_key_kind {
     DT_KEY_INTEGER,    /* int64_t in low .. high; `word`, where there is one, stands for 0 */
     DT_KEY_SEED,       /* uint64_t */
     DT_KEY_REAL,       /* double between low and high */
+    DT_KEY_REALS,      /* const double * and behind it a size_t: so many between low and high; NULL: none */
     DT_KEY_BOOL,       /* bool */
     DT_KEY_NAME,       /* const char *: letters, digits, '.', '_', '-', no leading dot */
     DT_KEY_FILE,       /* const char *, NULL: none */
@@ -49,7 +50,7 @@ typedef struct dt_key {
     const char *text; /* default, of names; of the kinds above that have no number, its words for help */
     bool required;    /* must be in the file */
     bool required_in; /* must be in its section where the file has that section */
-    const char *only; /* applies where its section's `name` is this */
+    const char *only; /* applies where its chooser's name is one of these words; NULL: always */
     const char *help; /* a sentence */
 } dt_key;
 
@@ -61,6 +62,15 @@ bool dt_key_is_section(const char *pattern);    /* keys lie under it */
  * last, or where names are free or numbers. Written to `name`. */
 enum { DT_KEY_NAME_SIZE = 32 };
 const char *dt_key_child(const char *section, size_t i, char name[DT_KEY_NAME_SIZE]);
+
+/* A name with parameters: a key of a table under which other keys lie ("loss" and "loss.delta"). It is written as the
+ * name alone, or as a section with the name under `name`. */
+bool dt_key_is_choice(const dt_key *key);
+
+/* The key that decides whether this one applies: the choice it lies under, or its section's `name`. NULL where it
+ * always does. And whether it does with that name. */
+const dt_key *dt_key_chooser(const dt_key *key);
+bool dt_key_applies(const dt_key *key, const char *name);
 
 /* Stores the defaults of all keys of a struct: a dt_experiment, a dt_layer_spec or a dt_capture_rule. */
 void dt_key_defaults(dt_key_of of, void *base);
