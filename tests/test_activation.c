@@ -5,6 +5,7 @@
 
 #include <float.h>
 
+#include "deltoid/experiment.h"
 #include "nn/activation.h"
 
 static const dt_activation *const variants[DT_ISAS] = VARIANTS(dt_activations, );
@@ -17,11 +18,16 @@ static const double DIFFERENCE_TOLERANCE = 2e-4, VALUE_TOLERANCE = 1e-6, STEP = 
 static const dt_real LARGEST = FLT_MAX;
 #endif
 
+static double parameter_of(const dt_activation *s)
+{
+    return dt_activation_parameter(&(dt_layer_spec){.activation = s->entry.name});
+}
+
 static double value_of(const dt_activation *s, double z)
 {
     const dt_real x = (dt_real)z;
     dt_real a;
-    s->value(1, &x, &a);
+    s->value(1, parameter_of(s), &x, &a);
     return (double)a;
 }
 
@@ -30,8 +36,8 @@ static double derivative_of(const dt_activation *s, double z)
 {
     const dt_real x = (dt_real)z;
     dt_real a, delta = 1;
-    s->value(1, &x, &a);
-    s->derivative(1, &x, &a, &delta);
+    s->value(1, parameter_of(s), &x, &a);
+    s->derivative(1, parameter_of(s), &x, &a, &delta);
     return (double)delta;
 }
 
@@ -167,22 +173,22 @@ static void test_bits(void **state)
             draw_z(&random, n, z);
             draw_reals(&random, n, drawn);
             memcpy(delta, drawn, sizeof drawn);
-            generic->value(n, z, a);
-            generic->derivative(n, z, a, delta);
+            generic->value(n, parameter_of(generic), z, a);
+            generic->derivative(n, parameter_of(generic), z, a, delta);
             for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
                 const dt_activation *s = &variants[isa][i];
                 assert_string_equal(s->entry.name, generic->entry.name);
                 assert_int_equal(s->needs_z, generic->needs_z);
                 fill(got, UNITS_MAX + 1, poison());
-                s->value(n, z, got);
+                s->value(n, parameter_of(s), z, got);
                 assert_values(got, a, n, dt_isa_name(isa), s->entry.name);
                 assert_true(same_bits(got[n], poison()));
                 memcpy(got, z, sizeof z);
-                s->value(n, got, got);
+                s->value(n, parameter_of(s), got, got);
                 assert_values(got, a, n, dt_isa_name(isa), s->entry.name);
                 fill(got_delta, UNITS_MAX + 1, poison());
                 memcpy(got_delta, drawn, (size_t)n * sizeof *drawn);
-                s->derivative(n, z, a, got_delta);
+                s->derivative(n, parameter_of(s), z, a, got_delta);
                 assert_values(got_delta, delta, n, dt_isa_name(isa), s->entry.name);
                 assert_true(same_bits(got_delta[n], poison()));
             }
@@ -203,14 +209,14 @@ static void test_needs_z(void **state)
                 z[j] = (dt_real)draw_between(&random, -5, 5);
             draw_reals(&random, UNITS_MAX, want);
             memcpy(got, want, sizeof got);
-            s->value(UNITS_MAX, z, a);
-            s->derivative(UNITS_MAX, z, a, want);
+            s->value(UNITS_MAX, parameter_of(s), z, a);
+            s->derivative(UNITS_MAX, parameter_of(s), z, a, want);
             if (s->needs_z)
                 continue;
             for (int overwritten = 0; overwritten < 2; overwritten++) {
                 dt_real delta[UNITS_MAX];
                 memcpy(delta, got, sizeof got);
-                s->derivative(UNITS_MAX, overwritten ? a : lost, a, delta);
+                s->derivative(UNITS_MAX, parameter_of(s), overwritten ? a : lost, a, delta);
                 assert_bits(delta, want, UNITS_MAX, "%s: derivative of %s without z", dt_isa_name(isa), s->entry.name);
             }
         }
@@ -226,13 +232,13 @@ static void test_propagation(void **state)
             const double extremes[] = {1000, -1000, 1e30, -1e30, (double)LARGEST, -(double)LARGEST};
             dt_real z[40], a[40], delta[40];
             fill(z, 40, (dt_real)NAN);
-            s->value(40, z, a);
+            s->value(40, parameter_of(s), z, a);
             for (int j = 0; j < 40; j++)
                 assert_true(isnan(a[j]));
             fill(z, 40, 1); /* a NaN from the layer above, on active units */
             fill(delta, 40, (dt_real)NAN);
-            s->value(40, z, a);
-            s->derivative(40, z, a, delta);
+            s->value(40, parameter_of(s), z, a);
+            s->derivative(40, parameter_of(s), z, a, delta);
             for (int j = 0; j < 40; j++)
                 assert_true(isnan(delta[j]));
             for (size_t k = 0; k < sizeof extremes / sizeof *extremes; k++)

@@ -66,8 +66,8 @@ static int register_them(void **state)
         {{"hinge", "max(0, z)", ""}, hinge, hinge_derivative},
     };
     const dt_own_loss losses[] = {
-        {{"log_cosh", "sum of log cosh(z - t)", ""}, log_cosh},
-        {{"log_cosh_wrong", "the same with a delta that forgets the class", ""}, log_cosh_without_target},
+        {{"log_cosh", "sum of log cosh(z - t)", ""}, log_cosh, NULL},
+        {{"log_cosh_wrong", "the same with a delta that forgets the class", ""}, log_cosh_without_target, NULL},
     };
     for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
         assert_int_equal(dt_activation_register(&activations[i], &error), DT_OK);
@@ -244,8 +244,8 @@ static void test_refusals(void **state)
     refuse((dt_own_activation){{"", "", ""}, bent, bent_derivative}, DT_INVALID);
     refuse((dt_own_activation){{"no_value", "", ""}, NULL, bent_derivative}, DT_INVALID);
     refuse((dt_own_activation){{"no_derivative", "", ""}, bent, NULL}, DT_INVALID);
-    assert_int_equal(dt_loss_register(&(dt_own_loss){{"cross_entropy", "", ""}, log_cosh}, &error), DT_EXISTS);
-    assert_int_equal(dt_loss_register(&(dt_own_loss){{"none", "", ""}, NULL}, &error), DT_INVALID);
+    assert_int_equal(dt_loss_register(&(dt_own_loss){{"cross_entropy", "", ""}, log_cosh, NULL}, &error), DT_EXISTS);
+    assert_int_equal(dt_loss_register(&(dt_own_loss){{"none", "", ""}, NULL, NULL}, &error), DT_INVALID);
     for (int i = 3; i < DT_OWN_MAX; i++) {
         snprintf(names[i], sizeof names[i], "more_%d", i);
         refuse((dt_own_activation){{names[i], "", ""}, bent, bent_derivative}, DT_OK);

@@ -64,7 +64,8 @@ static void ours_destroy(ours *o)
 
 static bool ours_create(ours *o, const problem *p)
 {
-    const dt_layer_spec specs[2] = {{p->inputs, "linear", "he_normal"}, {p->units, "linear", "he_normal"}};
+    const dt_layer_spec specs[2] = {{.units = p->inputs, .activation = "linear", .init = "he_normal"},
+                                    {.units = p->units, .activation = "linear", .init = "he_normal"}};
     *o = (ours){.p = p, .a_stride = stride_of(p->inputs), .delta_stride = stride_of(p->units)};
     if (dt_network_create(&o->network, specs, 2, 1, NULL) != DT_OK)
         return false;
@@ -75,7 +76,7 @@ static bool ours_create(ours *o, const problem *p)
     o->delta = dt_allocate_hot(rows * (size_t)o->delta_stride, sizeof(dt_real));
     o->z = dt_allocate_hot(rows * (size_t)o->delta_stride, sizeof(dt_real));
     o->gradient = dt_allocate_hot(blocks, sizeof(dt_real));
-    o->scratch = dt_allocate_hot(DT_TREE_LEVELS * DT_GROUP * DT_BLOCK, sizeof(dt_real));
+    o->scratch = dt_allocate_hot(DT_GRADIENT_SCRATCH, sizeof(dt_real));
     o->dense = dt_allocate_hot((size_t)(p->units * (p->inputs + 1)), sizeof(dt_real));
     if (!o->a || !o->below || !o->delta || !o->z || !o->gradient || !o->scratch || !o->dense)
         return false;

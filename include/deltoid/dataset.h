@@ -1,5 +1,5 @@
-/* Data sets: rows of inputs x and their labels, kept in memory in the type of the file (bytes stay bytes). The step's
- * gather converts and scales them.
+/* Data sets: rows of inputs x and their labels or targets, kept in memory in the type of the file (bytes stay bytes).
+ * The step's gather converts and scales them.
  */
 #ifndef DELTOID_DATASET_H
 #define DELTOID_DATASET_H
@@ -31,13 +31,17 @@ void dt_transform_destroy(dt_transform *transform);
 typedef struct dt_dataset {
     int64_t rows;
     int64_t features;       /* inputs per row: an image of 28 x 28 has 784 */
-    int64_t classes;        /* largest label + 1 */
+    int64_t classes;        /* largest label + 1; 0 without labels */
     dt_element element;     /* type of `inputs` */
     const void *inputs;     /* (rows, features), row-major; sparse: the inputs that are not 0, row by row */
     const int64_t *start;   /* (rows + 1): row i's are inputs[start[i] .. start[i+1]-1]; NULL: not sparse */
     const int32_t *column;  /* (start[rows]): which input each is, ascending in a row, from 0 */
-    const int32_t *labels;  /* (rows), 0 <= label < classes; NULL in new samples that have none */
-    const char *const *label_names; /* (classes), what the file calls them; NULL: 0, 1, ... */
+    const int32_t *labels;  /* DT_TARGETS_CLASSES: (rows), 0 <= label < classes; else NULL, as in new samples */
+    dt_targets kind;        /* 0, DT_TARGETS_CLASSES, where nothing is said */
+    int64_t outputs;        /* columns of `targets`, which are the units of the last layer; 0 without */
+    const double *targets;  /* the other kinds: (rows, outputs), row-major, finite; multilabel: each in [0, 1], mostly
+                               0 or 1. NULL for classes and in new samples */
+    const char *const *label_names; /* (classes, or outputs), what the file calls them; NULL: 0, 1, ... */
     const dt_transform *transform;  /* NULL: x = scale * input, and there are no words */
     char inputs_sha256[65]; /* of the file's bytes as they lie on disk, hexadecimal; "" for data made in memory */
     char labels_sha256[65];
@@ -96,6 +100,15 @@ const char *dt_dataset_label_name(const dt_dataset *dataset, int64_t label, char
 /* A data set over arrays of the program's own, copied. `labels` holds rows numbers in 0 .. classes-1. */
 dt_status dt_dataset_from_arrays(dt_dataset **dataset, int64_t rows, int64_t features, int64_t classes,
                                  dt_element element, const void *inputs, const int32_t *labels, dt_error *error);
+
+/* The same with targets in place of labels: `kind` is regression or multilabel, `targets` holds (rows, outputs). */
+dt_status dt_dataset_from_targets(dt_dataset **dataset, int64_t rows, int64_t features, int64_t outputs,
+                                  dt_element element, const void *inputs, dt_targets kind, const double *targets,
+                                  dt_error *error);
+
+/* What a format's `open` asks when it has filled `targets`: every number finite, multilabel between 0 and 1. DT_INVALID
+ * with the first row and column that isn't. */
+dt_status dt_targets_check(dt_targets kind, int64_t rows, int64_t outputs, const double *targets, dt_error *error);
 
 void dt_dataset_destroy(dt_dataset *dataset); /* NULL is allowed */
 

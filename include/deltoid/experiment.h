@@ -21,6 +21,18 @@ typedef enum dt_precision { DT_FLOAT32, DT_FLOAT64 } dt_precision;
 const char *dt_precision_name(dt_precision precision);
 size_t dt_precision_size(dt_precision precision);
 
+/* What a data set's rows are to be answered with: a class of each row, a row of numbers, or a row of zeros and ones of
+ * which any number may be 1. */
+typedef enum dt_targets {
+    DT_TARGETS_CLASSES,
+    DT_TARGETS_REGRESSION,
+    DT_TARGETS_MULTILABEL,
+    DT_TARGETS_KINDS
+} dt_targets;
+
+/* "classes", "regression" or "multilabel" */
+const char *dt_targets_name(dt_targets targets);
+
 /* Where a data set lies: two files, or one that holds both. Where it holds named arrays (hdf5, npy) inputs and labels
  * name them: "/images" in `file`, or "FILE:/images" without it. All NULL: no such set. */
 typedef struct dt_source {
@@ -45,11 +57,12 @@ typedef struct dt_data_spec {
     dt_source test, validation;
     double validation_fraction; /* 0: none; else in (0, 1), of the training rows */
     double scale;               /* x <- scale * x; default 1 */
+    dt_targets targets;         /* what the labels are */
     bool standardize;           /* each input to mean 0 and deviation 1 over the training rows; a constant one to 0 */
     bool min_max;               /* each input to 0 .. 1 over the training rows; a constant one to 0 */
 
     /* csv */
-    dt_name_list label;    /* columns, by name or by number from 1; none: the last column */
+    dt_name_list label;    /* columns, by name or by number from 1, one where they are classes; none: the last column */
     const char *header;    /* "auto" (default), "true", "false" */
     const char *delimiter; /* "auto" (default), ",", ";", "tab", "|", "space" */
     const char *missing;   /* an empty field: "refuse" (default), "mean", "median" of the training set's column, "0" */
@@ -62,15 +75,40 @@ typedef struct dt_data_spec {
     int64_t rows;          /* of the training set; default 1000 */
     int64_t test_rows;     /* 0: no test set */
     int64_t classes;       /* 0: the generator's own */
-    double noise;          /* deviation of what is added to each input; 0: none */
+    double jitter;         /* deviation of what is added to each input; 0: none */
 } dt_data_spec;
 
-/* Layer l = 1..L. The last has no activation ("linear"): the cost sees z^L. */
+/* Layer l = 1..L. The last has no activation ("linear"): the cost sees z^L.
+ *
+ * An activation or an initialiser reads the parameter that is its own, if it has one. Names and defaults are PyTorch's
+ * where it has them. 0 stands for the default, so that a program need not know those it doesn't use. */
 typedef struct dt_layer_spec {
     int64_t units;          /* 1 .. 1,048,576 */
     const char *activation; /* default "linear" */
     const char *init;       /* default "glorot_uniform" */
+    double negative_slope;  /* leaky_relu: > 0, default 0.01 */
+    double alpha;           /* elu: > 0, default 1 */
+    double beta;            /* softplus: > 0, default 1 */
+    double omega;           /* sine: > 0, default 1 */
+    double gain;            /* orthogonal: > 0, default 1 */
+    double limit;           /* uniform: > 0, default 0.05 */
+    double std;             /* normal, truncated_normal: > 0, default 0.05 */
+    double value;           /* constant */
+    const char *file;       /* file: a model.h5; required there */
 } dt_layer_spec;
+
+/* The parameter that the layer's activation reads, its default where the field is 0; 0 where it has none. */
+double dt_activation_parameter(const dt_layer_spec *layer);
+
+/* What costs read beside their name. dt_experiment_init sets the defaults. */
+typedef struct dt_loss_options {
+    double margin;               /* multiclass_svm and its kin: >= 0, default 1 */
+    double delta;                /* huber: > 0, default 1 */
+    double label_smoothing;      /* cross_entropy: [0, 1], default 0 */
+    const double *class_weights; /* cross_entropy, multiclass_svm and its kin: one > 0 for each unit of layer L, by
+                                    which the cost of a sample of that class is multiplied; NULL: all 1 */
+    size_t class_weight_count;
+} dt_loss_options;
 
 typedef struct dt_optimizer_spec {
     const char *name;     /* default "sgd" */
@@ -145,6 +183,7 @@ typedef struct dt_experiment {
     dt_layer_spec *network; /* layers[0] is layer 1 */
     size_t layer_count;     /* L, 1 .. 64 */
     const char *loss;       /* no default */
+    dt_loss_options loss_options;
     dt_optimizer_spec optimizer;
     dt_schedule_spec schedule;
     dt_training_spec training;

@@ -50,9 +50,12 @@ dt_status dt_trainer_steps(dt_trainer *trainer, int64_t steps, dt_error *error);
 /* Asks the running trainer to stop after the step at hand. Async-signal-safe; from any thread. */
 void dt_trainer_stop(dt_trainer *trainer);
 
-/* Mean loss and share of right answers (largest z^L wins, the first of equals) over a data set; optionally the
- * confusion matrix (classes, classes), confusion[true * classes + predicted], classes = units of layer L, or NULL. Same
- * bits for any team. */
+/* Mean loss and share of right answers over a data set. Classes: the largest z^L wins, the first of equals. Several
+ * labels: a row is right where every label is, those there and those not (scikit-learn's accuracy_score); z^L above 0
+ * says there for binary_cross_entropy, above 1/2 for the others. Regression: NaN.
+ *
+ * For classes optionally the confusion matrix (classes, classes), confusion[true * classes + predicted], classes =
+ * units of layer L, or NULL. Same bits for any team. */
 typedef struct dt_evaluation {
     double loss, accuracy;
 } dt_evaluation;
@@ -99,5 +102,6 @@ dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data
 int64_t dt_trainer_units(const dt_trainer *trainer, int64_t l);
 int64_t dt_trainer_step(const dt_trainer *trainer);
 const dt_experiment *dt_trainer_experiment(const dt_trainer *trainer);
+const dt_dataset *dt_trainer_training_set(const dt_trainer *trainer);
 
 #endif

@@ -22,7 +22,7 @@ typedef struct evaluation {
     const char *run;
     int64_t rows, classes;
     dt_evaluation figures;
-    int64_t *confusion; /* (classes, classes), true class by row */
+    int64_t *confusion; /* (classes, classes), true class by row; NULL where the data have no classes */
 } evaluation;
 
 static int64_t row_sum(const evaluation *v, int64_t c)
@@ -100,8 +100,12 @@ static void add_classes(dt_text *text, const evaluation *v)
 static void add_text(dt_text *text, const evaluation *v)
 {
     char rows[DT_FORMAT_SIZE];
-    dt_text_add(text, "run       %s\nsamples   %s\nloss      %.6f\naccuracy  %.4f\n", v->run,
-                dt_format_count(v->rows, rows), v->figures.loss, v->figures.accuracy);
+    dt_text_add(text, "run       %s\nsamples   %s\nloss      %.6f\n", v->run, dt_format_count(v->rows, rows),
+                v->figures.loss);
+    if (!isnan(v->figures.accuracy))
+        dt_text_add(text, "accuracy  %.4f\n", v->figures.accuracy);
+    if (!v->confusion)
+        return;
     if (v->classes <= MATRIX_CLASSES_MAX)
         add_matrix(text, v);
     else
@@ -116,6 +120,10 @@ static void add_json(dt_text *text, const evaluation *v)
     dt_text_add_json_real(text, v->figures.loss);
     dt_text_add(text, ", \"accuracy\": ");
     dt_text_add_json_real(text, v->figures.accuracy);
+    if (!v->confusion) {
+        dt_text_add(text, "}\n");
+        return;
+    }
     dt_text_add(text, ", \"recall\": [");
     for (int64_t i = 0; i < v->classes; i++) {
         dt_text_add(text, "%s", i ? ", " : "");
@@ -157,11 +165,11 @@ static dt_status evaluate(evaluation *v, dt_config *config, const dt_dataset *te
     size_t count = 0;
     if (status == DT_OK && !dt_multiply((size_t)v->classes, (size_t)v->classes, &count))
         status = dt_fail_memory(error, "the confusion matrix");
-    if (status == DT_OK) {
-        v->confusion = dt_allocate_zeroed(count, sizeof *v->confusion);
-        status = v->confusion ? dt_trainer_evaluate(trainer, test, &v->figures, v->confusion, error)
-                              : dt_fail_memory(error, "the confusion matrix");
-    }
+    if (status == DT_OK && test->kind == DT_TARGETS_CLASSES &&
+        !(v->confusion = dt_allocate_zeroed(count, sizeof *v->confusion)))
+        status = dt_fail_memory(error, "the confusion matrix");
+    if (status == DT_OK)
+        status = dt_trainer_evaluate(trainer, test, &v->figures, v->confusion, error);
     dt_trainer_destroy(trainer);
     return status;
 }

@@ -60,17 +60,18 @@ dt_status dt_array_check_size(const dt_array *array, uint64_t header, const dt_s
     return DT_OK;
 }
 
-dt_status dt_array_check_pair(const dt_array *inputs, const dt_array *labels, dt_error *error)
+dt_status dt_array_check_pair(const dt_array *inputs, const dt_array *labels, dt_targets kind, dt_error *error)
 {
     const char *x = inputs->name, *y = labels->name;
-    if (labels->rank > 1 && inputs->rank == 1)
+    const bool classes = kind == DT_TARGETS_CLASSES;
+    if (classes && labels->rank > 1 && inputs->rank == 1)
         return dt_fail(error, DT_INVALID,
                        "inputs and labels are swapped: inputs %s has %s, labels %s has %s; exchange the two names", x,
                        inputs->shape, y, labels->shape);
-    if (labels->rank > 1)
+    if (classes && labels->rank > 1)
         return dt_fail(error, DT_INVALID, "%s: has %s, but labels are one number a row; name the file of labels", y,
                        labels->shape);
-    if (labels->type.kind == DT_NUMBER_FLOAT)
+    if (classes && labels->type.kind == DT_NUMBER_FLOAT)
         return dt_fail(error, DT_INVALID, "%s: has %s, but labels are integers; convert it to unsigned bytes", y,
                        labels->shape);
     if (labels->rows != inputs->rows)
@@ -106,18 +107,19 @@ static bool grow(void **to, size_t *capacity, size_t done, size_t count, size_t 
     return true;
 }
 
-static dt_status fail_value(const dt_array *array, size_t at, const void *to, bool labels, dt_error *error)
+static dt_status fail_value(const dt_array *array, size_t at, const void *to, convert_fn convert, dt_error *error)
 {
     const char *name = array->name;
     const size_t row = at / array->features, k = at % array->features;
-    if (labels)
+    if (convert == dt_numbers_to_labels)
         return dt_fail(error, DT_MALFORMED,
                        "%s: the label of row %zu is %d, expected 0 to %d; number the classes from 0", name, row,
                        ((const int32_t *)to)[at], DT_LABEL_MAX);
-    const double value = dt_numbers_element(&array->type) == DT_F32 ? (double)((const float *)to)[at]
-                                                                    : ((const double *)to)[at];
-    return dt_fail(error, DT_MALFORMED, "%s: input %zu of row %zu is %g, expected %s; replace it or drop the row", name,
-                   k, row, value,
+    const double value = convert != dt_numbers_to_f64 && dt_numbers_element(&array->type) == DT_F32
+                             ? (double)((const float *)to)[at]
+                             : ((const double *)to)[at];
+    return dt_fail(error, DT_MALFORMED, "%s: %s %zu of row %zu is %g, expected %s; replace it or drop the row", name,
+                   convert == dt_numbers_to_f64 ? "target" : "input", k, row, value,
                    array->type.kind == DT_NUMBER_FLOAT ? "a finite number" : "at most 2^53, to be exact");
 }
 
@@ -145,7 +147,7 @@ static dt_status read_numbers(dt_array *array, void **to, size_t size, convert_f
                            array->shape, done + got / array->type.size);
         const size_t good = plain ? some : convert(&array->type, some, raw, next);
         if (good < some)
-            return fail_value(array, done + good, *to, convert == dt_numbers_to_labels, error);
+            return fail_value(array, done + good, *to, convert, error);
         done += some;
     }
     return DT_OK;
@@ -162,7 +164,7 @@ dt_status dt_array_read_inputs(dt_dataset *dataset, dt_array *array, dt_error *e
     return status;
 }
 
-dt_status dt_array_read_labels(dt_dataset *dataset, dt_array *array, dt_error *error)
+static dt_status read_classes(dt_dataset *dataset, dt_array *array, dt_error *error)
 {
     void *labels;
     dt_status status = read_numbers(array, &labels, sizeof *dataset->labels, dt_numbers_to_labels, error);
@@ -171,6 +173,25 @@ dt_status dt_array_read_labels(dt_dataset *dataset, dt_array *array, dt_error *e
         if (dataset->labels[i] >= dataset->classes)
             dataset->classes = dataset->labels[i] + 1;
     return status;
+}
+
+static dt_status read_targets(dt_dataset *dataset, dt_array *array, dt_targets kind, dt_error *error)
+{
+    void *targets;
+    dt_error own = {0};
+    dt_status status = read_numbers(array, &targets, sizeof *dataset->targets, dt_numbers_to_f64, error);
+    dataset->targets = targets;
+    dataset->kind = kind;
+    dataset->outputs = (int64_t)array->features;
+    if (status == DT_OK &&
+        dt_targets_check(kind, (int64_t)array->rows, dataset->outputs, dataset->targets, &own) != DT_OK)
+        status = dt_fail(error, DT_MALFORMED, "%s: %s", array->name, own.message);
+    return status;
+}
+
+dt_status dt_array_read_labels(dt_dataset *dataset, dt_array *array, dt_targets kind, dt_error *error)
+{
+    return kind == DT_TARGETS_CLASSES ? read_classes(dataset, array, error) : read_targets(dataset, array, kind, error);
 }
 
 dt_status dt_array_end(const dt_array *array, dt_stream *stream, char sha256[65], dt_error *error)

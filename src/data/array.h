@@ -2,9 +2,9 @@
  *
  *     dt_array inputs = {.name = ..., .type = ..., .read = ..., .from = ..., .likely = ...};
  *     dt_array_shape(&inputs, rank, dimensions, error);     overflow, zeros, rows x features
- *     dt_array_check_pair(&inputs, &labels, error);
+ *     dt_array_check_pair(&inputs, &labels, kind, error);
  *     dt_array_read_inputs(dataset, &inputs, error);
- *     dt_array_read_labels(dataset, &labels, error);
+ *     dt_array_read_labels(dataset, &labels, kind, error);
  *
  * The first dimension counts rows, the others are flattened to the features of a row; rank 1 has one feature. Nothing is
  * allocated on a header's word alone: memory grows from `likely` on as bytes arrive.
@@ -41,13 +41,13 @@ dt_status dt_array_shape(dt_array *array, int rank, const uint64_t *dimensions, 
  * lie there, or at most `size` of them where they are packed. DT_MALFORMED. */
 dt_status dt_array_check_size(const dt_array *array, uint64_t header, const dt_stream *stream, dt_error *error);
 
-/* One label a row, integers. DT_INVALID. */
-dt_status dt_array_check_pair(const dt_array *inputs, const dt_array *labels, dt_error *error);
+/* As many rows; for classes, one integer a row, else a number or a row of numbers. DT_INVALID. */
+dt_status dt_array_check_pair(const dt_array *inputs, const dt_array *labels, dt_targets kind, dt_error *error);
 
 /* All the numbers into the data set, which owns them whatever happens. DT_MALFORMED with row and value where a number
  * can't stand; DT_NO_MEMORY, and what `read` gives. */
 dt_status dt_array_read_inputs(dt_dataset *dataset, dt_array *array, dt_error *error);
-dt_status dt_array_read_labels(dt_dataset *dataset, dt_array *array, dt_error *error);
+dt_status dt_array_read_labels(dt_dataset *dataset, dt_array *array, dt_targets kind, dt_error *error);
 
 /* After the last number: nothing may follow; the hash of the file. */
 dt_status dt_array_end(const dt_array *array, dt_stream *stream, char sha256[65], dt_error *error);

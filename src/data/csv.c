@@ -34,11 +34,18 @@ typedef struct table {
     dt_class_index classes;
     unsigned char *inputs; /* of the data set */
     int32_t *labels;
+    double *targets; /* (rows, outputs) */
+    size_t outputs;  /* columns of targets; 0 where there are classes */
 } table;
 
 static bool is_training(const table *t)
 {
     return !t->opening->like;
+}
+
+static bool has_targets(const table *t)
+{
+    return t->opening->data->targets != DT_TARGETS_CLASSES;
 }
 
 static dt_status no_memory(const table *t)
@@ -135,8 +142,9 @@ static dt_status number_columns(table *t)
 static dt_status mark_labels(table *t)
 {
     const dt_name_list *label = &t->opening->data->label;
-    if (label->count > 1)
-        return dt_fail(t->error, DT_INVALID, "data.label: %zu columns, but a row has one class; name one", label->count);
+    if (label->count > 1 && !has_targets(t))
+        return dt_fail(t->error, DT_INVALID,
+                       "data.label: %zu columns, but a row has one class; name one, or set data.targets", label->count);
     if (label->count == 0)
         t->columns.column[t->columns.count - 1].kind = DT_COLUMN_LABEL;
     dt_status status = mark_columns(t, label, "label", true);
@@ -254,11 +262,25 @@ static dt_status add_word(table *t, const dt_records *r, size_t c, const char *f
     return no_memory(t);
 }
 
+static dt_status see_target(table *t, const dt_records *r, size_t c, const char *field)
+{
+    double target;
+    if (t->opening->unlabelled)
+        return DT_OK; /* nobody asks for it */
+    if (dt_text_number_of(field, &target) != DT_TEXT_NUMBER)
+        return fail_at(t, r, c, field, "is no finite number to fit; correct it, or drop the row");
+    if (t->opening->data->targets == DT_TARGETS_MULTILABEL && (target < 0 || target > 1))
+        return fail_at(t, r, c, field, "is not between 0 and 1, as each of several labels is; correct it");
+    return DT_OK;
+}
+
 static dt_status see_training_field(table *t, const dt_records *r, size_t c, const char *field)
 {
     seen *s = &t->seen[c];
     double number;
     const bool missing = dt_field_is_missing(field);
+    if (t->columns.column[c].kind == DT_COLUMN_LABEL && has_targets(t))
+        return see_target(t, r, c, field);
     if (t->columns.column[c].kind == DT_COLUMN_LABEL)
         return missing ? fail_at(t, r, c, field, "is no label; drop the row") : add_word(t, r, c, field);
     if (missing) {
@@ -289,6 +311,8 @@ static dt_status see_other_field(table *t, const dt_records *r, size_t c, const 
 {
     const dt_column *column = &t->columns.column[c];
     double number;
+    if (column->kind == DT_COLUMN_LABEL && has_targets(t))
+        return see_target(t, r, c, field);
     if (column->kind != DT_COLUMN_NUMBER)
         return DT_OK;
     if (dt_field_is_missing(field) && column->fills)
@@ -322,6 +346,8 @@ static dt_status decide_columns(table *t)
     for (size_t c = 0; status == DT_OK && c < t->columns.count; c++) {
         dt_column *column = &t->columns.column[c];
         seen *s = &t->seen[c];
+        if (column->kind == DT_COLUMN_LABEL && has_targets(t))
+            continue;
         if (column->kind == DT_COLUMN_LABEL) {
             status = dt_label_set_classes(&s->words, true, &t->columns, t->error);
             continue;
@@ -397,16 +423,26 @@ static dt_status put_label(table *t, const dt_records *r, size_t c, const char *
     return DT_OK;
 }
 
+static dt_status put_target(table *t, const dt_records *r, size_t c, const char *field, size_t j)
+{
+    double *target = &t->targets[(size_t)t->rows * t->outputs + j];
+    if (dt_text_number_of(field, target) == DT_TEXT_NUMBER || t->opening->unlabelled)
+        return DT_OK;
+    return fail_at(t, r, c, field, "has changed while it was read; read it again");
+}
+
 static dt_status put_row(table *t, const dt_records *r)
 {
-    size_t at = 0, k = 0;
+    size_t at = 0, k = 0, target = 0;
     if (t->rows == t->room)
         return dt_fail(t->error, DT_IO, "%s: grows while it is read; read it again", t->name);
     for (size_t c = 0; c < t->columns.count; c++) {
         const dt_column *column = &t->columns.column[c];
         const char *field = field_of(t, r, c, &at);
         dt_status status = DT_OK;
-        if (column->kind == DT_COLUMN_LABEL)
+        if (column->kind == DT_COLUMN_LABEL && has_targets(t))
+            status = field ? put_target(t, r, c, field, target++) : DT_OK;
+        else if (column->kind == DT_COLUMN_LABEL)
             status = field ? put_label(t, r, c, field) : DT_OK;
         else
             status = put_field(t, r, c, field, k);
@@ -471,10 +507,27 @@ static dt_status make_room(table *t, dt_dataset *d)
     d->element = t->element;
     d->inputs = t->inputs =
         dt_allocate_array((size_t)t->rows * (size_t)t->features, dt_element_size(t->element));
-    if (labelled)
+    for (size_t c = 0; c < t->columns.count; c++)
+        t->outputs += t->columns.column[c].kind == DT_COLUMN_LABEL && has_targets(t);
+    d->kind = t->opening->data->targets;
+    d->outputs = (int64_t)t->outputs;
+    if (labelled && has_targets(t))
+        d->targets = t->targets = dt_allocate_zeroed((size_t)t->rows, t->outputs * sizeof *t->targets);
+    else if (labelled)
         d->labels = t->labels = dt_allocate_zeroed((size_t)t->rows, sizeof *t->labels);
-    return t->inputs && (t->labels || !labelled) && dt_class_index_make(&t->classes, &t->columns) ? DT_OK
+    return t->inputs && (t->labels || t->targets || !labelled) && dt_class_index_make(&t->classes, &t->columns) ? DT_OK
                                                                                                   : no_memory(t);
+}
+
+/* The columns that targets come from. */
+static const char *const *names_of_targets(table *t)
+{
+    size_t n = 0;
+    const char **names = dt_arena_allocate(&t->columns.arena, t->outputs, sizeof *names);
+    for (size_t c = 0; names && c < t->columns.count; c++)
+        if (t->columns.column[c].kind == DT_COLUMN_LABEL)
+            names[n++] = t->columns.column[c].name;
+    return names ? dt_label_names(names, n) : NULL;
 }
 
 /* Classes, their names, and how other sets are to be read. */
@@ -484,6 +537,8 @@ static dt_status keep_words(table *t, dt_dataset *d)
     const size_t classes = t->columns.class_count;
     for (int64_t i = 0; t->labels && i < d->rows; i++)
         d->classes = t->labels[i] >= d->classes ? t->labels[i] + 1 : d->classes;
+    if (has_targets(t) && !(d->label_names = names_of_targets(t)))
+        return no_memory(t);
     if (classes) {
         d->classes = (int64_t)classes;
         if (!(d->label_names = dt_label_names(t->columns.classes, classes)))

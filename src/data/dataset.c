@@ -9,6 +9,7 @@
  */
 #include "deltoid/dataset.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,33 +121,55 @@ dt_status dt_dataset_open_new(dt_dataset **dataset, const dt_data_spec *data, co
 
 const char *dt_dataset_label_name(const dt_dataset *dataset, int64_t label, char room[24])
 {
-    if (dataset->label_names && label >= 0 && label < dataset->classes)
+    const int64_t count = dataset->kind == DT_TARGETS_CLASSES ? dataset->classes : dataset->outputs;
+    if (dataset->label_names && label >= 0 && label < count)
         return dataset->label_names[label];
     snprintf(room, 24, "%lld", (long long)label);
     return room;
 }
 
-static dt_status check_arrays(int64_t rows, int64_t features, int64_t classes, dt_element element, const void *inputs,
-                              const int32_t *labels, dt_error *error)
+static dt_status check_inputs(int64_t rows, int64_t features, int64_t answers, const char *name, dt_element element,
+                              const void *inputs, const void *given, dt_error *error)
 {
     size_t count, bytes;
-    if (rows < 1 || features < 1 || classes < 1)
-        return dt_fail(error, DT_INVALID,
-                       "a data set of %lld rows, %lld features and %lld classes; each must be at least 1",
-                       (long long)rows, (long long)features, (long long)classes);
+    if (rows < 1 || features < 1 || answers < 1)
+        return dt_fail(error, DT_INVALID, "a data set of %lld rows, %lld features and %lld %s; each must be at least 1",
+                       (long long)rows, (long long)features, (long long)answers, name);
     if (element != DT_U8 && element != DT_F32 && element != DT_F64)
         return dt_fail(error, DT_INVALID, "element type %d of a data set is unknown; use DT_U8, DT_F32 or DT_F64",
                        (int)element);
-    if (!inputs || !labels)
-        return dt_fail(error, DT_INVALID, "a data set needs both inputs and labels; one of them is NULL");
-    if (!dt_multiply((size_t)rows, (size_t)features, &count) || !dt_multiply(count, sizeof(double), &bytes))
+    if (!inputs || !given)
+        return dt_fail(error, DT_INVALID, "a data set needs both inputs and %s; one of them is NULL",
+                       strcmp(name, "classes") == 0 ? "labels" : "targets");
+    if (!dt_multiply((size_t)rows, (size_t)features, &count) || !dt_multiply(count, sizeof(double), &bytes) ||
+        !dt_multiply((size_t)rows, (size_t)answers, &count) || !dt_multiply(count, sizeof(double), &bytes))
         return dt_fail(error, DT_INVALID, "a data set of %lld rows and %lld features can't be addressed; use fewer",
                        (long long)rows, (long long)features);
+    return DT_OK;
+}
+
+static dt_status check_labels(int64_t rows, int64_t classes, const int32_t *labels, dt_error *error)
+{
     for (int64_t i = 0; i < rows; i++)
         if (labels[i] < 0 || labels[i] >= classes)
             return dt_fail(error, DT_INVALID,
                            "the label of row %lld is %d, expected 0 to %lld; number the classes from 0", (long long)i,
                            labels[i], (long long)classes - 1);
+    return DT_OK;
+}
+
+dt_status dt_targets_check(dt_targets kind, int64_t rows, int64_t outputs, const double *targets, dt_error *error)
+{
+    for (int64_t i = 0; i < rows * outputs; i++) {
+        const double t = targets[i];
+        if (!isfinite(t))
+            return dt_fail(error, DT_INVALID, "target %lld of row %lld is no finite number", (long long)(i % outputs),
+                           (long long)(i / outputs));
+        if (kind == DT_TARGETS_MULTILABEL && (t < 0 || t > 1))
+            return dt_fail(error, DT_INVALID,
+                           "target %lld of row %lld is %.9g; of several labels each is between 0 and 1",
+                           (long long)(i % outputs), (long long)(i / outputs), t);
+    }
     return DT_OK;
 }
 
@@ -156,29 +179,60 @@ static void *copy(const void *array, size_t count, size_t size)
     return memory ? memcpy(memory, array, count * size) : NULL;
 }
 
+/* A copy of what `like` points to, which has been checked. */
+static dt_status copy_dataset(dt_dataset **dataset, const dt_dataset *like, dt_error *error)
+{
+    dt_dataset *d = dt_allocate_zeroed(1, sizeof *d);
+    if (!d)
+        return dt_fail_memory(error, "a data set");
+    const size_t rows = (size_t)like->rows;
+    *d = *like;
+    d->inputs = copy(like->inputs, rows * (size_t)like->features, dt_element_size(like->element));
+    d->labels = like->labels ? copy(like->labels, rows, sizeof *like->labels) : NULL;
+    d->targets = like->targets ? copy(like->targets, rows * (size_t)like->outputs, sizeof *like->targets) : NULL;
+    if (!d->inputs || !d->labels != !like->labels || !d->targets != !like->targets) {
+        dt_dataset_destroy(d);
+        return dt_fail_memory(error, "a data set");
+    }
+    *dataset = d;
+    return DT_OK;
+}
+
 dt_status dt_dataset_from_arrays(dt_dataset **dataset, int64_t rows, int64_t features, int64_t classes,
                                  dt_element element, const void *inputs, const int32_t *labels, dt_error *error)
 {
     *dataset = NULL;
-    dt_status status = check_arrays(rows, features, classes, element, inputs, labels, error);
+    dt_status status = check_inputs(rows, features, classes, "classes", element, inputs, labels, error);
+    if (status == DT_OK)
+        status = check_labels(rows, classes, labels, error);
     if (status != DT_OK)
         return status;
-    dt_dataset *d = dt_allocate_zeroed(1, sizeof *d);
-    if (!d)
-        goto fail;
-    d->rows = rows;
-    d->features = features;
-    d->classes = classes;
-    d->element = element;
-    d->inputs = copy(inputs, (size_t)rows * (size_t)features, dt_element_size(element));
-    d->labels = copy(labels, (size_t)rows, sizeof *labels);
-    if (!d->inputs || !d->labels)
-        goto fail;
-    *dataset = d;
-    return DT_OK;
-fail:
-    dt_dataset_destroy(d);
-    return dt_fail_memory(error, "a data set");
+    const dt_dataset like = {
+        .rows = rows, .features = features, .classes = classes, .element = element, .inputs = inputs, .labels = labels};
+    return copy_dataset(dataset, &like, error);
+}
+
+dt_status dt_dataset_from_targets(dt_dataset **dataset, int64_t rows, int64_t features, int64_t outputs,
+                                  dt_element element, const void *inputs, dt_targets kind, const double *targets,
+                                  dt_error *error)
+{
+    *dataset = NULL;
+    if (kind != DT_TARGETS_REGRESSION && kind != DT_TARGETS_MULTILABEL)
+        return dt_fail(error, DT_INVALID, "targets of kind %d; use DT_TARGETS_REGRESSION or DT_TARGETS_MULTILABEL",
+                       (int)kind);
+    dt_status status = check_inputs(rows, features, outputs, "outputs", element, inputs, targets, error);
+    if (status == DT_OK)
+        status = dt_targets_check(kind, rows, outputs, targets, error);
+    if (status != DT_OK)
+        return status;
+    const dt_dataset like = {.rows = rows,
+                             .features = features,
+                             .element = element,
+                             .inputs = inputs,
+                             .kind = kind,
+                             .outputs = outputs,
+                             .targets = targets};
+    return copy_dataset(dataset, &like, error);
 }
 
 /* Arrays are const to everyone who reads them; here they are the data set's own. */
@@ -197,5 +251,6 @@ void dt_dataset_destroy(dt_dataset *dataset)
     release_own(dataset->labels);
     release_own(dataset->label_names);
     dt_transform_destroy((dt_transform *)(uintptr_t)dataset->transform);
+    release_own(dataset->targets);
     dt_release(dataset);
 }

@@ -257,14 +257,15 @@ static void close_array(hdf5_array *a)
     dt_array_name_clear(&a->name);
 }
 
-static dt_status read_labels(dt_dataset *dataset, hdf5_array *inputs, const dt_source *source, dt_error *error)
+static dt_status read_labels(dt_dataset *dataset, hdf5_array *inputs, const dt_opening *opening, dt_error *error)
 {
+    const dt_source *source = opening->source;
     hdf5_array labels = {.started = false};
     dt_status status = open_array(&labels, source, source->labels, error);
     if (status == DT_OK)
-        status = dt_array_check_pair(&inputs->array, &labels.array, error);
+        status = dt_array_check_pair(&inputs->array, &labels.array, opening->data->targets, error);
     if (status == DT_OK)
-        status = dt_array_read_labels(dataset, &labels.array, error);
+        status = dt_array_read_labels(dataset, &labels.array, opening->data->targets, error);
     if (status == DT_OK)
         status = dt_stream_hash_file(labels.name.file, dataset->labels_sha256, error);
     close_array(&labels);
@@ -279,7 +280,7 @@ dt_status dt_hdf5_open(dt_dataset *dataset, const dt_opening *opening, dt_error 
         return dt_fail(error, DT_INVALID, "format hdf5 needs two arrays: inputs and labels; name both");
     dt_status status = open_array(&inputs, source, source->inputs, error);
     if (status == DT_OK && source->labels)
-        status = read_labels(dataset, &inputs, source, error);
+        status = read_labels(dataset, &inputs, opening, error);
     if (status == DT_OK)
         status = dt_array_read_inputs(dataset, &inputs.array, error);
     if (status == DT_OK)

@@ -111,9 +111,9 @@ dt_status dt_idx_open(dt_dataset *dataset, const dt_opening *opening, dt_error *
     if (status == DT_OK && source->labels) {
         status = open_file(&labels, source->labels, error);
         if (status == DT_OK)
-            status = dt_array_check_pair(&inputs.array, &labels.array, error);
+            status = dt_array_check_pair(&inputs.array, &labels.array, opening->data->targets, error);
         if (status == DT_OK)
-            status = dt_array_read_labels(dataset, &labels.array, error);
+            status = dt_array_read_labels(dataset, &labels.array, opening->data->targets, error);
         if (status == DT_OK)
             status = dt_array_end(&labels.array, &labels.stream, dataset->labels_sha256, error);
     }

@@ -12,6 +12,7 @@ enum { TOKEN_MAX = 128, FEATURES_MAX = 1 << 26 };
 typedef struct reader {
     dt_lines lines;
     dt_error *error;
+    dt_targets kind;
     int64_t most; /* features that there may be */
     dt_list start, column, value, label; /* int64_t, int32_t, double, double; label i is of row i */
     dt_element element;
@@ -59,10 +60,12 @@ static dt_status take_label(reader *r, const char *token)
 {
     double value, *label;
     char room[32];
+    const bool whole = r->kind == DT_TARGETS_CLASSES;
     if (strchr(token, ':'))
         return malformed(r, "a label is expected first, found ", token, "begin each line with its label");
-    if (dt_text_number_of(token, &value) != DT_TEXT_NUMBER || dt_label_spelling(token, room) != room)
-        return malformed(r, "a label is a whole number, not ", token, "number the classes");
+    if (dt_text_number_of(token, &value) != DT_TEXT_NUMBER || (whole && dt_label_spelling(token, room) != room))
+        return malformed(r, whole ? "a label is a whole number, not " : "a target is a finite number, not ", token,
+                         whole ? "number the classes, or set data.targets: regression" : "correct it");
     if (!(label = dt_list_add(&r->label, 1)))
         return dt_fail_memory(r->error, r->lines.name);
     *label = value;
@@ -183,6 +186,15 @@ static dt_status number_labels(dt_dataset *d, reader *r, const dt_opening *o, dt
     return status;
 }
 
+static dt_status keep_targets(dt_dataset *d, reader *r)
+{
+    d->kind = r->kind;
+    d->outputs = 1;
+    d->targets = r->label.items;
+    r->label.items = NULL;
+    return dt_targets_check(d->kind, d->rows, 1, d->targets, r->error);
+}
+
 static dt_status fill(dt_dataset *d, reader *r, const dt_opening *o)
 {
     const double *value = r->value.items;
@@ -220,6 +232,7 @@ dt_status dt_libsvm_open(dt_dataset *dataset, const dt_opening *opening, dt_erro
 {
     dt_error own = {0};
     reader r = {.error = &own,
+                .kind = opening->data->targets,
                 .most = opening->like              ? opening->like->features
                         : opening->data->features ? opening->data->features
                                                   : FEATURES_MAX,
@@ -239,7 +252,8 @@ dt_status dt_libsvm_open(dt_dataset *dataset, const dt_opening *opening, dt_erro
     if (status == DT_OK)
         status = fill(dataset, &r, opening);
     if (status == DT_OK)
-        status = number_labels(dataset, &r, opening, &columns);
+        status = r.kind == DT_TARGETS_CLASSES ? number_labels(dataset, &r, opening, &columns)
+                                              : keep_targets(dataset, &r);
     if (status == DT_OK)
         status = keep_transform(dataset, &columns, &own);
     dt_columns_clear(&columns);

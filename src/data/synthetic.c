@@ -155,7 +155,7 @@ static int32_t circles(const shape *s, draw *d, int64_t i, double *x)
 static const generator generators[] = {
     {{"spirals", "r in (0, 1), angle 2 pi (c/K + r)", "K arms that wind around each other"},
      2, 3, false, true, NULL, spirals},
-    {{"clusters", "x = mu_c, mu_c ~ N(0, 1)", "K clouds of points; `noise` is their width"},
+    {{"clusters", "x = mu_c, mu_c ~ N(0, 1)", "K clouds of points; `jitter` is their width"},
      2, 3, true, true, centres, clusters},
     {{"xor", "y = [x_1 > 0] xor [x_2 > 0]", "a checkerboard of four fields"}, 2, 2, true, false, NULL, exclusive_or},
     {{"teacher", "y = argmax W2 relu(W1 x), x ~ N(0, 1)", "what a network of 16 hidden units answers"},
@@ -220,7 +220,7 @@ static dt_status draw_parameters(shape *s, const generator *g, uint64_t seed, dt
 static dt_status fill(dt_dataset *dataset, const shape *s, const generator *g, const dt_opening *opening,
                       dt_error *error)
 {
-    const double noise = opening->data->noise;
+    const double jitter = opening->data->jitter;
     double *inputs = dt_allocate_array((size_t)dataset->rows * (size_t)s->features, sizeof *inputs);
     int32_t *labels = dt_allocate_array((size_t)dataset->rows, sizeof *labels);
     dataset->inputs = inputs;
@@ -231,8 +231,8 @@ static dt_status fill(dt_dataset *dataset, const shape *s, const generator *g, c
         draw d = {.seed = opening->seed, .minor = opening->part, .index = (uint64_t)i};
         double *x = inputs + i * s->features;
         labels[i] = g->make(s, &d, i, x);
-        for (int64_t k = 0; k < s->features && noise > 0; k++)
-            x[k] += noise * normal(&d);
+        for (int64_t k = 0; k < s->features && jitter > 0; k++)
+            x[k] += jitter * normal(&d);
     }
     return DT_OK;
 }
@@ -242,6 +242,8 @@ dt_status dt_synthetic_open(dt_dataset *dataset, const dt_opening *opening, dt_e
     const dt_data_spec *data = opening->data;
     const generator *g;
     shape s = {.parameters = NULL};
+    if (data->targets != DT_TARGETS_CLASSES)
+        return dt_fail(error, DT_INVALID, "data.targets: synthetic data have classes; remove it");
     if (opening->unlabelled)
         return dt_fail(error, DT_INVALID, "format synthetic has no files; give data.format=csv or another");
     const int64_t rows = opening->part == DT_TEST ? data->test_rows : data->rows ? data->rows : 1000;

@@ -204,6 +204,16 @@ static bool copy_inputs(dt_dataset *to, const dt_dataset *from, const int64_t *r
     return inputs != NULL;
 }
 
+static bool copy_targets(dt_dataset *to, const dt_dataset *from, const int64_t *rows, int64_t count)
+{
+    const size_t n = (size_t)from->outputs;
+    double *targets = dt_allocate_array((size_t)count, n * sizeof *targets);
+    to->targets = targets;
+    for (int64_t i = 0; targets && i < count; i++)
+        memcpy(targets + (size_t)i * n, from->targets + (size_t)rows[i] * n, n * sizeof *targets);
+    return targets != NULL;
+}
+
 dt_status dt_dataset_pick(dt_dataset **picked, const dt_dataset *dataset, const int64_t *rows, int64_t count,
                           dt_error *error)
 {
@@ -213,13 +223,18 @@ dt_status dt_dataset_pick(dt_dataset **picked, const dt_dataset *dataset, const 
     if (!d || (dataset->labels && !labels))
         goto fail;
     d->labels = labels;
+    if (dataset->targets && !copy_targets(d, dataset, rows, count))
+        goto fail;
+    d->kind = dataset->kind;
+    d->outputs = dataset->outputs;
     d->rows = count;
     d->features = dataset->features;
     d->classes = dataset->classes;
     d->element = dataset->element;
     for (int64_t i = 0; labels && i < count; i++)
         labels[i] = dataset->labels[rows[i]];
-    if (dataset->label_names && !(d->label_names = dt_label_names(dataset->label_names, (size_t)dataset->classes)))
+    const int64_t names = dataset->kind == DT_TARGETS_CLASSES ? dataset->classes : dataset->outputs;
+    if (dataset->label_names && !(d->label_names = dt_label_names(dataset->label_names, (size_t)names)))
         goto fail;
     if (!copy_inputs(d, dataset, rows, count) || !copy_transform(d, dataset))
         goto fail;

@@ -5,79 +5,89 @@
 
 #include "kernels/elementary.h"
 
-static void linear_value(int64_t n, const dt_real *z, dt_real *a)
+static void linear_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     if (z != a)
         memcpy(a, z, (size_t)n * sizeof *a);
 }
 
-static void linear_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void linear_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)n, (void)z, (void)a, (void)delta; /* sigma' = 1 */
 }
 
-static void sigmoid_value(int64_t n, const dt_real *z, dt_real *a)
+static void sigmoid_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     for (int64_t j = 0; j < n; j++)
         a[j] = dt_sigmoid(z[j]);
 }
 
-static void sigmoid_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void sigmoid_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)z;
     for (int64_t j = 0; j < n; j++)
         delta[j] *= a[j] * (1 - a[j]);
 }
 
-static void tanh_value(int64_t n, const dt_real *z, dt_real *a)
+static void tanh_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     for (int64_t j = 0; j < n; j++)
         a[j] = dt_tanh(z[j]);
 }
 
-static void tanh_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void tanh_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)z;
     for (int64_t j = 0; j < n; j++)
         delta[j] *= (1 - a[j]) * (1 + a[j]);
 }
 
-static void relu_value(int64_t n, const dt_real *z, dt_real *a)
+static void relu_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     for (int64_t j = 0; j < n; j++)
         a[j] = z[j] <= 0 ? 0 : z[j]; /* NaN stays NaN */
 }
 
-static void relu_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void relu_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)z;
     for (int64_t j = 0; j < n; j++)
         delta[j] = a[j] > 0 ? delta[j] : 0;
 }
 
-static const dt_real LEAKY_SLOPE = (dt_real)0.01;
-
-static void leaky_relu_value(int64_t n, const dt_real *z, dt_real *a)
+static void leaky_relu_value(int64_t n, double slope, const dt_real *z, dt_real *a)
 {
+    const dt_real s = (dt_real)slope;
     for (int64_t j = 0; j < n; j++)
-        a[j] = z[j] <= 0 ? LEAKY_SLOPE * z[j] : z[j];
+        a[j] = z[j] <= 0 ? s * z[j] : z[j];
 }
 
-static void leaky_relu_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void leaky_relu_derivative(int64_t n, double slope, const dt_real *z, const dt_real *a, dt_real *delta)
 {
     (void)a;
+    const dt_real s = (dt_real)slope;
     for (int64_t j = 0; j < n; j++)
-        delta[j] = z[j] > 0 ? delta[j] : LEAKY_SLOPE * delta[j];
+        delta[j] = z[j] > 0 ? delta[j] : s * delta[j];
 }
 
-static void softsign_value(int64_t n, const dt_real *z, dt_real *a)
+static void softsign_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     for (int64_t j = 0; j < n; j++)
         a[j] = z[j] / (1 + DT_FABS(z[j]));
 }
 
-static void softsign_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void softsign_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)a;
     for (int64_t j = 0; j < n; j++) {
         const dt_real d = 1 + DT_FABS(z[j]);

@@ -73,6 +73,7 @@ dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, in
         layer->column = dt_blocks_a_panel(layer->inputs);
         layer->first_block = n->blocks;
         layer->activation = activation_named(specs[l - 1].activation);
+        layer->parameter = dt_activation_parameter(&specs[l - 1]);
         layer->initializer = initializer_named(specs[l - 1].init);
         layer->transposed_rows = dt_whole_panels(layer->units);
         n->blocks += layer->panels * layer->column;

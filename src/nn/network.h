@@ -24,6 +24,7 @@ typedef struct dt_layer {
     int64_t column;      /* blocks a panel */
     int64_t first_block; /* in the parameter vector */
     const dt_activation *activation;
+    double parameter; /* of the activation */
     const dt_initializer *initializer;
     dt_real *transposed;     /* panels of inputs of (transposed_rows, LANES); NULL for l = 1 */
     int64_t transposed_rows; /* units, rounded up to whole panels */
@@ -58,8 +59,13 @@ void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks);
 static inline dt_blocks dt_network_blocks(const dt_network *network, int64_t l)
 {
     const dt_layer *layer = &network->layer[l];
-    return (dt_blocks){
-        l, layer->inputs, layer->panels, layer->first_block * DT_BLOCK, layer->transposed, layer->transposed_rows};
+    return (dt_blocks){l,
+                       layer->inputs,
+                       layer->units,
+                       layer->panels,
+                       layer->first_block * DT_BLOCK,
+                       layer->transposed,
+                       layer->transposed_rows};
 }
 
 /* Rewrites block `block` of layer l in the transposed copy. */

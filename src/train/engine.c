@@ -94,7 +94,7 @@ static bool measure(const dt_experiment *experiment, const dt_engine_sizes *size
         !dt_multiply(vector, (size_t)states + watched, &more) || !dt_multiply(vector, own, &buffers) ||
         __builtin_add_overflow(network, more, &info->parameter_bytes) || !measure_passes(experiment, sizes, &passes))
         return false;
-    info->bytes_per_worker = buffers + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK * sizeof(dt_real);
+    info->bytes_per_worker = buffers + DT_GRADIENT_SCRATCH * sizeof(dt_real);
     info->bytes_of_buffers = buffers;
     info->activation_bytes = passes;
     info->reduction = reduction->entry.name;
@@ -139,9 +139,11 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
         e->states++;
     }
     if (status == DT_OK)
-        status = dt_pass_create(&e->pass, e->network, loss, sizes->batch, copies_of_x(experiment, sizes), error);
+        status = dt_pass_create(&e->pass, e->network, loss, &experiment->loss_options, sizes->batch,
+                                copies_of_x(experiment, sizes), error);
     if (status == DT_OK)
-        status = dt_pass_create(&e->evaluation, e->network, loss, sizes->workers * DT_EVALUATION_CHUNK, 1, error);
+        status = dt_pass_create(&e->evaluation, e->network, loss, &experiment->loss_options,
+                                sizes->workers * DT_EVALUATION_CHUNK, 1, error);
     if (status == DT_OK &&
         !(e->evaluation_sample = dt_allocate((size_t)e->evaluation->capacity, sizeof *e->evaluation_sample)))
         status = dt_fail_memory(error, "the evaluation");
@@ -167,7 +169,8 @@ static dt_status prepare(dt_engine *e, dt_error *error)
             !(e->gradient = dt_allocate_hot((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
             return dt_fail_memory(error, "the gradient that observers see");
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
-            const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, o->probe_count, 1, error);
+            const dt_status status =
+                dt_pass_create(&e->probe[i], e->network, e->pass->loss, e->pass->options, o->probe_count, 1, error);
             if (status != DT_OK)
                 return status;
             dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
@@ -291,7 +294,7 @@ static void run_probes(const step *s)
         const dt_span rows = dt_split(o->probe_count, s->worker->count, s->worker->index);
         dt_pass_gather(e->probe[i], 0, run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
         dt_pass_forward(e->probe[i], rows, true, NULL);
-        dt_pass_cost(e->probe[i], run->train->labels, o->probe_rows, rows);
+        dt_pass_cost(e->probe[i], run->train, o->probe_rows, rows);
         dt_pass_backward(e->probe[i], rows, true, NULL);
     }
 }
@@ -427,7 +430,7 @@ static bool train_step(step *s)
     dt_lap(s->laps, DT_PHASE_GATHER, 0);
     forward(s); /* z^l, a^l        (1) (2) */
     prefetch_next(s);
-    dt_pass_cost(p, run->train->labels, s->sample, s->rows); /* C_i, delta^L    (3)     */
+    dt_pass_cost(p, run->train, s->sample, s->rows); /* C_i, delta^L    (3)     */
     dt_lap(s->laps, DT_PHASE_COST, 0);
     dt_pass_backward(p, s->rows, watched, s->laps); /* delta^l         (4)     */
     prefetch_next(s);
@@ -515,7 +518,7 @@ static void evaluate_chunk(const dt_evaluation_job *job, int64_t chunk, int64_t 
         sample[window + i] = job->rows.index ? job->rows.index[first + i] : first + i;
     dt_pass_gather(p, 0, job->data, (dt_real)job->engine->experiment->data.scale, sample, rows);
     dt_pass_forward(p, rows, false, NULL);
-    dt_pass_cost(p, job->data->labels, sample, rows);
+    dt_pass_cost(p, job->data, sample, rows);
     const int64_t classes = p->network->layer[p->network->layers].units;
     for (int64_t i = window; i < window + count; i++) {
         job->chunk_loss[chunk] += p->cost[i];
