@@ -30,18 +30,19 @@ void dt_transform_destroy(dt_transform *transform);
 /* Read-only after it is opened: any number of threads may read it. */
 typedef struct dt_dataset {
     int64_t rows;
-    int64_t features;       /* inputs per row: an image of 28 x 28 has 784 */
-    int64_t classes;        /* largest label + 1; 0 without labels */
-    dt_element element;     /* type of `inputs` */
-    const void *inputs;     /* (rows, features), row-major; sparse: the inputs that are not 0, row by row */
-    const int64_t *start;   /* (rows + 1): row i's are inputs[start[i] .. start[i+1]-1]; NULL: not sparse */
-    const int32_t *column;  /* (start[rows]): which input each is, ascending in a row, from 0 */
-    const int32_t *labels;  /* DT_TARGETS_CLASSES: (rows), 0 <= label < classes; else NULL, as in new samples */
-    dt_targets kind;        /* 0, DT_TARGETS_CLASSES, where nothing is said */
-    int64_t outputs;        /* columns of `targets`, which are the units of the last layer; 0 without */
-    const double *targets;  /* the other kinds: (rows, outputs), row-major, finite; multilabel: each in [0, 1], mostly
-                               0 or 1. NULL for classes and in new samples */
+    int64_t features;      /* inputs per row: an image of 28 x 28 has 784 */
+    int64_t classes;       /* largest label + 1; 0 without labels */
+    dt_element element;    /* type of `inputs` */
+    const void *inputs;    /* (rows, features), row-major; sparse: the inputs that are not 0, row by row */
+    const int64_t *start;  /* (rows + 1): row i's are inputs[start[i] .. start[i+1]-1]; NULL: not sparse */
+    const int32_t *column; /* (start[rows]): which input each is, ascending in a row, from 0 */
+    const int32_t *labels; /* DT_TARGETS_CLASSES: (rows), 0 <= label < classes; else NULL, as in new samples */
+    dt_targets kind;       /* 0, DT_TARGETS_CLASSES, where nothing is said */
+    int64_t outputs;       /* columns of `targets`, which are the units of the last layer; 0 without */
+    const double *targets; /* the other kinds: (rows, outputs), row-major, finite; multilabel: each in [0, 1], mostly
+                              0 or 1. NULL for classes and in new samples */
     const char *const *label_names; /* (classes, or outputs), what the file calls them; NULL: 0, 1, ... */
+    int64_t missing;                /* fields that were filled in */
     const dt_transform *transform;  /* NULL: x = scale * input, and there are no words */
     char inputs_sha256[65]; /* of the file's bytes as they lie on disk, hexadecimal; "" for data made in memory */
     char labels_sha256[65];
@@ -72,8 +73,8 @@ typedef struct dt_format {
 const dt_format *dt_format_at(size_t i);                            /* NULL past the last */
 const dt_format *dt_format_find(const char *name, dt_error *error); /* NULL with an error that lists the names */
 
-/* Reads a whole data set into memory, with the defaults of the format's keys. The caller destroys it. DT_NOT_FOUND, DT_MALFORMED (with the file's name, what
- * was expected and what was found), DT_NO_MEMORY, DT_IO. */
+/* Reads a whole data set into memory, with the defaults of the format's keys. The caller destroys it. DT_NOT_FOUND,
+ * DT_MALFORMED (with the file's name, what was expected and what was found), DT_NO_MEMORY, DT_IO. */
 dt_status dt_dataset_open(dt_dataset **dataset, const char *format, const dt_source *source, dt_error *error);
 
 /* The same for one part of an experiment's data, with all its keys; *dataset is NULL where the experiment has no such

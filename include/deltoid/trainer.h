@@ -62,6 +62,11 @@ typedef struct dt_evaluation {
 dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation,
                               int64_t *confusion, dt_error *error);
 
+/* z^L of rows rows.index[0 .. count-1], labelled or not: (count, units of layer L) numbers in the experiment's
+ * precision.
+ */
+dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_rows rows, void *z, dt_error *error);
+
 /* Copies W^l (units, inputs) and b^l (units) out of or into the network, in the experiment's precision. */
 void dt_trainer_weights(const dt_trainer *trainer, int64_t l, void *W, void *b);
 void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const void *b);

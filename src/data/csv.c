@@ -25,9 +25,9 @@ typedef struct table {
     const char *path, *name, *header, *delimiter, *missing;
     dt_error *error;
     dt_columns columns;
-    seen *seen;      /* (columns.count) */
-    size_t fields;   /* of a row: columns.count, or without those of labels */
-    bool skips;      /* ... which new samples may leave out */
+    seen *seen;    /* (columns.count) */
+    size_t fields; /* of a row: columns.count, or without those of labels */
+    bool skips;    /* ... which new samples may leave out */
     bool has_header;
     int64_t rows, features, room; /* rows that were counted at the first reading */
     dt_element element;
@@ -81,8 +81,8 @@ static dt_status mark_columns(table *t, const dt_name_list *names, const char *k
         const int64_t c = find_column(t, names->at[i]);
         if (c < 0)
             return dt_fail(t->error, DT_INVALID,
-                           "data.%s: %s has no column '%.64s'; name one of its %zu columns%s, or its number from 1", key,
-                           t->name, names->at[i], t->columns.count, t->has_header ? "" : " (it has no header)");
+                           "data.%s: %s has no column '%.64s'; name one of its %zu columns%s, or its number from 1",
+                           key, t->name, names->at[i], t->columns.count, t->has_header ? "" : " (it has no header)");
         if (labels)
             t->columns.column[c].kind = DT_COLUMN_LABEL;
         else
@@ -419,7 +419,7 @@ static dt_status put_label(table *t, const dt_records *r, size_t c, const char *
         return fail_at(t, r, c, field,
                        is_training(t) ? "is no label; number the classes from 0 to 1048575"
                                       : "is no label of the training set; drop the row");
-    t->labels[t->rows] = (int32_t)class;
+    t->labels[t->rows] = (int32_t) class;
     return DT_OK;
 }
 
@@ -502,11 +502,12 @@ static dt_status fill_missing(table *t)
 static dt_status make_room(table *t, dt_dataset *d)
 {
     const bool labelled = !t->skips;
+    for (size_t c = 0; is_training(t) && c < t->columns.count; c++)
+        d->missing += t->seen[c].missing;
     d->rows = t->rows;
     d->features = t->features;
     d->element = t->element;
-    d->inputs = t->inputs =
-        dt_allocate_array((size_t)t->rows * (size_t)t->features, dt_element_size(t->element));
+    d->inputs = t->inputs = dt_allocate_array((size_t)t->rows * (size_t)t->features, dt_element_size(t->element));
     for (size_t c = 0; c < t->columns.count; c++)
         t->outputs += t->columns.column[c].kind == DT_COLUMN_LABEL && has_targets(t);
     d->kind = t->opening->data->targets;
@@ -515,8 +516,9 @@ static dt_status make_room(table *t, dt_dataset *d)
         d->targets = t->targets = dt_allocate_zeroed((size_t)t->rows, t->outputs * sizeof *t->targets);
     else if (labelled)
         d->labels = t->labels = dt_allocate_zeroed((size_t)t->rows, sizeof *t->labels);
-    return t->inputs && (t->labels || t->targets || !labelled) && dt_class_index_make(&t->classes, &t->columns) ? DT_OK
-                                                                                                  : no_memory(t);
+    return t->inputs && (t->labels || t->targets || !labelled) && dt_class_index_make(&t->classes, &t->columns)
+               ? DT_OK
+               : no_memory(t);
 }
 
 /* The columns that targets come from. */
@@ -545,8 +547,7 @@ static dt_status keep_words(table *t, dt_dataset *d)
             return no_memory(t);
     }
     char *text = dt_columns_text(&t->columns);
-    dt_status status =
-        text ? dt_transform_create(&transform, d->features, NULL, NULL, text, t->error) : no_memory(t);
+    dt_status status = text ? dt_transform_create(&transform, d->features, NULL, NULL, text, t->error) : no_memory(t);
     dt_release(text);
     d->transform = transform;
     return status;

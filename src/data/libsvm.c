@@ -13,7 +13,8 @@ typedef struct reader {
     dt_lines lines;
     dt_error *error;
     dt_targets kind;
-    int64_t most; /* features that there may be */
+    bool unlabelled;
+    int64_t most;                        /* features that there may be */
     dt_list start, column, value, label; /* int64_t, int32_t, double, double; label i is of row i */
     dt_element element;
     int64_t features; /* the largest index so far */
@@ -119,7 +120,10 @@ static dt_status take_row(reader *r)
     dt_status status = take_token(r, token);
     if (status != DT_OK || !*token)
         return status;
-    status = take_label(r, token);
+    if (r->unlabelled && strchr(token, ':'))
+        status = take_label(r, "0") == DT_OK ? take_input(r, token, &before) : DT_NO_MEMORY;
+    else
+        status = take_label(r, token);
     while (status == DT_OK && (status = take_token(r, token)) == DT_OK && *token)
         status = take_input(r, token, &before);
     if (status != DT_OK)
@@ -175,7 +179,7 @@ static dt_status number_labels(dt_dataset *d, reader *r, const dt_opening *o, dt
         if (class < 0)
             return dt_fail(r->error, DT_INVALID, "%s: row %lld has label %s, which the training set has not; drop it",
                            r->lines.name, (long long)i, text);
-        labels[i] = (int32_t)class;
+        labels[i] = (int32_t) class;
         d->classes = class >= d->classes ? class + 1 : d->classes;
     }
     if (columns->class_count && status == DT_OK) {
@@ -221,8 +225,8 @@ static dt_status keep_transform(dt_dataset *d, const dt_columns *columns, dt_err
 {
     dt_transform *transform = NULL;
     char *text = dt_columns_text(columns);
-    dt_status status = text ? dt_transform_create(&transform, d->features, NULL, NULL, text, error)
-                            : dt_fail_memory(error, "labels");
+    dt_status status =
+        text ? dt_transform_create(&transform, d->features, NULL, NULL, text, error) : dt_fail_memory(error, "labels");
     dt_release(text);
     d->transform = transform;
     return status;
@@ -233,7 +237,8 @@ dt_status dt_libsvm_open(dt_dataset *dataset, const dt_opening *opening, dt_erro
     dt_error own = {0};
     reader r = {.error = &own,
                 .kind = opening->data->targets,
-                .most = opening->like              ? opening->like->features
+                .unlabelled = opening->unlabelled,
+                .most = opening->like             ? opening->like->features
                         : opening->data->features ? opening->data->features
                                                   : FEATURES_MAX,
                 .start.size = sizeof(int64_t),
@@ -252,8 +257,8 @@ dt_status dt_libsvm_open(dt_dataset *dataset, const dt_opening *opening, dt_erro
     if (status == DT_OK)
         status = fill(dataset, &r, opening);
     if (status == DT_OK)
-        status = r.kind == DT_TARGETS_CLASSES ? number_labels(dataset, &r, opening, &columns)
-                                              : keep_targets(dataset, &r);
+        status =
+            r.kind == DT_TARGETS_CLASSES ? number_labels(dataset, &r, opening, &columns) : keep_targets(dataset, &r);
     if (status == DT_OK)
         status = keep_transform(dataset, &columns, &own);
     dt_columns_clear(&columns);

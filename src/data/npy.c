@@ -167,8 +167,9 @@ static dt_status read_header(npy_file *f, uint64_t *header, dt_error *error)
     if (status != DT_OK)
         return status;
     if (memcmp(start, "\x93NUMPY", 6) != 0)
-        return dt_fail(error, DT_MALFORMED, "%s: is no NumPy array; expected 93 4e 55 4d 50 59, found %02x %02x %02x %02x",
-                       f->name.text, start[0], start[1], start[2], start[3]);
+        return dt_fail(error, DT_MALFORMED,
+                       "%s: is no NumPy array; expected 93 4e 55 4d 50 59, found %02x %02x %02x %02x", f->name.text,
+                       start[0], start[1], start[2], start[3]);
     if (start[6] < 1 || start[6] > 3)
         return dt_fail(error, DT_UNSUPPORTED, "%s: has version %d of NumPy's format, expected 1 to 3; save it again",
                        f->name.text, start[6]);
@@ -216,14 +217,14 @@ static dt_status open_member(npy_file *f, const char *path, const char *member, 
         return dt_fail(error, DT_INVALID, "%s: no array has so long a name", f->name.text);
     f->is_member = true;
     dt_status status = dt_zip_find(&f->member, path, name, error);
-    return status == DT_OK ? dt_stream_open_member(&f->stream, path, f->member.offset, f->member.packed,
-                                                   f->member.deflated, error)
-                           : status;
+    return status == DT_OK
+               ? dt_stream_open_member(&f->stream, path, f->member.offset, f->member.packed, f->member.deflated, error)
+               : status;
 }
 
 static dt_status open_array(npy_file *f, const dt_source *source, const char *which, dt_error *error)
 {
-    uint64_t header;
+    uint64_t header = 0;
     dt_status status = dt_array_name_make(&f->name, source, which, ".npz", error);
     if (status != DT_OK)
         return status;
@@ -240,8 +241,9 @@ static dt_status open_array(npy_file *f, const dt_source *source, const char *wh
     const uint64_t all = header + (uint64_t)f->array.count * f->array.type.size;
     f->array.likely = s->gzip ? 4 * s->disk_bytes : s->disk_bytes;
     if (f->is_member && all != f->member.size)
-        return dt_fail(error, DT_MALFORMED, "%s: its header says %s, %llu bytes with the header, but the archive has "
-                                            "%llu; make it again",
+        return dt_fail(error, DT_MALFORMED,
+                       "%s: its header says %s, %llu bytes with the header, but the archive has "
+                       "%llu; make it again",
                        f->name.text, f->array.shape, (unsigned long long)all, (unsigned long long)f->member.size);
     return dt_array_check_size(&f->array, header, s, error);
 }

@@ -39,7 +39,8 @@ static void turn(double part, double *cosine, double *sine)
     const int eighth = (int)(within * 8 + 0.5);
     const double x = (within - eighth / 8.0) * 6.283185307179586, q = x * x;
     double c = 0, s = 0;
-    for (int k = 16; k >= 2; k -= 2) { /* 1 - q/(1 2) (1 - q/(3 4) (1 - ...)), x (1 - q/(2 3) (1 - q/(4 5) (1 - ...))) */
+    for (int k = 16; k >= 2;
+         k -= 2) { /* 1 - q/(1 2) (1 - q/(3 4) (1 - ...)), x (1 - q/(2 3) (1 - q/(4 5) (1 - ...))) */
         c = (1 - c) * q / (k * (k - 1));
         s = (1 - s) * q / (k * (k + 1));
     }
@@ -59,9 +60,9 @@ typedef struct shape {
 
 typedef struct generator {
     dt_entry entry;
-    int64_t features, classes;        /* defaults */
-    bool any_features, any_classes;   /* others may be asked for */
-    int64_t (*parameters)(const shape *shape); /* how many; NULL: none */
+    int64_t features, classes;                                             /* defaults */
+    bool any_features, any_classes;                                        /* others may be asked for */
+    int64_t (*parameters)(const shape *shape);                             /* how many; NULL: none */
     int32_t (*make)(const shape *shape, draw *draw, int64_t i, double *x); /* the label */
 } generator;
 
@@ -106,7 +107,8 @@ static int64_t teacher_weights(const shape *s)
     return TEACHER_UNITS * (s->features + s->classes);
 }
 
-/* Normal inputs; the label is the largest output of a network with one hidden layer of rectifiers, its weights normal. */
+/* Normal inputs; the label is the largest output of a network with one hidden layer of rectifiers, its weights normal.
+ */
 static int32_t teacher(const shape *s, draw *d, int64_t i, double *x)
 {
     (void)i;
@@ -154,12 +156,27 @@ static int32_t circles(const shape *s, draw *d, int64_t i, double *x)
 
 static const generator generators[] = {
     {{"spirals", "r in (0, 1), angle 2 pi (c/K + r)", "K arms that wind around each other"},
-     2, 3, false, true, NULL, spirals},
+     2,
+     3,
+     false,
+     true,
+     NULL,
+     spirals},
     {{"clusters", "x = mu_c, mu_c ~ N(0, 1)", "K clouds of points; `jitter` is their width"},
-     2, 3, true, true, centres, clusters},
+     2,
+     3,
+     true,
+     true,
+     centres,
+     clusters},
     {{"xor", "y = [x_1 > 0] xor [x_2 > 0]", "a checkerboard of four fields"}, 2, 2, true, false, NULL, exclusive_or},
     {{"teacher", "y = argmax W2 relu(W1 x), x ~ N(0, 1)", "what a network of 16 hidden units answers"},
-     20, 4, true, true, teacher_weights, teacher},
+     20,
+     4,
+     true,
+     true,
+     teacher_weights,
+     teacher},
     {{"moons", "two half circles", "interleaved"}, 2, 2, false, false, NULL, moons},
     {{"circles", "radius 1/(c + 1)", "one around the other"}, 2, 2, false, true, NULL, circles},
 };
@@ -240,7 +257,7 @@ static dt_status fill(dt_dataset *dataset, const shape *s, const generator *g, c
 dt_status dt_synthetic_open(dt_dataset *dataset, const dt_opening *opening, dt_error *error)
 {
     const dt_data_spec *data = opening->data;
-    const generator *g;
+    const generator *g = NULL;
     shape s = {.parameters = NULL};
     if (data->targets != DT_TARGETS_CLASSES)
         return dt_fail(error, DT_INVALID, "data.targets: synthetic data have classes; remove it");

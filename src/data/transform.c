@@ -156,9 +156,14 @@ dt_status dt_dataset_transform(dt_dataset *dataset, const dt_opening *opening, d
     const char *columns = own ? own->columns : NULL;
     dt_transform *transform = NULL;
     dt_status status = DT_OK;
+    if (!like && opening->part != DT_TRAIN && (own || opening->data->standardize || opening->data->min_max))
+        return dt_fail(error, DT_INVALID,
+                       "data.%s: how the training set was read is not known: model.h5 has no /transform; train again",
+                       dt_data_part_name(opening->part));
     if (like && like->shift) {
         if (like->features != dataset->features)
-            return dt_fail(error, DT_INVALID, "data.%s: %lld inputs a row, but the training set has %lld; use data of one kind",
+            return dt_fail(error, DT_INVALID,
+                           "data.%s: %lld inputs a row, but the training set has %lld; use data of one kind",
                            dt_data_part_name(opening->part), (long long)dataset->features, (long long)like->features);
         status = dt_transform_create(&transform, dataset->features, like->shift, like->factor, columns, error);
     } else if (!like && (opening->data->standardize || opening->data->min_max)) {

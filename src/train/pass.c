@@ -190,6 +190,12 @@ void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
     }
 }
 
+const dt_real *dt_pass_output(const dt_pass *pass, int64_t i)
+{
+    const int64_t L = pass->network->layers;
+    return pass->z[L] + i * pass->stride[L];
+}
+
 int64_t dt_pass_answer(const dt_pass *pass, int64_t i)
 {
     const int64_t L = pass->network->layers, units = pass->network->layer[L].units;
