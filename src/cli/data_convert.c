@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -59,7 +60,14 @@ static dt_status finish(output *o)
 
 static void add_number(dt_text *text, const dt_dataset *d, double value)
 {
-    dt_text_add(text, "%.*g", d->element == DT_F64 ? 17 : 9, value);
+    char digits[40];
+    for (int n = d->element == DT_F64 ? 15 : 6; n <= 17; n++) { /* the fewest that read back as the same number */
+        snprintf(digits, sizeof digits, "%.*g", n, value);
+        const double back = strtod(digits, NULL);
+        if (d->element == DT_F64 ? back == value : (float)back == (float)value)
+            break;
+    }
+    dt_text_add(text, "%s", digits);
 }
 
 static dt_status make_row(const dt_dataset *d, double **row, dt_error *error)
