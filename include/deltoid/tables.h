@@ -10,6 +10,8 @@
 
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 /* What every table says of an entry. */
 typedef struct dt_entry {
     const char *name;    /* as an experiment spells it: "relu" */
@@ -49,5 +51,7 @@ typedef struct dt_loss_traits {
     double threshold; /* multilabel: z above it answers that a label is there, as a target above 1/2 says */
 } dt_loss_traits;
 const dt_loss_traits *dt_loss_traits_of(const char *name); /* NULL where there is none of that name */
+
+#pragma GCC visibility pop
 
 #endif
