@@ -51,11 +51,11 @@ typedef struct dt_name_list {
     size_t count;
 } dt_name_list;
 
-/* What a format has no use for is ignored. Zero stands for the default of everything but `scale`, so that a program need
- * fill in only what it uses. */
+/* What a format has no use for is ignored. Zero stands for the default of everything but `scale`, so that a program
+ * need fill in only what it uses. */
 typedef struct dt_data_spec {
-    const char *format;         /* a name of the table in src/data/dataset.c: "idx" */
-    dt_source train;            /* required, but for synthetic */
+    const char *format; /* a name of the table in src/data/dataset.c: "idx" */
+    dt_source train;    /* required, but for synthetic */
     dt_source test, validation;
     double validation_fraction; /* 0: none; else in (0, 1), of the training rows */
     double scale;               /* x <- scale * x; default 1 */
@@ -70,7 +70,8 @@ typedef struct dt_data_spec {
     const char *missing;   /* an empty field: "refuse" (default), "mean", "median" of the training set's column, "0" */
     dt_name_list one_hot;  /* columns that stand for categories; none: those that hold words */
 
-    int64_t features; /* libsvm: inputs a row, 0: the largest index of the training set; synthetic: 0: the generator's */
+    int64_t
+        features; /* libsvm: inputs a row, 0: the largest index of the training set; synthetic: 0: the generator's */
 
     /* synthetic */
     const char *generator; /* a name of the table in src/data/synthetic.c; default "spirals" */

@@ -6,8 +6,8 @@
 #include "deltoid/dataset.h"
 #include "deltoid/trainer.h"
 
-/* Opens one of them: NULL without an error where the experiment names none. `like` is the training set's transform, NULL
- * for the training set itself. A file that isn't there is reported at the key that names it. */
+/* Opens one of them: NULL without an error where the experiment names none. `like` is the training set's transform,
+ * NULL for the training set itself. A file that isn't there is reported at the key that names it. */
 dt_status dt_data_open(dt_dataset **dataset, const dt_config *config, dt_data_part part, const dt_transform *like,
                        dt_error *error);
 

@@ -6,8 +6,8 @@
  *     dt_array_read_inputs(dataset, &inputs, error);
  *     dt_array_read_labels(dataset, &labels, kind, error);
  *
- * The first dimension counts rows, the others are flattened to the features of a row; rank 1 has one feature. Nothing is
- * allocated on a header's word alone: memory grows from `likely` on as bytes arrive.
+ * The first dimension counts rows, the others are flattened to the features of a row; rank 1 has one feature. Nothing
+ * is allocated on a header's word alone: memory grows from `likely` on as bytes arrive.
  */
 #ifndef DT_DATA_ARRAY_H
 #define DT_DATA_ARRAY_H
@@ -37,8 +37,8 @@ dt_status dt_array_from_stream(void *stream, void *bytes, size_t size, size_t *g
  * DT_MALFORMED. */
 dt_status dt_array_shape(dt_array *array, int rank, const uint64_t *dimensions, dt_error *error);
 
-/* The file's bytes behind the header against what its shape needs, as far as can be known before unpacking: `size` bytes
- * lie there, or at most `size` of them where they are packed. DT_MALFORMED. */
+/* The file's bytes behind the header against what its shape needs, as far as can be known before unpacking: `size`
+ * bytes lie there, or at most `size` of them where they are packed. DT_MALFORMED. */
 dt_status dt_array_check_size(const dt_array *array, uint64_t header, const dt_stream *stream, dt_error *error);
 
 /* As many rows; for classes, one integer a row, else a number or a row of numbers. DT_INVALID. */

@@ -145,7 +145,8 @@ char *dt_columns_text(const dt_columns *columns)
 
 /* --- from text --- */
 
-/* The next part of a line into the arena's memory that `text` is: *text moves behind it. Undoes the escapes in place. */
+/* The next part of a line into the arena's memory that `text` is: *text moves behind it. Undoes the escapes in place.
+ */
 static char *take_part(char **text, char *end_of_part)
 {
     char *part = *text, *to = *text, *from = *text;

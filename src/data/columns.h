@@ -19,7 +19,7 @@ typedef enum dt_column_kind { DT_COLUMN_NUMBER, DT_COLUMN_WORDS, DT_COLUMN_LABEL
 typedef struct dt_column {
     const char *name;
     dt_column_kind kind;
-    bool fills;         /* a missing number becomes `fill` */
+    bool fills; /* a missing number becomes `fill` */
     double fill;
     const char **words; /* (word_count), ascending */
     size_t word_count;

@@ -372,9 +372,6 @@ static dt_status check_sizes(table *t)
 {
     size_t numbers, bytes;
     t->features = dt_columns_features(&t->columns);
-    if (t->rows == 0)
-        return dt_fail(t->error, DT_MALFORMED, "%s: has no rows%s; fetch or make it again", t->name,
-                       t->has_header ? " under its header" : "");
     if (t->features < 1 || t->features > FEATURES_MAX)
         return dt_fail(t->error, DT_INVALID, "%s: its columns give %lld inputs, expected 1 to %d; %s", t->name,
                        (long long)t->features, FEATURES_MAX,
@@ -558,6 +555,9 @@ static dt_status read_table(table *t, dt_dataset *d)
     dt_status status = look_at_columns(t);
     if (status == DT_OK)
         status = each_row(t, see_row, NULL);
+    if (status == DT_OK && t->rows == 0)
+        status = dt_fail(t->error, DT_MALFORMED, "%s: has no rows%s; fetch or make it again", t->name,
+                         t->has_header ? " under its header" : "");
     if (status == DT_OK && is_training(t))
         status = decide_columns(t);
     t->room = t->rows;

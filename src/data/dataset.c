@@ -107,16 +107,16 @@ dt_status dt_dataset_open_part(dt_dataset **dataset, const dt_data_spec *data, d
     const bool made = strcmp(data->format, "synthetic") == 0;
     if (part != DT_TRAIN && (made ? part == DT_VALIDATION || data->test_rows == 0 : !dt_source_is_given(source)))
         return DT_OK;
-    return open_dataset(
-        dataset, &(dt_opening){.source = source, .data = data, .part = part, .seed = seed, .like = like}, error);
+    return open_dataset(dataset,
+                        &(dt_opening){.source = source, .data = data, .part = part, .seed = seed, .like = like}, error);
 }
 
 dt_status dt_dataset_open_new(dt_dataset **dataset, const dt_data_spec *data, const dt_source *source,
                               const dt_transform *like, dt_error *error)
 {
     return open_dataset(
-        dataset,
-        &(dt_opening){.source = source, .data = data, .part = DT_DATA_PARTS, .like = like, .unlabelled = true}, error);
+        dataset, &(dt_opening){.source = source, .data = data, .part = DT_DATA_PARTS, .like = like, .unlabelled = true},
+        error);
 }
 
 const char *dt_dataset_label_name(const dt_dataset *dataset, int64_t label, char room[24])

@@ -212,8 +212,8 @@ static dt_status check_announcement(hdf5_array *a, dt_error *error)
                       said->kind >= DT_NUMBER_UNSIGNED && said->kind <= DT_NUMBER_FLOAT && said->size >= 1 &&
                       said->size <= 8;
     if (sane)
-        a->array.type = dt_numbers_of((dt_number_kind)said->kind, (size_t)said->size,
-                                      __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+        a->array.type =
+            dt_numbers_of((dt_number_kind)said->kind, (size_t)said->size, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
     if (!sane || !a->array.type.name)
         return fail_with(a, "is damaged", error);
     dt_status status = dt_array_shape(&a->array, (int)said->rank, said->dimensions, error);

@@ -25,8 +25,8 @@ const char *dt_label_spelling(const char *text, char room[32]);
 /* Is it 0, 1, ... 1,048,575? */
 bool dt_label_number(const char *text, int64_t *number);
 
-/* The classes' names in their order, into `columns`: none where the labels are whole numbers from 0 on and `gaps` allows
- * those that don't occur, or none is missing; numbers in ascending order of value, words of bytes. */
+/* The classes' names in their order, into `columns`: none where the labels are whole numbers from 0 on and `gaps`
+ * allows those that don't occur, or none is missing; numbers in ascending order of value, words of bytes. */
 dt_status dt_label_set_classes(dt_label_set *set, bool gaps, dt_columns *columns, dt_error *error);
 
 /* Finds classes by name, in whatever order they are. */

@@ -62,8 +62,8 @@ dt_text_number dt_text_number_of(const char *text, double *value)
 {
     char *end;
     if (!strpbrk(text, "0123456789") || strspn(text, "0123456789+-.eE") != strlen(text)) {
-        static const char *const endless[] = {"inf", "-inf", "+inf", "Inf", "-Inf", "infinity", "-infinity", "Infinity",
-                                              "-Infinity"};
+        static const char *const endless[] = {"inf",      "-inf",      "+inf",     "Inf",      "-Inf",
+                                              "infinity", "-infinity", "Infinity", "-Infinity"};
         for (size_t i = 0; i < sizeof endless / sizeof *endless; i++)
             if (strcmp(text, endless[i]) == 0)
                 return DT_TEXT_NOT_FINITE;

@@ -6,11 +6,16 @@
 dt_numbers dt_numbers_of(dt_number_kind kind, size_t size, bool big_endian)
 {
     static const dt_numbers known[] = {
-        {"unsigned bytes", DT_NUMBER_UNSIGNED, 1, false}, {"uint16", DT_NUMBER_UNSIGNED, 2, false},
-        {"uint32", DT_NUMBER_UNSIGNED, 4, false},         {"uint64", DT_NUMBER_UNSIGNED, 8, false},
-        {"signed bytes", DT_NUMBER_SIGNED, 1, false},     {"int16", DT_NUMBER_SIGNED, 2, false},
-        {"int32", DT_NUMBER_SIGNED, 4, false},            {"int64", DT_NUMBER_SIGNED, 8, false},
-        {"float16", DT_NUMBER_FLOAT, 2, false},           {"float32", DT_NUMBER_FLOAT, 4, false},
+        {"unsigned bytes", DT_NUMBER_UNSIGNED, 1, false},
+        {"uint16", DT_NUMBER_UNSIGNED, 2, false},
+        {"uint32", DT_NUMBER_UNSIGNED, 4, false},
+        {"uint64", DT_NUMBER_UNSIGNED, 8, false},
+        {"signed bytes", DT_NUMBER_SIGNED, 1, false},
+        {"int16", DT_NUMBER_SIGNED, 2, false},
+        {"int32", DT_NUMBER_SIGNED, 4, false},
+        {"int64", DT_NUMBER_SIGNED, 8, false},
+        {"float16", DT_NUMBER_FLOAT, 2, false},
+        {"float32", DT_NUMBER_FLOAT, 4, false},
         {"float64", DT_NUMBER_FLOAT, 8, false},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

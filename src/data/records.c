@@ -62,8 +62,9 @@ static dt_status add_byte(dt_records *r, int c, dt_error *error)
     if (!byte)
         return dt_fail_memory(error, r->lines.name);
     *byte = (char)c;
-    return r->bytes.count <= DT_LINE_MAX ? DT_OK
-                                         : fail_at_line(r, "a row of more than 16 MiB; is a quote never closed?", error);
+    return r->bytes.count <= DT_LINE_MAX
+               ? DT_OK
+               : fail_at_line(r, "a row of more than 16 MiB; is a quote never closed?", error);
 }
 
 /* What stands between quotes; the opening one is read. *c becomes what follows the closing one. */

@@ -40,9 +40,8 @@ dt_status dt_array_name_make(dt_array_name *name, const dt_source *source, const
         return DT_OK;
     name->file[colon - name->text] = '\0';
     name->array = colon + 1 + (colon[1] == '/');
-    return *name->array && *name->file
-               ? DT_OK
-               : dt_fail(error, DT_INVALID, "%s: names no array; write FILE:/NAME", name->text);
+    return *name->array && *name->file ? DT_OK
+                                       : dt_fail(error, DT_INVALID, "%s: names no array; write FILE:/NAME", name->text);
 }
 
 void dt_array_name_clear(dt_array_name *name)

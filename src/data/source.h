@@ -5,13 +5,14 @@
 #include "deltoid/dataset.h"
 
 typedef struct dt_array_name {
-    char *text;        /* for messages: "FILE:/NAME" */
+    char *text; /* for messages: "FILE:/NAME" */
     char *file;
     const char *array; /* without the leading '/'; NULL: the file is the array */
 } dt_array_name;
 
-/* `which` is the source's inputs or labels. Without `file`, the name is split behind the last `ending` (".npz") that ':/'
- * or ':' follows; ending NULL: at the last ":/". DT_NO_MEMORY, DT_INVALID for an empty name. Clear also after a failure.
+/* `which` is the source's inputs or labels. Without `file`, the name is split behind the last `ending` (".npz") that
+ * ':/' or ':' follows; ending NULL: at the last ":/". DT_NO_MEMORY, DT_INVALID for an empty name. Clear also after a
+ * failure.
  */
 dt_status dt_array_name_make(dt_array_name *name, const dt_source *source, const char *which, const char *ending,
                              dt_error *error);

@@ -45,8 +45,8 @@ typedef struct dt_stream {
  */
 dt_status dt_stream_open(dt_stream *stream, const char *path, dt_error *error);
 
-/* A part of a file as a stream of its own: `packed` bytes from `offset` on, stored, or deflated as a zip archive has them
- * (then `gzip` is set). Its hash is of that part. */
+/* A part of a file as a stream of its own: `packed` bytes from `offset` on, stored, or deflated as a zip archive has
+ * them (then `gzip` is set). Its hash is of that part. */
 dt_status dt_stream_open_member(dt_stream *stream, const char *path, uint64_t offset, uint64_t packed, bool deflated,
                                 dt_error *error);
 

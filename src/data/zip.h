@@ -13,8 +13,8 @@ typedef struct dt_zip_member {
     uint32_t crc; /* CRC-32 of its contents */
 } dt_zip_member;
 
-/* Finds `member` by its name. DT_NOT_FOUND with the names that there are; DT_MALFORMED; DT_UNSUPPORTED (encrypted, other
- * methods, several volumes); DT_IO. */
+/* Finds `member` by its name. DT_NOT_FOUND with the names that there are; DT_MALFORMED; DT_UNSUPPORTED (encrypted,
+ * other methods, several volumes); DT_IO. */
 dt_status dt_zip_find(dt_zip_member *found, const char *path, const char *member, dt_error *error);
 
 #endif

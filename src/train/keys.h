@@ -48,15 +48,15 @@ typedef struct dt_key {
     double low, high; /* numbers */
     bool low_open;    /* low itself is outside */
     bool high_open;
-    const char *word; /* DT_KEY_INTEGER: spells 0 */
-    double number;    /* default, of numbers and bools */
-    const char *text; /* default, of names; of the kinds above that have no number, its words for help */
+    const char *word;    /* DT_KEY_INTEGER: spells 0 */
+    double number;       /* default, of numbers and bools */
+    const char *text;    /* default, of names; of the kinds above that have no number, its words for help */
     const char *choices; /* DT_KEY_CHOICE: words apart by blanks */
-    bool required;    /* must be in the file */
-    bool required_in; /* must be in its section where the file has that section */
-    const char *only; /* applies where its chooser's name is one of these words; NULL: always */
+    bool required;       /* must be in the file */
+    bool required_in;    /* must be in its section where the file has that section */
+    const char *only;    /* applies where its chooser's name is one of these words; NULL: always */
     const char *needed;  /* of those, the ones with which `required` and `required_in` hold; NULL: all of them */
-    const char *help; /* a sentence */
+    const char *help;    /* a sentence */
 } dt_key;
 
 const dt_key *dt_key_at(size_t i);              /* NULL past the last */
