@@ -136,8 +136,9 @@ static dt_status check_applies(reader *r, const section *s, const dt_node *node)
         section name;
         enter(&name, s, "name", "name");
         const char *value = *(const char *const *)dt_key_field(chooser, s->base);
-        if (!value)
-            continue; /* its absence is reported */
+        size_t index;
+        if (!value || dt_table_find(chooser->table, value, &index, NULL) != DT_OK)
+            continue; /* that it is missing or unknown is what is wrong */
         if (!dt_key_applies(key, value) && strcmp(chooser->pattern, "data.format") == 0)
             return dt_fail_at_key(r->error, child, DT_INVALID,
                                   "%s: has no effect with data.format: %s; remove it, or set data.format: %.*s",
