@@ -28,7 +28,7 @@ static inline void small_make(small *s, uint64_t seed, int64_t rows, const int64
     e->name = "small";
     e->seed = seed;
     e->loss = "cross_entropy";
-    e->data.train = (dt_source){"made-up", "made-up"};
+    e->data.train = (dt_source){.inputs = "made-up", .labels = "made-up"};
     e->network = s->layers;
     e->layer_count = (size_t)layers;
     for (int64_t l = 1; l <= layers; l++)

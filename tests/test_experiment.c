@@ -137,7 +137,8 @@ static void a_filled_experiment_is_valid(void **state)
     X((s->experiment.loss_options.class_weights = &s->experiment.data.validation_fraction,                             \
        s->experiment.loss_options.class_weight_count = 1),                                                             \
       "loss.class_weights.0: 0 is out of range")                                                                       \
-    X(s->layers[0].negative_slope = -1, "network.0.activation.negative_slope: -1 is out of range")                     \
+    X((s->layers[0].activation = "leaky_relu", s->layers[0].negative_slope = -1),                                      \
+      "network.0.activation.negative_slope: -1 is out of range")                                                       \
     X(s->experiment.layer_count = 0, "network: 0 layers")                                                              \
     X(s->experiment.layer_count = 65, "network: 65 layers")                                                            \
     X(s->experiment.network = NULL, "network: ")                                                                       \

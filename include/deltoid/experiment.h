@@ -35,18 +35,51 @@ typedef enum dt_targets {
 /* "classes", "regression" or "multilabel" */
 const char *dt_targets_name(dt_targets targets);
 
-/* Where a data set lies: two files, `labels` NULL where the format keeps both in one. */
+/* Where a data set lies: two files, or one that holds both. Where it holds named arrays (hdf5, npy) inputs and labels
+ * name them: "/images" in `file`, or "FILE:/images" without it. All NULL: no such set. */
 typedef struct dt_source {
-    const char *inputs, *labels;
+    const char *inputs, *labels, *file;
 } dt_source;
 
+static inline bool dt_source_is_given(const dt_source *source)
+{
+    return source->inputs || source->labels || source->file;
+}
+
+typedef struct dt_name_list {
+    const char *const *at; /* (count) */
+    size_t count;
+} dt_name_list;
+
+/* What a format has no use for is ignored. Zero stands for the default of everything but `scale`, so that a program
+ * need fill in only what it uses. */
 typedef struct dt_data_spec {
-    const char *format;         /* a name of the table in src/data/dataset.c: "idx" */
-    dt_source train;            /* required */
-    dt_source test, validation; /* inputs NULL: none */
+    const char *format; /* a name of the table in src/data/dataset.c: "idx" */
+    dt_source train;    /* required, but for synthetic */
+    dt_source test, validation;
     double validation_fraction; /* 0: none; else in (0, 1), of the training rows */
     double scale;               /* x <- scale * x; default 1 */
     double noise;               /* x <- x + noise N(0, 1) in training steps, anew each time; default 0 */
+    dt_targets targets;         /* what the labels are */
+    bool standardize;           /* each input to mean 0 and deviation 1 over the training rows; a constant one to 0 */
+    bool min_max;               /* each input to 0 .. 1 over the training rows; a constant one to 0 */
+
+    /* csv */
+    dt_name_list label;    /* columns, by name or by number from 1, one where they are classes; none: the last column */
+    const char *header;    /* "auto" (default), "true", "false" */
+    const char *delimiter; /* "auto" (default), ",", ";", "tab", "|", "space" */
+    const char *missing;   /* an empty field: "refuse" (default), "mean", "median" of the training set's column, "0" */
+    dt_name_list one_hot;  /* columns that stand for categories; none: those that hold words */
+
+    int64_t
+        features; /* libsvm: inputs a row, 0: the largest index of the training set; synthetic: 0: the generator's */
+
+    /* synthetic */
+    const char *generator; /* a name of the table in src/data/synthetic.c; default "spirals" */
+    int64_t rows;          /* of the training set; default 1000 */
+    int64_t test_rows;     /* 0: no test set */
+    int64_t classes;       /* 0: the generator's own */
+    double jitter;         /* deviation of what is added to each input; 0: none */
 } dt_data_spec;
 
 /* Layer l = 1..L. The last has no activation ("linear"): the cost sees z^L.

@@ -26,7 +26,8 @@ typedef struct dt_entry {
     X(DT_OPTIMIZERS, "optimizer")                                                                                      \
     X(DT_SCHEDULES, "schedule")                                                                                        \
     X(DT_REDUCTIONS, "reduction")                                                                                      \
-    X(DT_FORMATS, "data format")
+    X(DT_FORMATS, "data format")                                                                                       \
+    X(DT_GENERATORS, "generator")
 
 typedef enum dt_table {
 #define DT_TABLE_ENUM(id, name) id,

@@ -64,6 +64,11 @@ typedef struct dt_evaluation {
 dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation,
                               int64_t *confusion, dt_error *error);
 
+/* z^L of rows rows.index[0 .. count-1], labelled or not: (count, units of layer L) numbers in the experiment's
+ * precision.
+ */
+dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_rows rows, void *z, dt_error *error);
+
 /* Copies W^l (units, inputs) and b^l (units) out of or into the network, in the experiment's precision. */
 void dt_trainer_weights(const dt_trainer *trainer, int64_t l, void *W, void *b);
 void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const void *b);
@@ -115,6 +120,7 @@ dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data
 int64_t dt_trainer_units(const dt_trainer *trainer, int64_t l);
 int64_t dt_trainer_step(const dt_trainer *trainer);
 const dt_experiment *dt_trainer_experiment(const dt_trainer *trainer);
+const dt_dataset *dt_trainer_training_set(const dt_trainer *trainer);
 
 #pragma GCC visibility pop
 

@@ -17,35 +17,10 @@ typedef struct probe {
     dt_error *error;
 } probe;
 
-/* Row i of an array of rows of `size` bytes. */
-static const void *row_of(const void *array, size_t size, int64_t i)
-{
-    return (const unsigned char *)array + (size_t)i * size;
-}
-
 /* The minibatch of the observed step as a data set of its own. */
 static dt_status open_batch(probe *p, const dt_checking *c)
 {
-    const dt_observed *o = c->seen;
-    const dt_dataset *t = c->train;
-    const size_t row = (size_t)t->features * dt_element_size(t->element);
-    const size_t answer = t->targets ? (size_t)t->outputs * sizeof *t->targets : sizeof *t->labels;
-    const void *answers = t->targets ? (const void *)t->targets : t->labels;
-    unsigned char *inputs = dt_allocate((size_t)o->batch, row);
-    void *own = dt_allocate((size_t)o->batch, answer);
-    dt_status status = inputs && own ? DT_OK : dt_fail_memory(p->error, "the check's minibatch");
-    for (int64_t i = 0; status == DT_OK && i < o->batch; i++) {
-        memcpy(inputs + (size_t)i * row, row_of(t->inputs, row, o->sample[i]), row);
-        memcpy((unsigned char *)own + (size_t)i * answer, row_of(answers, answer, o->sample[i]), answer);
-    }
-    if (status == DT_OK)
-        status = t->targets ? dt_dataset_from_targets(&p->batch, o->batch, t->features, t->outputs, t->element, inputs,
-                                                      t->kind, own, p->error)
-                            : dt_dataset_from_arrays(&p->batch, o->batch, t->features, t->classes, t->element, inputs,
-                                                     own, p->error);
-    dt_release(inputs);
-    dt_release(own);
-    return status;
+    return dt_dataset_pick(&p->batch, c->train, c->seen->sample, c->seen->batch, p->error);
 }
 
 static void set_weights(const probe *p, const dt_observed *o)

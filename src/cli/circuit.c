@@ -325,7 +325,7 @@ static dt_status run_circuit(const dt_arguments *arguments, dt_error *error)
     if (status == DT_OK)
         status = open_config(&config, &t, arguments, error);
     if (status == DT_OK)
-        status = dt_data_open(&train, &config, DT_TRAIN, error);
+        status = dt_data_open(&train, &config, DT_TRAIN, NULL, error);
     if (status == DT_OK)
         status = fill(&numbers, &t, &config, train, error);
     if (status == DT_OK) {

@@ -27,6 +27,15 @@ static void emit_reals(dt_text *text, const void *field)
     dt_text_add(text, list.values ? "]" : "none");
 }
 
+static void emit_names(dt_text *text, const dt_name_list *names, const char *none)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        dt_text_add(text, "%s", i ? ", " : "[");
+        dt_text_add_yaml(text, names->at[i]);
+    }
+    dt_text_add(text, "%s", names->count ? "]" : none);
+}
+
 static void emit_quantities(dt_text *text, unsigned set)
 {
     const char *comma = "";
@@ -80,6 +89,15 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
             dt_text_add_yaml(text, string);
         break;
     }
+    case DT_KEY_CHOICE:
+        dt_text_add_yaml(text, *(const char *const *)field);
+        break;
+    case DT_KEY_NAMES:
+        emit_names(text, field, key->text);
+        break;
+    case DT_KEY_TARGETS:
+        dt_text_add(text, "%s", dt_targets_name(*(const dt_targets *)field));
+        break;
     case DT_KEY_PRECISION:
         dt_text_add(text, "%s", dt_precision_name(*(const dt_precision *)field));
         break;
@@ -119,9 +137,15 @@ static bool is_present(const dt_key *key, const dt_experiment *experiment, const
         if (!*(const double *const *)dt_key_field(key, base))
             return false;
         break;
+    case DT_KEY_NAMES:
+        if (((const dt_name_list *)dt_key_field(key, base))->count == 0)
+            return false;
+        break;
     case DT_KEY_STEPS:
         return ((const dt_capture_rule *)base)->every == 0;
     case DT_KEY_INTEGER:
+        if (strcmp(key->pattern, "data.test_rows") == 0 && experiment->data.test_rows == 0)
+            return false;
         if (strcmp(key->pattern, "capture.*.every") == 0)
             return ((const dt_capture_rule *)base)->every != 0;
         break;

@@ -206,12 +206,15 @@ static dt_status run_eval(const dt_arguments *arguments, dt_error *error)
 
     dt_config config = {0};
     dt_dataset *test = NULL;
+    dt_transform *transform = NULL;
     if (access(experiment, F_OK) != 0)
         status = dt_fail(error, DT_NOT_FOUND, "%s: %s; give the folder of a run", experiment, strerror(errno));
     else
         status = dt_config_open(&config, experiment, arguments->overrides, arguments->override_count, error);
     if (status == DT_OK)
-        status = dt_data_open(&test, &config, DT_TEST, error);
+        status = dt_model_read_transform(model, &transform, error);
+    if (status == DT_OK)
+        status = dt_data_open(&test, &config, DT_TEST, transform, error);
     if (status == DT_OK && !test)
         status = dt_fail(error, DT_INVALID, "%s: names no test set; give data.test.inputs=FILE data.test.labels=FILE",
                          experiment);
@@ -219,6 +222,7 @@ static dt_status run_eval(const dt_arguments *arguments, dt_error *error)
         status = evaluate(&v, &config, test, model, error);
     if (status == DT_OK)
         status = print(&v, dt_argument(arguments, "json") != NULL, error);
+    dt_transform_destroy(transform);
     dt_release(v.confusion);
     dt_dataset_destroy(test);
     dt_config_clear(&config);

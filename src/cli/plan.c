@@ -26,6 +26,9 @@ static uint64_t dataset_bytes(const dt_dataset *d)
     if (!d)
         return 0;
     const uint64_t answers = d->targets ? (uint64_t)d->outputs * sizeof *d->targets : sizeof *d->labels;
+    if (d->start)
+        return (uint64_t)d->start[d->rows] * (sizes[d->element] + sizeof *d->column) +
+               (uint64_t)d->rows * (sizeof *d->start + answers);
     return (uint64_t)d->rows * ((uint64_t)d->features * sizes[d->element] + answers);
 }
 

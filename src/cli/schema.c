@@ -96,6 +96,12 @@ static dt_status unknown_key(reader *r, const section *s, const dt_node *node)
 static dt_status read_section(reader *r, const section *s, const dt_node *node);
 static dt_status read_child(reader *r, const section *s, const dt_node *child);
 
+static bool is_needed(const section *s, const dt_key *key)
+{
+    const dt_key *chooser = key->of == DT_OF_EXPERIMENT ? dt_key_chooser(key) : NULL;
+    return dt_key_is_needed(key, chooser ? *(const char *const *)dt_key_field(chooser, s->base) : NULL);
+}
+
 /* What must be there: keys of this section, and sections that have such keys. */
 static dt_status check_missing(reader *r, const section *s, const dt_node *node)
 {
@@ -106,11 +112,11 @@ static dt_status check_missing(reader *r, const section *s, const dt_node *node)
         section child;
         enter(&child, s, name, name);
         const dt_key *key = dt_key_find(child.pattern);
-        bool required = key && (key->required || key->required_in);
+        bool required = key && is_needed(s, key);
         size_t n = strlen(child.pattern);
         for (size_t k = 0; !key && dt_key_at(k); k++)
-            required |= dt_key_at(k)->required && strncmp(dt_key_at(k)->pattern, child.pattern, n) == 0 &&
-                        dt_key_at(k)->pattern[n] == '.';
+            required |= dt_key_at(k)->required && is_needed(s, dt_key_at(k)) &&
+                        strncmp(dt_key_at(k)->pattern, child.pattern, n) == 0 && dt_key_at(k)->pattern[n] == '.';
         if (required)
             return dt_fail_at(r->error, node, DT_INVALID, "%s is missing; add it (deltoid help experiment explains it)",
                               child.path);
@@ -142,10 +148,15 @@ static dt_status check_applies(reader *r, const section *s, const dt_node *node)
         enter(&name, s, "name", "name");
         const char *value = *(const char *const *)dt_key_field(chooser, s->base);
         size_t index;
+        if (!value || dt_table_find(chooser->table, value, &index, NULL) != DT_OK)
+            continue; /* that it is missing or unknown is what is wrong */
         char only[320];
         dt_key_only(key, only, sizeof only);
-        if (dt_table_find(chooser->table, value, &index, NULL) == DT_OK && /* else its name is what is wrong */
-            !dt_key_applies(key, value))
+        if (!dt_key_applies(key, value) && strcmp(chooser->pattern, "data.format") == 0)
+            return dt_fail_at_key(r->error, child, DT_INVALID,
+                                  "%s: has no effect with data.format: %s; remove it, or set data.format: %s",
+                                  place.path, value, only);
+        if (!dt_key_applies(key, value))
             return dt_fail_at_key(r->error, child, DT_INVALID,
                                   "%s: has no effect with %s: %s; remove it (%s={name: %s} as an argument replaces the "
                                   "whole section), or set %s: %s",
@@ -261,12 +272,13 @@ static dt_status read_section(reader *r, const section *s, const dt_node *node)
     if (node->kind != DT_NODE_MAP)
         return expected(r, s->path, node, "a section of keys (deltoid help experiment lists them)");
     choose_defaults(s, node);
-    for (const dt_node *child = node->first; child; child = child->next) {
-        dt_status status = read_child(r, s, child);
-        if (status != DT_OK)
-            return status;
-    }
-    dt_status status = check_missing(r, s, node);
+    const dt_node *format = strcmp(s->pattern, "data") == 0 ? dt_node_child(node, "format") : NULL;
+    dt_status status = format ? read_child(r, s, format) : DT_OK; /* first: it decides what the others mean */
+    for (const dt_node *child = node->first; status == DT_OK && child; child = child->next)
+        if (child != format)
+            status = read_child(r, s, child);
+    if (status == DT_OK)
+        status = check_missing(r, s, node);
     return status == DT_OK ? check_applies(r, s, node) : status;
 }
 

@@ -238,6 +238,25 @@ static dt_status read_text(value_reader *r, const dt_key *key, const char *path,
     return DT_OK;
 }
 
+/* One text, or a list of them. */
+static dt_status read_names(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
+                            dt_name_list *names)
+{
+    const bool list = node->kind == DT_NODE_LIST;
+    const size_t count = list ? node->count : 1;
+    const char **at = dt_arena_allocate(r->arena, count + 1, sizeof *at);
+    if (!at)
+        return no_memory(r);
+    size_t i = 0;
+    for (const dt_node *item = list ? node->first : node; item; item = list ? item->next : NULL) {
+        if (item->kind != DT_NODE_SCALAR || !*item->text)
+            return wrong_type(r, key, path, item);
+        at[i++] = item->text;
+    }
+    *names = (dt_name_list){at, i};
+    return DT_OK;
+}
+
 dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node, void *base, dt_arena *arena,
                         dt_error *error)
 {
@@ -259,6 +278,20 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
     case DT_KEY_FILE:
     case DT_KEY_ENTRY:
         return read_text(r, key, path, node, field);
+    case DT_KEY_CHOICE:
+        if (node->kind != DT_NODE_SCALAR || !dt_key_is_choice_word(key, node->text))
+            return wrong_type(r, key, path, node);
+        *(const char **)field = node->text;
+        return DT_OK;
+    case DT_KEY_NAMES:
+        return read_names(r, key, path, node, field);
+    case DT_KEY_TARGETS:
+        for (dt_targets t = DT_TARGETS_CLASSES; t < DT_TARGETS_KINDS; t++)
+            if (node->kind == DT_NODE_SCALAR && strcmp(node->text, dt_targets_name(t)) == 0) {
+                *(dt_targets *)field = t;
+                return DT_OK;
+            }
+        return wrong_type(r, key, path, node);
     case DT_KEY_PRECISION:
         for (dt_precision p = DT_FLOAT32; p <= DT_FLOAT64; p++)
             if (node->kind == DT_NODE_SCALAR && strcmp(node->text, dt_precision_name(p)) == 0) {

@@ -3,22 +3,40 @@
  * To add a format, write `open` in a file of its own beside idx.c and add its line to the table here: experiments,
  * messages, help texts and tests find it by that line. `open` gets a zeroed data set and fills it; arrays come from
  * dt_allocate_array. It refuses what is malformed with one sentence that names the file, what was expected, what was
- * found and what to do, and allocates nothing on the word of a header alone. When it fails, dt_dataset_open releases
+ * found and what to do, and allocates nothing on the word of a header alone
+ * (data/array.h reads arrays of numbers so, data/lines.h text). When it fails, dt_dataset_open releases
  * what it has set.
  */
 #include "deltoid/dataset.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/names.h"
+#include "data/csv.h"
+#include "data/hdf5.h"
 #include "data/idx.h"
+#include "data/libsvm.h"
+#include "data/npy.h"
+#include "data/synthetic.h"
+#include "data/transform.h"
 
 static const dt_format formats[] = {
     {{"idx", "inputs: FILE, labels: FILE",
       "MNIST's format, plain or gzipped: ranks 1 to 4, integers or floats; integer labels"},
      dt_idx_open},
+    {{"csv", "file: FILE",
+      "a table, plain or gzipped: numbers and words, a header or none; `label` names the columns of labels"},
+     dt_csv_open},
+    {{"libsvm", "file: FILE", "LABEL INDEX:VALUE ..., indices from 1, ascending; held sparse"}, dt_libsvm_open},
+    {{"npy", "inputs: FILE.npy, labels: FILE.npy, or FILE.npz:/NAME",
+      "NumPy's arrays: integers or floats; integer labels"},
+     dt_npy_open},
+    {{"hdf5", "file: FILE, inputs: /PATH, labels: /PATH", "arrays of an HDF5 file: integers or floats; integer labels"},
+     dt_hdf5_open},
+    {{"synthetic", "generator: NAME, rows: N", "made from the seed"}, dt_synthetic_open},
 };
 
 enum { FORMATS = sizeof formats / sizeof *formats };
@@ -49,22 +67,65 @@ size_t dt_element_size(dt_element element)
     return sizes[element];
 }
 
-dt_status dt_dataset_open(dt_dataset **dataset, const char *format, const dt_source *source, dt_error *error)
+const char *dt_data_part_name(dt_data_part part)
+{
+    static const char *const names[] = {[DT_TRAIN] = "train", [DT_TEST] = "test", [DT_VALIDATION] = "validation"};
+    return (unsigned)part < DT_DATA_PARTS ? names[part] : "new samples";
+}
+
+static dt_status open_dataset(dt_dataset **dataset, const dt_opening *opening, dt_error *error)
 {
     *dataset = NULL;
-    const dt_format *found = dt_format_find(format, error);
-    if (!found)
+    const dt_format *format = dt_format_find(opening->data->format, error);
+    if (!format)
         return DT_UNKNOWN;
     dt_dataset *d = dt_allocate_zeroed(1, sizeof *d);
     if (!d)
         return dt_fail_memory(error, "a data set");
-    dt_status status = found->open(d, source, error);
+    dt_status status = format->open(d, opening, error);
+    if (status == DT_OK)
+        status = dt_dataset_transform(d, opening, error);
     if (status != DT_OK) {
         dt_dataset_destroy(d);
         return status;
     }
     *dataset = d;
     return DT_OK;
+}
+
+dt_status dt_dataset_open(dt_dataset **dataset, const char *format, const dt_source *source, dt_error *error)
+{
+    const dt_data_spec data = {.format = format, .scale = 1};
+    return open_dataset(dataset, &(dt_opening){.source = source, .data = &data}, error);
+}
+
+dt_status dt_dataset_open_part(dt_dataset **dataset, const dt_data_spec *data, dt_data_part part, uint64_t seed,
+                               const dt_transform *like, dt_error *error)
+{
+    const dt_source *source = part == DT_TRAIN ? &data->train : part == DT_TEST ? &data->test : &data->validation;
+    *dataset = NULL;
+    const bool made = strcmp(data->format, "synthetic") == 0;
+    if (part != DT_TRAIN && (made ? part == DT_VALIDATION || data->test_rows == 0 : !dt_source_is_given(source)))
+        return DT_OK;
+    return open_dataset(dataset,
+                        &(dt_opening){.source = source, .data = data, .part = part, .seed = seed, .like = like}, error);
+}
+
+dt_status dt_dataset_open_new(dt_dataset **dataset, const dt_data_spec *data, const dt_source *source,
+                              const dt_transform *like, dt_error *error)
+{
+    return open_dataset(
+        dataset, &(dt_opening){.source = source, .data = data, .part = DT_DATA_PARTS, .like = like, .unlabelled = true},
+        error);
+}
+
+const char *dt_dataset_label_name(const dt_dataset *dataset, int64_t label, char room[24])
+{
+    const int64_t count = dataset->kind == DT_TARGETS_CLASSES ? dataset->classes : dataset->outputs;
+    if (dataset->label_names && label >= 0 && label < count)
+        return dataset->label_names[label];
+    snprintf(room, 24, "%lld", (long long)label);
+    return room;
 }
 
 static dt_status check_inputs(int64_t rows, int64_t features, int64_t answers, const char *name, dt_element element,
@@ -185,7 +246,11 @@ void dt_dataset_destroy(dt_dataset *dataset)
     if (!dataset)
         return;
     release_own(dataset->inputs);
+    release_own(dataset->start);
+    release_own(dataset->column);
     release_own(dataset->labels);
+    release_own(dataset->label_names);
+    dt_transform_destroy((dt_transform *)(uintptr_t)dataset->transform);
     release_own(dataset->targets);
     dt_release(dataset);
 }

@@ -472,8 +472,13 @@ static void evaluate_chunk(const dt_evaluation_job *job, int64_t chunk, int64_t 
         sample[window + i] = job->rows.index ? job->rows.index[first + i] : first + i;
     dt_pass_gather(p, 0, job->data, (dt_real)job->engine->experiment->data.scale, sample, rows);
     dt_pass_forward(p, rows, false, NULL);
-    dt_pass_cost(p, job->data, sample, rows);
     const int64_t classes = p->network->layer[p->network->layers].units;
+    for (int64_t i = 0; job->outputs && i < count; i++)
+        memcpy((dt_real *)job->outputs + (first + i) * classes, dt_pass_output(p, window + i),
+               (size_t)classes * sizeof(dt_real));
+    if (job->outputs)
+        return;
+    dt_pass_cost(p, job->data, sample, rows);
     for (int64_t i = window; i < window + count; i++) {
         job->chunk_loss[chunk] += p->cost[i];
         job->chunk_right[chunk] += p->right[i];

@@ -108,7 +108,7 @@ static dt_status check_file(const char *path, const char *file, dt_error *error)
 
 static dt_status check_entry(const dt_key *key, const char *path, const char *name, dt_error *error)
 {
-    if (!name && key->table == DT_FORMATS)
+    if (!name && (key->table == DT_FORMATS || key->table == DT_GENERATORS))
         return DT_OK;
     if (!name)
         return dt_fail(error, DT_INVALID, "%s: missing; name a %s", path, dt_table_name(key->table));
@@ -194,6 +194,16 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         if ((unsigned)*(const dt_precision *)field > DT_FLOAT64)
             return dt_fail(error, DT_INVALID, "%s: unknown; use float32 or float64", path);
         return DT_OK;
+    case DT_KEY_TARGETS:
+        if ((unsigned)*(const dt_targets *)field >= DT_TARGETS_KINDS)
+            return dt_fail(error, DT_INVALID, "%s: unknown; use classes, regression or multilabel", path);
+        return DT_OK;
+    case DT_KEY_CHOICE: {
+        const char *word = *(const char *const *)field;
+        if (word && !dt_key_is_choice_word(key, word))
+            return dt_fail(error, DT_INVALID, "%s: can't be '%.64s'; give one of %s", path, word, key->choices);
+        return DT_OK;
+    }
     case DT_KEY_QUANTITIES: {
         unsigned set = *(const unsigned *)field;
         if (set == 0 || set >> DT_QUANTITIES)
@@ -205,6 +215,7 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         return check_integers(key, path, field, error);
     case DT_KEY_SEED:
     case DT_KEY_BOOL:
+    case DT_KEY_NAMES:
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:
     case DT_KEY_SAMPLES:
@@ -240,12 +251,17 @@ static dt_status check_keys(dt_key_of of, const char *section, const void *base,
     return DT_OK;
 }
 
-static dt_status check_validation(const dt_data_spec *data, dt_error *error)
+static dt_status check_data(const dt_data_spec *data, dt_error *error)
 {
-    if (data->validation.inputs && data->validation_fraction > 0)
+    if (dt_source_is_given(&data->validation) && data->validation_fraction > 0)
         return dt_fail(error, DT_INVALID, "data.validation.fraction: files are given as well; remove one of them");
     if (data->validation.labels && !data->validation.inputs)
         return dt_fail(error, DT_INVALID, "data.validation.labels: labels without inputs; add data.validation.inputs");
+    if (data->standardize && data->min_max)
+        return dt_fail(error, DT_INVALID, "data.min_max: inputs are standardized as well; remove one of them");
+    if (data->scale != 1 && (data->standardize || data->min_max))
+        return dt_fail(error, DT_INVALID, "data.scale: has no effect with %s; remove one of them",
+                       data->standardize ? "data.standardize" : "data.min_max");
     return DT_OK;
 }
 
@@ -373,7 +389,7 @@ dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *erro
 {
     dt_status status = check_keys(DT_OF_EXPERIMENT, "", experiment, error);
     if (status == DT_OK)
-        status = check_validation(&experiment->data, error);
+        status = check_data(&experiment->data, error);
     if (status == DT_OK)
         status = check_network(experiment, error);
     if (status == DT_OK)

@@ -22,19 +22,58 @@ static const dt_key keys[] = {
 
     {"data.format", DT_KEY_ENTRY, EXPERIMENT(data.format), .table = DT_FORMATS, .required = true,
      .help = "What the files are."},
-    {"data.train.inputs", DT_KEY_FILE, EXPERIMENT(data.train.inputs), .required = true, .help = "Training inputs."},
-    {"data.train.labels", DT_KEY_FILE, EXPERIMENT(data.train.labels), .required = true, .help = "Training labels."},
-    {"data.test.inputs", DT_KEY_FILE, EXPERIMENT(data.test.inputs), .required_in = true,
+    {"data.train.file", DT_KEY_FILE, EXPERIMENT(data.train.file), .only = "csv libsvm hdf5 npy", .needed = "csv libsvm",
+     .required = true, .help = "Training rows; of hdf5 and npy the file in which inputs and labels name arrays."},
+    {"data.train.inputs", DT_KEY_FILE, EXPERIMENT(data.train.inputs), .only = "idx hdf5 npy", .required = true,
+     .help = "Training inputs."},
+    {"data.train.labels", DT_KEY_FILE, EXPERIMENT(data.train.labels), .only = "idx hdf5 npy", .required = true,
+     .help = "Training labels."},
+    {"data.test.file", DT_KEY_FILE, EXPERIMENT(data.test.file), .only = "csv libsvm hdf5 npy", .needed = "csv libsvm",
+     .required_in = true, .help = "Test rows; of hdf5 and npy the file in which inputs and labels name arrays."},
+    {"data.test.inputs", DT_KEY_FILE, EXPERIMENT(data.test.inputs), .only = "idx hdf5 npy", .required_in = true,
      .help = "Test inputs: evaluated after each epoch, never trained on."},
-    {"data.test.labels", DT_KEY_FILE, EXPERIMENT(data.test.labels), .required_in = true, .help = "Test labels."},
-    {"data.validation.inputs", DT_KEY_FILE, EXPERIMENT(data.validation.inputs), .help = "Validation inputs."},
-    {"data.validation.labels", DT_KEY_FILE, EXPERIMENT(data.validation.labels), .help = "Validation labels."},
+    {"data.test.labels", DT_KEY_FILE, EXPERIMENT(data.test.labels), .only = "idx hdf5 npy", .required_in = true,
+     .help = "Test labels."},
+    {"data.validation.file", DT_KEY_FILE, EXPERIMENT(data.validation.file), .only = "csv libsvm hdf5 npy",
+     .help = "Validation rows; of hdf5 and npy the file in which inputs and labels name arrays."},
+    {"data.validation.inputs", DT_KEY_FILE, EXPERIMENT(data.validation.inputs), .only = "idx hdf5 npy",
+     .help = "Validation inputs."},
+    {"data.validation.labels", DT_KEY_FILE, EXPERIMENT(data.validation.labels), .only = "idx hdf5 npy",
+     .help = "Validation labels."},
     {"data.validation.fraction", DT_KEY_REAL, EXPERIMENT(data.validation_fraction), .high = 1, .high_open = true,
      .help = "In place of files: this share of the training rows, drawn by the seed. 0: none."},
-    {"data.scale", DT_KEY_REAL, EXPERIMENT(data.scale), .high = 1e30, .low_open = true, .number = 1,
+    {"data.scale", DT_KEY_REAL, EXPERIMENT(data.scale), .low = 1e-30, .high = 1e30, .number = 1,
      .help = "x <- scale * x."},
     {"data.noise", DT_KEY_REAL, EXPERIMENT(data.noise), .high = 1e30,
      .help = "Deviation of normal noise that each training step adds to its inputs. Drawn by the seed."},
+    {"data.targets", DT_KEY_TARGETS, EXPERIMENT(data.targets), .text = "classes",
+     .help = "What labels are: one class a row, numbers to fit, or zeros and ones of which any number may be 1."},
+    {"data.standardize", DT_KEY_BOOL, EXPERIMENT(data.standardize),
+     .help = "Each input to mean 0 and deviation 1 over the training rows, a constant one to 0."},
+    {"data.min_max", DT_KEY_BOOL, EXPERIMENT(data.min_max),
+     .help = "Each input to 0 .. 1 over the training rows, a constant one to 0."},
+    {"data.label", DT_KEY_NAMES, EXPERIMENT(data.label), .text = "the last column", .only = "csv",
+     .help = "The column of labels, by name or by number from 1; several where they are no classes."},
+    {"data.header", DT_KEY_CHOICE, EXPERIMENT(data.header), .text = "auto", .choices = "auto true false", .only = "csv",
+     .help = "Whether the first line names the columns."},
+    {"data.delimiter", DT_KEY_CHOICE, EXPERIMENT(data.delimiter), .text = "auto", .choices = "auto , ; tab | space",
+     .only = "csv", .help = "What stands between fields. auto: the most frequent in the first line."},
+    {"data.missing", DT_KEY_CHOICE, EXPERIMENT(data.missing), .text = "refuse", .choices = "refuse mean median 0",
+     .only = "csv", .help = "What a missing number becomes: an error, or that of its column of the training file."},
+    {"data.one_hot", DT_KEY_NAMES, EXPERIMENT(data.one_hot), .text = "columns of words", .only = "csv",
+     .help = "Columns, by name or number, whose fields are words: an input for each different one."},
+    {"data.features", DT_KEY_INTEGER, EXPERIMENT(data.features), .low = 1, .high = 67108864, .word = "auto",
+     .only = "libsvm synthetic", .help = "Inputs of a row. auto: the largest index, or the generator's own number."},
+    {"data.generator", DT_KEY_ENTRY, EXPERIMENT(data.generator), .table = DT_GENERATORS, .text = "spirals",
+     .only = "synthetic", .help = "What is made."},
+    {"data.rows", DT_KEY_INTEGER, EXPERIMENT(data.rows), .low = 1, .high = 1e9, .number = 1000, .only = "synthetic",
+     .help = "Training rows."},
+    {"data.test_rows", DT_KEY_INTEGER, EXPERIMENT(data.test_rows), .low = 1, .high = 1e9, .word = "none",
+     .only = "synthetic", .help = "Test rows."},
+    {"data.classes", DT_KEY_INTEGER, EXPERIMENT(data.classes), .low = 2, .high = 1048576, .word = "auto",
+     .only = "synthetic", .help = "auto: the generator's own number."},
+    {"data.jitter", DT_KEY_REAL, EXPERIMENT(data.jitter), .high = 1e6, .number = 0.1, .only = "synthetic",
+     .help = "Deviation of a normal number that is added to each input."},
 
     {"network.#.units", DT_KEY_INTEGER, LAYER(units), .low = 1, .high = 1048576, .required = true,
      .help = "Units of the layer. The list's first entry is layer 1; 1 to 64 layers."},
@@ -274,6 +313,15 @@ static void store_default(const dt_key *key, void *field)
     case DT_KEY_PRECISION:
         *(dt_precision *)field = DT_FLOAT32;
         break;
+    case DT_KEY_TARGETS:
+        *(dt_targets *)field = DT_TARGETS_CLASSES;
+        break;
+    case DT_KEY_CHOICE:
+        *(const char **)field = key->text;
+        break;
+    case DT_KEY_NAMES:
+        *(dt_name_list *)field = (dt_name_list){NULL, 0};
+        break;
     case DT_KEY_QUANTITIES:
         *(unsigned *)field = (unsigned)key->number;
         break;
@@ -354,6 +402,8 @@ static void append_names(char *out, size_t size, const dt_key *key)
         if (key->kind == DT_KEY_ENTRY) {
             const dt_entry *entry = dt_table_at(key->table, i);
             name = entry ? entry->name : NULL;
+        } else if (key->kind == DT_KEY_TARGETS) {
+            name = i < DT_TARGETS_KINDS ? dt_targets_name((dt_targets)i) : NULL;
         } else if (key->kind == DT_KEY_PRECISION) {
             name = i <= DT_FLOAT64 ? dt_precision_name((dt_precision)i) : NULL;
         } else {
@@ -411,8 +461,16 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
     case DT_KEY_FILE:
         append(out, size, "a file");
         break;
+    case DT_KEY_CHOICE:
+        append(out, size, "one of ");
+        append(out, size, key->choices);
+        break;
+    case DT_KEY_NAMES:
+        append(out, size, "a name, or a list of names");
+        break;
     case DT_KEY_ENTRY:
     case DT_KEY_PRECISION:
+    case DT_KEY_TARGETS:
         append(out, size, "one of ");
         append_names(out, size, key);
         break;
@@ -447,6 +505,8 @@ const dt_key *dt_key_chooser(const dt_key *key)
     char pattern[96];
     if (!key->only || !dot)
         return NULL;
+    if (strncmp(key->pattern, "data.", 5) == 0)
+        return dt_key_find("data.format");
     snprintf(pattern, sizeof pattern, "%.*s", (int)(dot - key->pattern), key->pattern);
     const dt_key *choice = dt_key_find(pattern);
     if (choice)
@@ -455,16 +515,33 @@ const dt_key *dt_key_chooser(const dt_key *key)
     return dt_key_find(pattern);
 }
 
-bool dt_key_applies(const dt_key *key, const char *name)
+/* Is `name` one of `words`, which stand apart by blanks? */
+static bool is_among(const char *words, const char *name)
 {
     const size_t length = strlen(name);
-    for (const char *word = key->only; word && *word; word += strspn(word, " ")) {
+    for (const char *word = words; word && *word; word += strspn(word, " ")) {
         const size_t n = strcspn(word, " ");
         if (n == length && strncmp(word, name, n) == 0)
             return true;
         word += n;
     }
-    return !key->only;
+    return false;
+}
+
+bool dt_key_applies(const dt_key *key, const char *name)
+{
+    return !key->only || is_among(key->only, name);
+}
+
+bool dt_key_is_needed(const dt_key *key, const char *name)
+{
+    const char *with = key->needed ? key->needed : key->only;
+    return (key->required || key->required_in) && (!with || !name || is_among(with, name));
+}
+
+bool dt_key_is_choice_word(const dt_key *key, const char *word)
+{
+    return is_among(key->choices, word);
 }
 
 void dt_key_only(const dt_key *key, char *out, size_t size)

@@ -4,9 +4,7 @@
 
 #include "base/memory.h"
 #include "kernels/random.h"
-
-/* Bytes of a row that are asked for ahead of its gather; longer rows are fetched by the processor's own prefetcher. */
-enum { PREFETCHED = 4096 };
+#include "train/gather.h"
 
 /* Numbers from row to row: the units, the 1 behind them, whole panels; and off powers of two, which would make all rows
  * share a few cache sets. */
@@ -170,38 +168,16 @@ static dt_real *place_of_z(const dt_pass *pass, int64_t l, bool keep_z)
 
 void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span rows)
 {
-    const int64_t bytes = data->features * (int64_t)dt_element_size(data->element);
-    const int64_t most = dt_min(bytes, PREFETCHED);
-    for (int64_t i = rows.first; i < rows.last; i++) {
-        const char *row = (const char *)data->inputs + sample[i] * bytes;
-        for (int64_t at = 0; at < most; at += DT_CACHE_LINE)
-            __builtin_prefetch(row + at, 0, 2);
-        if (data->targets)
-            __builtin_prefetch(data->targets + sample[i] * data->outputs, 0, 3);
-        else
-            __builtin_prefetch(data->labels + sample[i], 0, 3);
-    }
+    for (int64_t i = rows.first; i < rows.last; i++)
+        dt_gather_prefetch(data, sample[i]);
 }
 
 void dt_pass_gather(dt_pass *pass, int64_t copy, const dt_dataset *data, dt_real scale, const int64_t *sample,
                     dt_span rows)
 {
-    const dt_products *products = pass->network->products;
-    const int64_t n = data->features;
-    for (int64_t i = rows.first; i < rows.last; i++) {
-        dt_real *x = pass->a[0] + copy * pass->rows[1].a_apart + i * pass->stride[0];
-        switch (data->element) {
-        case DT_U8:
-            products->convert_u8(n, (const uint8_t *)data->inputs + sample[i] * n, scale, x);
-            break;
-        case DT_F32:
-            products->convert_f32(n, (const float *)data->inputs + sample[i] * n, scale, x);
-            break;
-        case DT_F64:
-            products->convert_f64(n, (const double *)data->inputs + sample[i] * n, scale, x);
-            break;
-        }
-    }
+    for (int64_t i = rows.first; i < rows.last; i++)
+        dt_gather_row(pass->network->products, data, scale, sample[i],
+                      pass->a[0] + copy * pass->rows[1].a_apart + i * pass->stride[0]);
 }
 
 /* The numbers of layer l for sample i of the minibatch: 2^20 of them, for up to 2^20 samples. */
@@ -270,6 +246,12 @@ void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
         dt_pass_forward_units(pass, l, 0, rows, (dt_span){0, pass->network->layer[l].panels}, keep_z, NULL);
         dt_lap(laps, DT_PHASE_FORWARD, l);
     }
+}
+
+const dt_real *dt_pass_output(const dt_pass *pass, int64_t i)
+{
+    const int64_t L = pass->network->layers;
+    return pass->z[L] + i * pass->stride[L];
 }
 
 int64_t dt_pass_answer(const dt_pass *pass, int64_t i)

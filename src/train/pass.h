@@ -86,6 +86,10 @@ void dt_pass_cost(dt_pass *pass, const dt_dataset *data, const int64_t *sample, 
 #define dt_pass_backward DT_R(dt_pass_backward)
 void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps); /* (4) */
 
+/* z^L of row i, (units). */
+#define dt_pass_output DT_R(dt_pass_output)
+const dt_real *dt_pass_output(const dt_pass *pass, int64_t i);
+
 /* The unit with the largest z^L of row i, the first of equals. */
 #define dt_pass_answer DT_R(dt_pass_answer)
 int64_t dt_pass_answer(const dt_pass *pass, int64_t i);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "data/synthetic.h"
 #include "deltoid/dataset.h"
 #include "nn/activation.h"
 #include "nn/initializer.h"
@@ -68,7 +69,7 @@ static const struct {
     [DT_ACTIVATIONS] = {"activation", activation_entry},    [DT_LOSSES] = {"loss", loss_entry},
     [DT_INITIALIZERS] = {"initializer", initializer_entry}, [DT_OPTIMIZERS] = {"optimizer", optimizer_entry},
     [DT_SCHEDULES] = {"schedule", schedule_entry},          [DT_REDUCTIONS] = {"reduction", reduction_entry},
-    [DT_FORMATS] = {"data format", format_entry},
+    [DT_FORMATS] = {"data format", format_entry},           [DT_GENERATORS] = {"generator", dt_generator_at},
 };
 
 const char *dt_table_name(dt_table table)

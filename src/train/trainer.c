@@ -492,6 +492,17 @@ dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt
     return evaluate_rows(trainer, dataset, (dt_rows){dataset->rows, NULL}, evaluation, confusion, error);
 }
 
+dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_rows rows, void *z, dt_error *error)
+{
+    dt_evaluation_job job = {.engine = trainer->engine, .data = dataset, .rows = rows, .outputs = z};
+    if (dataset->features != trainer->units[0])
+        return dt_fail(error, DT_INVALID,
+                       "new samples: %lld inputs a row, but the network has %lld; use data of one kind",
+                       (long long)dataset->features, (long long)trainer->units[0]);
+    dt_team_run(trainer->team, trainer->ops->evaluate, &job);
+    return DT_OK;
+}
+
 static bool has_validation(const dt_trainer *t)
 {
     return t->data.validation || t->validation_rows.count;
@@ -686,4 +697,9 @@ int64_t dt_trainer_step(const dt_trainer *trainer)
 const dt_experiment *dt_trainer_experiment(const dt_trainer *trainer)
 {
     return trainer->experiment;
+}
+
+const dt_dataset *dt_trainer_training_set(const dt_trainer *trainer)
+{
+    return trainer->data.train;
 }
