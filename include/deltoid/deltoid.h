@@ -3,6 +3,7 @@
 #define DELTOID_DELTOID_H
 
 #include "check.h"
+#include "capture.h"
 #include "circuit.h"
 #include "dataset.h"
 #include "experiment.h"
