@@ -70,12 +70,37 @@ static void chunk_by_unit(const dt_capture_dataset *set, int64_t chunk[DT_DATASE
         chunk[unit] = dt_max(1, dt_min(set->size[unit], most / dt_max(numbers * chunk[0], 1)));
 }
 
+/* Up to 64 steps of an eighth of the last dimension, cut further where that is more than a chunk. */
+static void chunk_by_both(const dt_capture_dataset *set, int64_t chunk[DT_DATASET_RANK])
+{
+    enum { TARGET = 256 << 10, STEPS = 64, SMALL_STEPS = 1024 };
+    int64_t step = 1, most = TARGET / set->element;
+    for (int i = 1; i < set->rank; i++)
+        step *= chunk[i] = set->size[i];
+    chunk[0] = dt_max(1, dt_min(set->size[0], dt_min(SMALL_STEPS, dt_max(STEPS, most / 4 / dt_max(step, 1)))));
+    if (chunk[0] * step > most && set->rank > 1)
+        chunk[set->rank - 1] = dt_ceil_div(chunk[set->rank - 1], 8);
+    for (;;) {
+        int longest = 0;
+        int64_t numbers = 1;
+        for (int i = 0; i < set->rank; i++) {
+            numbers *= chunk[i];
+            longest = chunk[i] > chunk[longest] ? i : longest;
+        }
+        if (numbers <= most || chunk[longest] == 1)
+            return;
+        chunk[longest] = dt_ceil_div(chunk[longest], 2);
+    }
+}
+
 void dt_copy_chunk(const dt_capture_dataset *set, dt_copy_chunks chunks, int64_t chunk[DT_DATASET_RANK])
 {
     memcpy(chunk, set->chunk, sizeof set->chunk);
     if (!set->has_steps || chunks == DT_CHUNKS_KEPT)
         return;
-    (chunks == DT_CHUNKS_STEP ? chunk_by_step : chunk_by_unit)(set, chunk);
+    (chunks == DT_CHUNKS_STEP ? chunk_by_step : chunks == DT_CHUNKS_UNIT ? chunk_by_unit : chunk_by_both)(set, chunk);
+    for (int i = 0; i < set->rank; i++)
+        chunk[i] = dt_max(1, chunk[i]);
 }
 
 /* --- the tree --- */

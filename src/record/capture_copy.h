@@ -5,7 +5,8 @@
 #include "deltoid/capture.h"
 
 typedef enum dt_copy_chunks {
-    DT_CHUNKS_KEPT, /* as in the source */
+    DT_CHUNKS_KEPT, /* as in the source, of segments the first */
+    DT_CHUNKS_BOTH, /* some steps of some units: neither is slow */
     DT_CHUNKS_STEP, /* whole steps: one step is read from few chunks */
     DT_CHUNKS_UNIT  /* many steps of few units: one unit's history is read from few chunks */
 } dt_copy_chunks;

@@ -14,6 +14,7 @@
 #include "record/file.h"
 
 enum { RULES_MAX = 64, PARTS_MAX = 1 << 20 };
+#define FOLDER "capture" /* of the segments, beside the index */
 
 struct dt_capture_reader {
     dt_hdf5_reader *hdf5;
@@ -80,7 +81,7 @@ static dt_status name_files(dt_capture_reader *r, const char *path, dt_error *er
     const char *slash = strrchr(path, '/');
     const size_t parent = is_folder ? length : slash ? (size_t)(slash - path) + (slash == path) : 0;
     r->path = is_folder ? join(r, path, length, "capture.h5") : dt_arena_duplicate(&r->names, path);
-    r->folder = join(r, path, parent, DT_SEGMENT_FOLDER);
+    r->folder = join(r, path, parent, FOLDER);
     return r->path && r->folder ? DT_OK : dt_fail_memory(error, "a file name");
 }
 
@@ -142,8 +143,8 @@ static dt_status mark(dt_capture_reader *r, const char *source, dt_error *error)
 {
     bool unfinished;
     dt_capture_part *part;
-    const char *name = source + sizeof DT_SEGMENT_FOLDER;
-    const bool ours = strncmp(source, DT_SEGMENT_FOLDER "/", sizeof DT_SEGMENT_FOLDER) == 0 && !strchr(name, '/');
+    const char *name = source + sizeof FOLDER;
+    const bool ours = strncmp(source, FOLDER "/", sizeof FOLDER) == 0 && !strchr(name, '/');
     if (ours && strchr(name, '%')) {
         for (size_t i = 0; i < r->part_count; i++)
             r->parts[i].unindexed = false;
@@ -249,6 +250,11 @@ static dt_status check_parts(const dt_capture_reader *r, dt_error *error)
             return dt_fail(error, DT_MALFORMED, "%s: %s%s", part->path, part->why,
                            r->is_index ? "; deltoid capture recover leaves it out of the index" : "");
     }
+    for (size_t s = 0; s < r->index_count && r->is_index; s++)
+        if (r->index[s].fault[0] || (r->index[s].is_virtual && r->index[s].size[0] != r->sets[s].size[0]))
+            return dt_fail(error, DT_MALFORMED, "%s: %s %s; deltoid capture recover makes the index again", r->path,
+                           r->index[s].name,
+                           r->index[s].fault[0] ? r->index[s].fault : "has not as many steps as its segments");
     return DT_OK;
 }
 
@@ -264,6 +270,16 @@ static const dt_capture_dataset *find_in(const dt_capture_part *part, size_t nea
     return NULL;
 }
 
+static dt_capture_dataset *find_joined(const dt_capture_reader *r, size_t near, const char *name)
+{
+    for (size_t i = 0; i < r->set_count; i++) {
+        dt_capture_dataset *set = &r->sets[(near + i) % r->set_count];
+        if (strcmp(set->name, name) == 0)
+            return set;
+    }
+    return NULL;
+}
+
 static bool alike(const dt_capture_dataset *a, const dt_capture_dataset *b)
 {
     bool same = a->rank == b->rank && a->real == b->real && a->has_sign == b->has_sign && a->element == b->element &&
@@ -273,17 +289,17 @@ static bool alike(const dt_capture_dataset *a, const dt_capture_dataset *b)
     return same;
 }
 
+/* A part may lack a rule of which it has no step, but has nothing of its own. */
 static bool fits(dt_capture_reader *r, dt_capture_part *part)
 {
-    for (size_t s = 0; s < r->set_count; s++) {
-        const dt_capture_dataset *d = find_in(part, s, r->sets[s].name);
+    for (size_t s = 0; s < part->set_count; s++) {
+        const dt_capture_dataset *d = &part->sets[s], *joined = find_joined(r, s, d->name);
         int64_t size;
-        if (!d || !alike(d, &r->sets[s]) || part->set_count != r->set_count ||
-            __builtin_add_overflow(d->size[0], r->sets[s].size[0], &size)) {
-            part->damaged = true;
-            snprintf(part->why, sizeof part->why, "%s is not as in the other segments", r->sets[s].name);
-            return false;
-        }
+        if (joined && alike(d, joined) && !__builtin_add_overflow(d->size[0], joined->size[0], &size))
+            continue;
+        part->damaged = true;
+        snprintf(part->why, sizeof part->why, "%s is not as in the rest of the capture", d->name);
+        return false;
     }
     return true;
 }
@@ -305,34 +321,66 @@ static bool is_even(dt_capture_part *part)
     return true;
 }
 
+/* Starts from what the index has, without its steps; without one, from all that the parts have. */
+static dt_status make_joined(dt_capture_reader *r, dt_error *error)
+{
+    const bool indexed = r->is_index && r->has_index;
+    size_t room = indexed ? r->index_count : 0;
+    for (size_t i = 0; i < r->part_count && !indexed; i++)
+        room += is_read(&r->parts[i]) ? r->parts[i].set_count : 0;
+    r->sets = dt_allocate(room + 1, sizeof *r->sets);
+    if (!r->sets)
+        return dt_fail_memory(error, "a list of data sets");
+    if (indexed && room)
+        memcpy(r->sets, r->index, room * sizeof *r->sets);
+    r->set_count = indexed ? room : 0;
+    for (size_t i = 0; i < r->part_count && !indexed; i++)
+        for (size_t s = 0; is_read(&r->parts[i]) && s < r->parts[i].set_count; s++)
+            if (!find_joined(r, s, r->parts[i].sets[s].name))
+                r->sets[r->set_count++] = r->parts[i].sets[s];
+    for (size_t s = 0; s < r->set_count; s++)
+        if (r->sets[s].has_steps) {
+            r->sets[s].size[0] = r->sets[s].stored = 0;
+            r->sets[s].is_virtual = true; /* until a part is found to have it */
+        }
+    return DT_OK;
+}
+
+static void add_steps(dt_capture_dataset *joined, const dt_capture_dataset *d)
+{
+    joined->size[0] += d->size[0];
+    joined->stored += d->stored;
+    if (!joined->is_virtual)
+        return;
+    joined->is_virtual = false;
+    memcpy(joined->chunk, d->chunk, sizeof joined->chunk);
+    joined->gzip = d->gzip;
+    joined->shuffle = d->shuffle;
+}
+
 static dt_status join_parts(dt_capture_reader *r, dt_error *error)
 {
-    for (size_t i = 0; i < r->part_count; i++) {
+    for (size_t i = 0; i < r->part_count; i++)
+        (void)(r->uneven || !is_read(&r->parts[i]) || is_even(&r->parts[i]));
+    dt_status status = make_joined(r, error);
+    for (size_t i = 0; i < r->part_count && status == DT_OK; i++) {
         dt_capture_part *part = &r->parts[i];
-        if (!is_read(part) || (!r->uneven && !is_even(part)))
-            continue;
-        if (!r->sets) {
-            r->sets = dt_allocate(part->set_count, sizeof *r->sets);
-            if (!r->sets)
-                return dt_fail_memory(error, "a list of data sets");
-            memcpy(r->sets, part->sets, part->set_count * sizeof *r->sets);
-            r->set_count = part->set_count;
-            continue;
-        }
-        if (!fits(r, part))
-            continue;
-        for (size_t s = 0; s < r->set_count; s++)
-            if (r->sets[s].has_steps) {
-                const dt_capture_dataset *d = find_in(part, s, r->sets[s].name);
-                r->sets[s].size[0] += d->size[0];
-                r->sets[s].stored += d->stored;
-            }
+        const bool taken = is_read(part) && fits(r, part);
+        for (size_t s = 0; taken && s < part->set_count; s++)
+            if (part->sets[s].has_steps)
+                add_steps(find_joined(r, s, part->sets[s].name), &part->sets[s]);
     }
-    for (size_t s = 0; s < r->set_count && r->rule_count < RULES_MAX; s++)
+    for (size_t s = 0; s < r->set_count && r->rule_count < RULES_MAX; s++) {
+        if (r->sets[s].is_virtual && !r->sets[s].fault[0]) { /* in no part: no step was captured */
+            r->sets[s].is_virtual = false;
+            for (int i = 0; i < r->sets[s].rank; i++)
+                r->sets[s].chunk[i] = i && r->sets[s].size[i] ? r->sets[s].size[i] : 1;
+        }
         if (is_step(&r->sets[s]))
             snprintf(r->rules[r->rule_count++], DT_DATASET_NAME, "%.*s",
                      (int)strcspn(r->sets[s].name + 1, "/"), r->sets[s].name + 1);
-    return DT_OK;
+    }
+    return status;
 }
 
 /* --- opening --- */
@@ -462,10 +510,12 @@ dt_hdf5_reader *dt_capture_reader_hdf5(dt_capture_reader *r)
 
 const char *dt_capture_reader_sound(const dt_capture_reader *r)
 {
+    if (r->has_index)
+        return r->path;
     for (size_t i = 0; i < r->part_count; i++)
         if (is_read(&r->parts[i]))
             return r->parts[i].path;
-    return r->has_index ? r->path : NULL;
+    return NULL;
 }
 
 const dt_capture_part *dt_capture_reader_part(const dt_capture_reader *r, size_t i)
@@ -502,6 +552,8 @@ dt_status dt_capture_reader_read(dt_capture_reader *r, const dt_capture_dataset 
         some[i] = count[i];
         step *= i ? count[i] : 1;
     }
+    if (!set->has_steps && r->is_index && r->has_index)
+        return dt_hdf5_reader_read(r->hdf5, r->path, set, start, count, to, error);
     for (size_t p = 0; p < r->part_count && left > 0; p++) {
         const dt_capture_part *part = &r->parts[p];
         const dt_capture_dataset *d = is_read(part) ? find_in(part, (size_t)(set - r->sets), set->name) : NULL;
@@ -548,7 +600,7 @@ dt_status dt_capture_reader_text(dt_capture_reader *r, const char *name, char **
 {
     dt_hdf5_attribute a;
     bool found = false;
-    const char *path = r->has_index ? r->path : dt_capture_reader_sound(r);
+    const char *path = dt_capture_reader_sound(r);
     *text = NULL;
     if (!path)
         return DT_OK;

@@ -4,10 +4,6 @@
 
 #include "record/hdf5_reader.h"
 
-/* Names in a run folder: finished segments, and the one in the making. */
-#define DT_SEGMENT_FOLDER "capture"
-#define DT_SEGMENT_NAME "seg-%06ld.h5"
-
 /* The number of a segment by its file name; -1: it is none. *unfinished: ".seg-000003.h5.part". */
 long dt_segment_number(const char *name, bool *unfinished);
 
