@@ -95,6 +95,9 @@ dt_status dt_capture_reader_read(dt_capture_reader *reader, const dt_capture_dat
 dt_status dt_capture_reader_steps(dt_capture_reader *reader, const char *rule, int64_t **steps, int64_t *count,
                                   dt_error *error);
 
+/* Steps that a rule should have captured while the disk was too slow for them: its attribute `dropped`. */
+dt_status dt_capture_reader_dropped(dt_capture_reader *reader, const char *rule, int64_t *dropped, dt_error *error);
+
 /* A text attribute of the root: "status", "experiment", "provenance"; to be released with dt_capture_release. NULL
  * where there is none. */
 dt_status dt_capture_reader_text(dt_capture_reader *reader, const char *name, char **text, dt_error *error);

@@ -12,6 +12,7 @@
 
 /* Each takes the command's arguments, of which positional[0] is the action's name and [1] the run. */
 dt_status dt_capture_info(const dt_arguments *arguments, dt_error *error);
+dt_status dt_capture_run_recover(const dt_arguments *arguments, dt_error *error);
 dt_status dt_capture_csv(const dt_arguments *arguments, dt_error *error);
 dt_status dt_capture_grad(const dt_arguments *arguments, dt_error *error);
 

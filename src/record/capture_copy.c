@@ -371,6 +371,20 @@ static dt_status write_file(copy *c, const char *temporary, dt_error *error)
     return status == DT_OK ? closed : status;
 }
 
+static dt_status publish(const copy *c, dt_new_file *made, dt_error *error)
+{
+    if (!c->options->beside)
+        return dt_new_file_publish(made, c->options->replace, error);
+    dt_release(made->path);
+    made->path = dt_duplicate(c->path);
+    if (!made->path) {
+        dt_new_file_discard(made);
+        return dt_fail_memory(error, "a file name");
+    }
+    dt_status status = dt_new_file_publish(made, c->options->replace, error);
+    return status == DT_OK ? dt_sync_folder(c->path, error) : status;
+}
+
 dt_status dt_capture_copy(dt_capture_reader *source, const char *path, const dt_copy_options *options,
                           dt_error *error)
 {
@@ -383,12 +397,12 @@ dt_status dt_capture_copy(dt_capture_reader *source, const char *path, const dt_
     c.buffer = dt_allocate(PART_BYTES, 1);
     c.other = dt_allocate(PART_BYTES, 1);
     dt_status status = c.buffer && c.other ? DT_OK : dt_fail_memory(error, "parts of a capture");
-    if (status == DT_OK && (status = dt_new_file_begin(&made, path, error)) == DT_OK) {
+    if (status == DT_OK && (status = dt_new_file_begin(&made, options->beside ? options->beside : path, error)) == DT_OK) {
         status = write_file(&c, made.temporary, error);
         if (status == DT_OK)
             status = compare(&c, made.temporary, error);
         if (status == DT_OK)
-            status = dt_new_file_publish(&made, options->replace, error);
+            status = publish(&c, &made, error);
         else
             dt_new_file_discard(&made);
     }

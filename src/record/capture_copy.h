@@ -17,6 +17,7 @@ typedef struct dt_copy_options {
     bool gzip;         /* shuffle and gzip, or none */
     const char *status; /* the attribute of the copy; NULL: the source's */
     bool replace;      /* what is at `path` */
+    const char *beside; /* the temporary file lies beside this name, on the same file system; NULL: beside `path` */
 } dt_copy_options;
 
 /* Writes all that the reader sees under a temporary name, closes it, reads it again and compares every number and

@@ -69,8 +69,7 @@ bool dt_capture_rule_watches(const dt_capture_rule *rule, int64_t step)
     return low < rule->step_count && rule->steps[low] == step;
 }
 
-/* How many of steps 0 .. total-1 it captures. */
-static int64_t captured_steps(const dt_capture_rule *rule, int64_t total)
+int64_t dt_capture_rule_steps(const dt_capture_rule *rule, int64_t total)
 {
     if (total == 0)
         return 0;
@@ -135,23 +134,17 @@ static int64_t even(int64_t extent, int64_t most)
     return dt_ceil_div(extent, parts);
 }
 
-/* Chunks (steps, rows, columns) are near 256 KiB. A reader of one step reads chunk_steps times what it wants, a reader
- * of one unit's history chunk_columns times (chunk_rows too for a matrix), so the longer is halved first; from 64 steps
- * and an eighth of the units. What is small takes more steps into one chunk, up to 1024. */
-static void choose_chunk(dt_capture_set *set, int64_t steps, int64_t most_steps)
+void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
 {
-    enum { TARGET = 256 << 10, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024 };
+    enum { TARGET = 256 << 10, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
     int64_t step = (int64_t)set->bytes, rows = set->rows, columns = set->columns, count;
-    if (step <= SMALL / STEPS) {
-        count = dt_min(SMALL / step, SMALL_STEPS);
-    } else {
-        count = STEPS;
-        if (step > TARGET / STEPS) {
-            columns = dt_ceil_div(columns, 8);
-            rows = set->shape == DT_SHAPE_MATRIX ? dt_ceil_div(rows, 8) : rows;
-        }
-    }
+    count = step <= SMALL / STEPS ? dt_min(SMALL / step, SMALL_STEPS) : STEPS;
     count = dt_max(1, dt_min(count, dt_min(steps, most_steps)));
+    if (step > TARGET / STEPS) { /* few steps make thin chunks: then fewer parts */
+        int64_t parts = dt_max(1, dt_min(PARTS, count * step / SMALL));
+        columns = dt_ceil_div(columns, parts);
+        rows = set->shape == DT_SHAPE_MATRIX ? dt_ceil_div(rows, parts) : rows;
+    }
     while (count * rows * columns * (int64_t)set->element > TARGET && count * columns * rows > 1) {
         bool may_cut_rows = set->shape == DT_SHAPE_MATRIX || (columns <= 8 && count <= 8);
         if (may_cut_rows && rows >= columns && rows >= count)
@@ -232,7 +225,7 @@ static void choose_chunks(dt_capture_layout *layout, uint64_t budget)
     for (int64_t most_steps = 1024;; most_steps /= 2) {
         layout->block_bytes = 0;
         for (size_t i = 0; i < layout->count; i++) {
-            choose_chunk(&layout->sets[i], layout->steps, most_steps);
+            dt_capture_set_cut(&layout->sets[i], layout->steps, most_steps);
             layout->block_bytes += dt_capture_set_block_bytes(&layout->sets[i]);
         }
         if (layout->block_bytes <= budget || most_steps == 1)
@@ -283,7 +276,7 @@ dt_status dt_capture_layout_init(dt_capture_layout *layout, const dt_experiment 
     int64_t total;
     if (__builtin_mul_overflow(info->steps_per_epoch, experiment->training.epochs, &total))
         return dt_fail(error, DT_INVALID, "training.epochs: more steps than can be counted; choose fewer epochs");
-    layout->steps = captured_steps(layout->rule, total);
+    layout->steps = dt_capture_rule_steps(layout->rule, total);
 
     size_t most = DT_SET_FIRST_QUANTITY + (size_t)(info->layers + 1) * DT_QUANTITIES;
     layout->sets = dt_allocate_zeroed(most, sizeof *layout->sets);

@@ -391,14 +391,18 @@ static dt_status scan_index(dt_capture_reader *r, dt_capture_opening opening, dt
     struct stat folder;
     dt_status status = dt_hdf5_reader_scan(r->hdf5, r->path, &r->index, &r->index_count, &why);
     r->has_index = status == DT_OK;
-    for (size_t s = 0; s < r->index_count; s++)
+    const bool has_folder = stat(r->folder, &folder) == 0 && S_ISDIR(folder.st_mode);
+    bool empty = true;
+    for (size_t s = 0; s < r->index_count; s++) {
         r->is_index = r->is_index || r->index[s].is_virtual;
+        empty = empty && !(is_step(&r->index[s]) && r->index[s].size[0] > 0);
+    }
+    r->is_index = r->is_index || (empty && has_folder); /* one without a step has nothing virtual */
     if (status == DT_OK)
         return DT_OK;
-    r->is_index = stat(r->folder, &folder) == 0 && S_ISDIR(folder.st_mode);
     snprintf(r->index_fault, sizeof r->index_fault, "%.511s", without_path(why.message, r->path));
     if (opening == DT_CAPTURE_ALL && is_of_the_file(status))
-        return r->is_index || status != DT_NOT_FOUND
+        return has_folder || status != DT_NOT_FOUND
                    ? DT_OK
                    : dt_fail(error, status, "%s; train with a capture in the experiment", why.message);
     return dt_fail(error, status, "%s%s", why.message,
@@ -473,6 +477,39 @@ void dt_capture_reader_close(dt_capture_reader *r)
     dt_release(r->sets);
     dt_arena_clear(&r->names);
     dt_release(r);
+}
+
+static dt_status join_again(dt_capture_reader *r, dt_error *error)
+{
+    dt_release(r->sets);
+    r->sets = NULL;
+    r->set_count = r->rule_count = 0;
+    return join_parts(r, error);
+}
+
+dt_status dt_capture_reader_admit(dt_capture_reader *r, size_t i, const dt_capture_reader *plain, dt_error *error)
+{
+    dt_capture_part *part = &r->parts[i];
+    dt_capture_dataset *sets = dt_allocate(plain->set_count + 1, sizeof *sets);
+    char *path = dt_arena_duplicate(&r->names, plain->path);
+    if (!sets || !path) {
+        dt_release(sets);
+        return dt_fail_memory(error, "a list of data sets");
+    }
+    memcpy(sets, plain->sets, plain->set_count * sizeof *sets);
+    dt_release(part->sets);
+    part->sets = sets;
+    part->set_count = plain->set_count;
+    part->path = path;
+    part->damaged = part->unfinished = part->unindexed = false;
+    return join_again(r, error);
+}
+
+dt_status dt_capture_reader_leave_out(dt_capture_reader *r, size_t i, const char *why, dt_error *error)
+{
+    r->parts[i].damaged = true;
+    snprintf(r->parts[i].why, sizeof r->parts[i].why, "%s", why);
+    return join_again(r, error);
 }
 
 void dt_capture_reader_limit(dt_capture_reader *r, const int64_t *steps)
@@ -593,6 +630,22 @@ dt_status dt_capture_reader_steps(dt_capture_reader *r, const char *rule, int64_
         dt_release(*steps);
         *steps = NULL;
     }
+    return status;
+}
+
+dt_status dt_capture_reader_dropped(dt_capture_reader *r, const char *rule, int64_t *dropped, dt_error *error)
+{
+    char group[DT_DATASET_NAME];
+    dt_hdf5_attribute a;
+    bool found = false;
+    const char *path = dt_capture_reader_sound(r);
+    snprintf(group, sizeof group, "/%.100s", rule);
+    *dropped = 0;
+    if (!path)
+        return DT_OK;
+    dt_status status = dt_hdf5_reader_named(r->hdf5, path, group, "dropped", &a, &found, error);
+    if (status == DT_OK && found && !a.text && !a.real && a.element == 8 && a.count == 1)
+        memcpy(dropped, a.value, sizeof *dropped);
     return status;
 }
 

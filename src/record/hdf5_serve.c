@@ -40,6 +40,8 @@ static dt_status open_file(const dt_server *s, open_set *o, dt_error *error)
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     (void)H5Pset_fclose_degree(access, H5F_CLOSE_STRONG);
     o->file = H5Fopen(o->path, H5F_ACC_RDONLY, access);
+    if (o->file < 0) /* one that was left by a writer that readers could follow */
+        o->file = H5Fopen(o->path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, access);
     dt_hdf5_close(access);
     if (o->file >= 0)
         return DT_OK;
