@@ -77,10 +77,10 @@ static dt_status fail_missing(const gradient *g, const char *quantity, int64_t l
     const char *path = dt_capture_reader_path(g->reader);
     if (!captured)
         return dt_fail(error, DT_NOT_FOUND,
-                       "%s: %s%s%s captures %s of layer %" PRId64 "; capture.NAME: {quantities: [a, delta], layers: "
+                       "%s: %s%s captures %s%s of layer %" PRId64 "; capture.NAME: {quantities: [a, delta], layers: "
                        "[%" PRId64 ", %" PRId64 "], samples: ...} gives what this gradient needs",
-                       path, g->rule ? "rule " : "no rule", g->rule ? g->rule : "", g->rule ? " does not have what" : "",
-                       quantity, layer, g->layer - 1, g->layer);
+                       path, g->rule ? "rule " : "no rule", g->rule ? g->rule : "", g->rule ? "no " : "", quantity,
+                       layer, g->layer - 1, g->layer);
     if (!g->has_step)
         return dt_fail(error, DT_NOT_FOUND,
                        "%s: step %" PRId64 " of %s of layer %" PRId64 " is not captured; deltoid capture info lists the "

@@ -115,6 +115,8 @@ static dt_status take_part(recover *r, size_t i, dt_error *error)
         }
         if (s.steps > 0)
             status = publish_part(r, i, &s, error);
+        else if (!s.begun)
+            say(r, "%s: no step of it had reached the disk", part->path);
     }
     dt_salvage_clear(&s);
     r->told->changed = r->told->changed || r->told->salvaged > 0;
