@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -61,6 +62,12 @@ static void make_experiment(void)
     m.experiment.capture_count = COUNT(rules);
 }
 
+/* Ends a segment every fourth epoch. */
+static dt_status seal(void *self, const dt_epoch_report *report, dt_error *error)
+{
+    return report->epoch % 4 == 0 ? dt_capture_seal(self, error) : DT_OK;
+}
+
 /* A run of several segments in the folder `name`. */
 static void train(const char *name)
 {
@@ -74,12 +81,9 @@ static void train(const char *name)
     assert_int_equal(dt_trainer_create(&trainer, &m.experiment, &data, &error), DT_OK);
     if (dt_capture_create(&capture, path, trainer, "the experiment", "{\"a\": 1}", NULL, &error) != DT_OK)
         fail_msg("%s", error.message);
-    for (int i = 0; i < EPOCHS; i++) {
-        dt_epoch_report report;
-        assert_int_equal(dt_trainer_epoch(trainer, &report, &error), DT_OK);
-        if (i % 4 == 0)
-            assert_int_equal(dt_capture_seal(capture, &error), DT_OK);
-    }
+    const dt_observer sealer = {.self = capture, .epoch = seal};
+    assert_int_equal(dt_trainer_observe(trainer, &sealer, &error), DT_OK);
+    assert_int_equal(dt_trainer_run(trainer, &error), DT_OK);
     assert_int_equal(dt_capture_close(capture, "complete", &error), DT_OK);
     dt_trainer_destroy(trainer);
 }
@@ -257,11 +261,21 @@ static void test_chunks_suit_their_reader(void **state)
 
 /* --- recovering --- */
 
+static char said[4096]; /* by the latest recovery */
+
+static void keep_line(void *context, const char *line)
+{
+    const size_t used = strlen(said);
+    (void)context;
+    snprintf(said + used, sizeof said - used, "%s\n", line);
+}
+
 static dt_recovery recover(const char *run, const char *out)
 {
     dt_error error = {0};
     dt_recovery told = {
-        .experiment = &m.experiment, .experiment_text = "the experiment", .provenance = "{\"a\": 1}"};
+        .experiment = &m.experiment, .experiment_text = "the experiment", .provenance = "{\"a\": 1}", .say = keep_line};
+    *said = '\0';
     if (dt_capture_recover(run, out, &told, &error) != DT_OK)
         fail_msg("%s", error.message);
     return told;
@@ -281,9 +295,14 @@ static int segments_of(const char *run)
  */
 static int kill_run(const char *run)
 {
-    int last = segments_of("run") - 1;
-    shell("rm -rf %s && cp -r run %s && mv %s/capture/seg-%06d.h5 %s/capture/.seg-%06d.h5.part", run, run, run, last, run,
-          last);
+    static int last = -1;
+    if (last < 0) {
+        last = segments_of("run") - 1;
+        shell("cp -r run short && rm short/capture/seg-%06d.h5", last);
+        assert_int_equal(recover("short", NULL).lost, 1); /* the index names it: now it does not */
+        shell("cp run/capture/seg-%06d.h5 short/capture/.seg-%06d.h5.part", last, last);
+    }
+    shell("rm -rf %s && cp -r short %s", run, run);
     return last;
 }
 
@@ -311,7 +330,8 @@ static void test_a_killed_run_is_made_whole(void **state)
         dt_recovery told = recover("killed", NULL);
         assert_true(told.changed);
         assert_true(told.salvaged > 0);
-        assert_int_equal(told.lost, 0);
+        if (told.lost)
+            fail_msg("%s", said);
         assert_int_equal(assert_begins("killed", "run", true), STEPS);
         hid_t file = H5Fopen("killed/capture.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
         assert_text(file, "status", "recovered");
@@ -329,7 +349,7 @@ static void test_a_killed_run_is_made_whole(void **state)
 static void test_truncated_parts(void **state)
 {
     (void)state;
-    enum { CUTS = 24 };
+    enum { CUTS = 10 };
     struct stat there;
     char name[64];
     int64_t most = 0;
@@ -382,7 +402,7 @@ static void test_damaged_segments_are_left_out(void **state)
 static void test_recovering_is_safe_to_kill(void **state)
 {
     (void)state;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 6; i++) {
         kill_run("twice");
         pid_t child = fork();
         assert_true(child >= 0);
@@ -391,7 +411,7 @@ static void test_recovering_is_safe_to_kill(void **state)
             (void)dt_capture_recover("twice", NULL, &told, NULL);
             _exit(0);
         }
-        usleep((useconds_t)(1500 * i));
+        nanosleep(&(struct timespec){.tv_nsec = 3000000L * i}, NULL);
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
         recover("twice", NULL);
@@ -504,7 +524,7 @@ static void test_hostile_files(void **state)
     H5Gclose(group);
     H5Fclose(file);
     expect_refusal("out", "no segment of its own");
-    expect_refusal("/dev/null", "regular file");
+    assert_int_equal(dt_capture_reader_open(&r, "/dev/null", DT_CAPTURE_WHOLE, NULL), DT_INVALID);
 }
 
 /* Bytes changed at many places of a segment: an answer every time, and never a crash of this process. */

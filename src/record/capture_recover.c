@@ -84,8 +84,12 @@ static dt_status publish_part(recover *r, size_t i, const dt_salvage *s, dt_erro
         return dt_fail_memory(error, "a file name");
     dt_status status = dt_capture_copy(
         s->reader, path, &(dt_copy_options){.chunks = DT_CHUNKS_KEPT, .filters_kept = true, .beside = beside}, error);
+    dt_capture_reader *made = NULL;
     if (status == DT_OK)
-        status = dt_capture_reader_admit(r->reader, i, s->reader, error);
+        status = dt_capture_reader_open_plain(&made, path, error);
+    if (status == DT_OK)
+        status = dt_capture_reader_admit(r->reader, i, made, error);
+    dt_capture_reader_close(made);
     if (status == DT_OK)
         say(r, "%s: %" PRId64 " steps, now in %s", part, s->steps, name);
     if (status == DT_OK && s->begun == 0 && !s->copy && unlink(part) != 0)
