@@ -200,7 +200,8 @@ static void test_reads_what_hdf5_reads(void **state)
     for (int i = 0; i < 20; i++)
         for (int j = 0; j < 3; j++)
             for (int k = 0; k < 2; k++)
-                assert_true(piece[i][j][k] == (float)at(&z, STEPS - 25 + i, 2 + j, 3 + k) || piece[i][j][k] != piece[i][j][k]);
+                assert_true(piece[i][j][k] == (float)at(&z, STEPS - 25 + i, 2 + j, 3 + k) ||
+                            piece[i][j][k] != piece[i][j][k]);
     drop(&z);
     H5Fclose(file);
     assert_int_equal(dt_capture_reader_read(r, set, (int64_t[]){STEPS, 0, 0}, (int64_t[]){1, 1, 1}, piece, NULL),
@@ -291,7 +292,8 @@ static int segments_of(const char *run)
     return count;
 }
 
-/* The run as it is when it is killed: its last segment has the name of one in the making, the index knows nothing of it.
+/* The run as it is when it is killed: its last segment has the name of one in the making, the index knows nothing of
+ * it.
  */
 static int kill_run(const char *run)
 {
@@ -365,8 +367,9 @@ static void test_truncated_parts(void **state)
             assert_true(told.lost > 0 || steps == STEPS);
         most = steps > most ? steps : most;
         assert_false(recover("cut", NULL).salvaged > 0); /* nothing twice */
-        shell("cd run && for f in capture/seg-*; do test $f = capture/seg-%06d.h5 || cmp -s $f ../cut/$f || exit 1; done",
-              last);
+        shell(
+            "cd run && for f in capture/seg-*; do test $f = capture/seg-%06d.h5 || cmp -s $f ../cut/$f || exit 1; done",
+            last);
     }
     assert_int_equal(most, STEPS);
 }
@@ -510,7 +513,8 @@ static void test_hostile_files(void **state)
         dt_capture_reader_close(r);
     }
 
-    shell("rm -rf out && mkdir -p out/capture && cp run/capture/seg-000000.h5 out/other.h5"); /* an index that leads out */
+    shell("rm -rf out && mkdir -p out/capture && cp run/capture/seg-000000.h5 out/other.h5"); /* an index that leads out
+                                                                                               */
     file = make_hostile("out/capture.h5", &group);
     H5Ldelete(group, "step", H5P_DEFAULT);
     creation = H5Pcreate(H5P_DATASET_CREATE);

@@ -30,18 +30,18 @@ typedef struct dt_capture_dataset {
     char name[DT_DATASET_NAME]; /* "/probe/layer01/z" */
     int rank;                   /* 1 .. DT_DATASET_RANK */
     int64_t size[DT_DATASET_RANK];
-    int64_t chunk[DT_DATASET_RANK];             /* all 0: contiguous */
+    int64_t chunk[DT_DATASET_RANK];              /* all 0: contiguous */
     char axis[DT_DATASET_RANK][DT_DATASET_NAME]; /* the dimensions' scales: "/probe/step"; "": has none */
-    bool is_scale;                              /* is a dimension scale itself */
-    bool has_steps;                             /* its first dimension is the rule's step */
-    bool is_virtual;                            /* an index's: its numbers are in segments */
-    bool real, has_sign;                        /* float or double; integers */
-    int element;                                /* bytes of a number, in memory and in the file */
-    int gzip;                                   /* level; -1: none */
+    bool is_scale;                               /* is a dimension scale itself */
+    bool has_steps;                              /* its first dimension is the rule's step */
+    bool is_virtual;                             /* an index's: its numbers are in segments */
+    bool real, has_sign;                         /* float or double; integers */
+    int element;                                 /* bytes of a number, in memory and in the file */
+    int gzip;                                    /* level; -1: none */
     bool shuffle;
-    int64_t stored;            /* bytes in the files */
-    bool has_fill;             /* `fill` stands where nothing was written */
-    unsigned char fill[8];     /* a number in this machine's form */
+    int64_t stored;              /* bytes in the files */
+    bool has_fill;               /* `fill` stands where nothing was written */
+    unsigned char fill[8];       /* a number in this machine's form */
     char fault[DT_DATASET_NAME]; /* why it can't be read; "": it can */
 } dt_capture_dataset;
 
@@ -49,9 +49,9 @@ typedef struct dt_capture_dataset {
 typedef struct dt_capture_part {
     char *path;
     int64_t bytes;
-    bool damaged;     /* left out; `why` says what is wrong */
-    bool unfinished;  /* in the making, or left by a run that was killed; left out */
-    bool unindexed;   /* finished, but not (yet) in the index; left out unless DT_CAPTURE_ALL */
+    bool damaged;    /* left out; `why` says what is wrong */
+    bool unfinished; /* in the making, or left by a run that was killed; left out */
+    bool unindexed;  /* finished, but not (yet) in the index; left out unless DT_CAPTURE_ALL */
     char why[512];
     dt_capture_dataset *sets; /* (set_count) */
     size_t set_count;

@@ -2,8 +2,8 @@
 #ifndef DELTOID_DELTOID_H
 #define DELTOID_DELTOID_H
 
-#include "check.h"
 #include "capture.h"
+#include "check.h"
 #include "circuit.h"
 #include "dataset.h"
 #include "experiment.h"

@@ -68,9 +68,9 @@ static dt_status choose(const dt_arguments *arguments, const char *option, const
 {
     const char *value = dt_argument(arguments, option), *second = words + strlen(words) + 1;
     *choice = !value ? -1 : strcmp(value, words) == 0 ? 0 : strcmp(value, second) == 0 ? 1 : -2;
-    return *choice > -2 ? DT_OK
-                        : dt_fail(error, DT_INVALID, "option --%s: '%.60s' is neither %s nor %s", option, value, words,
-                                  second);
+    return *choice > -2
+               ? DT_OK
+               : dt_fail(error, DT_INVALID, "option --%s: '%.60s' is neither %s nor %s", option, value, words, second);
 }
 
 static dt_status run_repack(const dt_arguments *arguments, dt_error *error)

@@ -15,14 +15,14 @@ typedef struct table {
     dt_ranges steps, samples, units;
     dt_sink *sink;
     char separator;
-    int across;             /* the dimension that goes across; -1: none */
-    int sample;             /* the dimension that is samples; -1: none */
-    int unit;               /* the dimension that is units; -1: none */
-    bool is_index;          /* step or epoch itself: no column of its own */
-    int64_t *step, *epoch;  /* (steps) */
-    int64_t *id;            /* of the part at hand: (steps of the part, samples) */
-    char *numbers;          /* (most) */
-    int64_t most;           /* numbers in a part */
+    int across;            /* the dimension that goes across; -1: none */
+    int sample;            /* the dimension that is samples; -1: none */
+    int unit;              /* the dimension that is units; -1: none */
+    bool is_index;         /* step or epoch itself: no column of its own */
+    int64_t *step, *epoch; /* (steps) */
+    int64_t *id;           /* of the part at hand: (steps of the part, samples) */
+    char *numbers;         /* (most) */
+    int64_t most;          /* numbers in a part */
 } table;
 
 static const char *short_name(const char *path)
@@ -256,9 +256,9 @@ dt_status dt_capture_csv(const dt_arguments *arguments, dt_error *error)
     if (status != DT_OK)
         return status;
     t.set = dt_capture_reader_find(t.reader, name);
-    status = !t.set              ? fail_unknown_set(&t, name, error)
-             : t.set->fault[0]   ? dt_fail(error, DT_MALFORMED, "%s: %s %s", arguments->positional[1], name, t.set->fault)
-                                 : find_frame(&t, error);
+    status = !t.set            ? fail_unknown_set(&t, name, error)
+             : t.set->fault[0] ? dt_fail(error, DT_MALFORMED, "%s: %s %s", arguments->positional[1], name, t.set->fault)
+                               : find_frame(&t, error);
     if (status == DT_OK && t.set->rank > 1 && t.sample != t.set->rank - 1 && !dt_argument(arguments, "long"))
         t.across = t.set->rank - 1;
     if (status == DT_OK)

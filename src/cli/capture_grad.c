@@ -83,7 +83,8 @@ static dt_status fail_missing(const gradient *g, const char *quantity, int64_t l
                        layer, g->layer - 1, g->layer);
     if (!g->has_step)
         return dt_fail(error, DT_NOT_FOUND,
-                       "%s: step %" PRId64 " of %s of layer %" PRId64 " is not captured; deltoid capture info lists the "
+                       "%s: step %" PRId64 " of %s of layer %" PRId64
+                       " is not captured; deltoid capture info lists the "
                        "steps that are",
                        path, g->step, quantity, layer);
     return dt_fail(error, DT_NOT_FOUND,

@@ -91,7 +91,8 @@ static const char *type_name(const dt_capture_dataset *set)
 {
     if (set->real)
         return set->element == 8 ? "float64" : "float32";
-    static const char *const names[2][4] = {{"uint8", "uint16", "uint32", "uint64"}, {"int8", "int16", "int32", "int64"}};
+    static const char *const names[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
+                                            {"int8", "int16", "int32", "int64"}};
     return names[set->has_sign][set->element == 1 ? 0 : set->element == 2 ? 1 : set->element == 4 ? 2 : 3];
 }
 
@@ -135,9 +136,8 @@ static void add_set(dt_text *text, const info *v, const dt_capture_dataset *set,
     if (set->fault[0])
         dt_text_add(text, "  %-22s %s\n", set->name + strlen(rule) + 2, set->fault);
     else
-        dt_text_add(text, "  %-22s %-20s %-8s %10s  %s\n", set->name + strlen(rule) + 2,
-                    shape.bytes ? shape.bytes : "", type_name(set), dt_format_bytes((uint64_t)set->stored, stored),
-                    filters.bytes ? filters.bytes : "");
+        dt_text_add(text, "  %-22s %-20s %-8s %10s  %s\n", set->name + strlen(rule) + 2, shape.bytes ? shape.bytes : "",
+                    type_name(set), dt_format_bytes((uint64_t)set->stored, stored), filters.bytes ? filters.bytes : "");
     dt_text_clear(&shape);
     dt_text_clear(&filters);
 }
@@ -268,7 +268,10 @@ static void add_json_rule(dt_text *text, const info *v, const rule_facts *f)
 
 static const char *state_of(const dt_capture_part *part)
 {
-    return part->unfinished ? "in the making" : part->damaged ? "damaged" : part->unindexed ? "not in the index" : "finished";
+    return part->unfinished  ? "in the making"
+           : part->damaged   ? "damaged"
+           : part->unindexed ? "not in the index"
+                             : "finished";
 }
 
 static void add_head(dt_text *text, const info *v)
@@ -280,14 +283,15 @@ static void add_head(dt_text *text, const info *v)
                 dt_capture_reader_path(v->reader), v->status ? v->status : "unknown",
                 dt_format_bytes((uint64_t)v->bytes, bytes), v->went);
     if (dt_capture_reader_is_index(v->reader))
-        dt_text_add(text, "segments  %" PRId64 " finished, %" PRId64 " in the making, %" PRId64 " damaged\n", v->finished,
-                    v->unfinished, v->damaged);
+        dt_text_add(text, "segments  %" PRId64 " finished, %" PRId64 " in the making, %" PRId64 " damaged\n",
+                    v->finished, v->unfinished, v->damaged);
     if (fault)
         dt_text_add(text, "index     %s\n", fault);
     for (size_t i = 0; (part = dt_capture_reader_part(v->reader, i)); i++)
         if (part->damaged || part->unindexed || part->unfinished)
-            dt_text_add(text, "          %s: %s%s%s, %s\n", strrchr(part->path, '/') ? strrchr(part->path, '/') + 1 : part->path,
-                        state_of(part), part->damaged ? ": " : "", part->damaged ? part->why : "",
+            dt_text_add(text, "          %s: %s%s%s, %s\n",
+                        strrchr(part->path, '/') ? strrchr(part->path, '/') + 1 : part->path, state_of(part),
+                        part->damaged ? ": " : "", part->damaged ? part->why : "",
                         dt_format_bytes((uint64_t)part->bytes, bytes));
 }
 
@@ -299,7 +303,8 @@ static void add_json_head(dt_text *text, const info *v)
     dt_text_add_json(text, dt_capture_reader_path(v->reader));
     dt_text_add(text, ", \"status\": ");
     dt_text_add_json(text, v->status ? v->status : "unknown");
-    dt_text_add(text, ", \"bytes\": %" PRId64 ", \"steps_done\": %" PRId64 ", \"index\": %s, \"index_fault\": ", v->bytes,
+    dt_text_add(text,
+                ", \"bytes\": %" PRId64 ", \"steps_done\": %" PRId64 ", \"index\": %s, \"index_fault\": ", v->bytes,
                 v->went, dt_capture_reader_is_index(v->reader) ? "true" : "false");
     if (fault)
         dt_text_add_json(text, fault);
@@ -360,8 +365,8 @@ dt_status dt_capture_info(const dt_arguments *arguments, dt_error *error)
         status = dt_terminal_flush(error);
     }
     if (status == DT_OK && (v.damaged || dt_capture_reader_index_fault(v.reader)))
-        status = dt_fail(error, DT_ANSWER_NO, "%s: is damaged; deltoid capture recover %s makes it whole as far as it can",
-                         v.run, v.run);
+        status = dt_fail(error, DT_ANSWER_NO,
+                         "%s: is damaged; deltoid capture recover %s makes it whole as far as it can", v.run, v.run);
     dt_text_clear(&text);
     if (v.has_config)
         dt_config_clear(&v.config);

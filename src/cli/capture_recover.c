@@ -74,10 +74,11 @@ dt_status dt_capture_run_recover(const dt_arguments *arguments, dt_error *error)
         dt_arena_clear(&arena);
         return status;
     }
-    char *text = text_of(run, "experiment", "experiment.yaml"), *provenance = text_of(run, "provenance", "provenance.json");
+    char *text = text_of(run, "experiment", "experiment.yaml"),
+         *provenance = text_of(run, "provenance", "provenance.json");
     if (!text)
-        status = dt_fail(error, DT_NOT_FOUND, "%s: has neither a capture nor an experiment.yaml to read; give the folder of a run",
-                         run);
+        status = dt_fail(error, DT_NOT_FOUND,
+                         "%s: has neither a capture nor an experiment.yaml to read; give the folder of a run", run);
     if (status == DT_OK)
         status = dt_config_parse(&config, text, strlen(text), "experiment", run, NULL, 0, error);
     if (status == DT_OK) {

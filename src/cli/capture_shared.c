@@ -115,9 +115,10 @@ dt_status dt_ranges_parse(dt_ranges *ranges, const char *option, const char *tex
     }
     if (!text)
         return DT_OK;
-    return dt_fail(error, DT_INVALID,
-                   "option --%s: '%.60s' is no list of whole numbers and ranges (at most %d); write 3,17 or 0:99 or 100:",
-                   option, text, DT_RANGES_MAX);
+    return dt_fail(
+        error, DT_INVALID,
+        "option --%s: '%.60s' is no list of whole numbers and ranges (at most %d); write 3,17 or 0:99 or 100:", option,
+        text, DT_RANGES_MAX);
 }
 
 bool dt_ranges_have(const dt_ranges *ranges, int64_t n)

@@ -5,7 +5,7 @@
 #include "cli/command.h"
 
 static const dt_command *const commands[] = {
-    &dt_command_train, &dt_command_eval,    &dt_command_check, &dt_command_circuit,
+    &dt_command_train, &dt_command_eval,    &dt_command_check,   &dt_command_circuit,
     &dt_command_plot,  &dt_command_capture, &dt_command_machine, &dt_command_help,
 };
 

@@ -130,10 +130,10 @@ static bool make_set(const copy *c, const dt_capture_dataset *set)
     if (set->has_steps)
         most[0] = H5S_UNLIMITED;
     hid_t space = H5Screate_simple(set->rank, size, most), creation = H5Pcreate(H5P_DATASET_CREATE), id = -1;
-    bool good = dt_hdf5_ok(space) && dt_hdf5_ok(creation) && set_storage(c, set, creation) &&
-                dt_hdf5_ok(id = H5Dcreate2(c->file, set->name, dt_scan_type(set), space, c->links, creation,
-                                           H5P_DEFAULT)) &&
-                (!set->is_scale || dt_hdf5_ok(H5DSset_scale(id, strrchr(set->name, '/') + 1)));
+    bool good =
+        dt_hdf5_ok(space) && dt_hdf5_ok(creation) && set_storage(c, set, creation) &&
+        dt_hdf5_ok(id = H5Dcreate2(c->file, set->name, dt_scan_type(set), space, c->links, creation, H5P_DEFAULT)) &&
+        (!set->is_scale || dt_hdf5_ok(H5DSset_scale(id, strrchr(set->name, '/') + 1)));
     dt_hdf5_close(id);
     dt_hdf5_close(creation);
     dt_hdf5_close(space);
@@ -184,10 +184,10 @@ static bool put_numbers(hid_t object, const dt_hdf5_attribute *a)
     const dt_capture_dataset like = {.real = a->real, .has_sign = a->has_sign, .element = a->element};
     hsize_t count = (hsize_t)a->count;
     hid_t space = a->count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &count, NULL), attribute = -1;
-    bool good = dt_hdf5_ok(space) &&
-                dt_hdf5_ok(attribute = H5Acreate2(object, a->name, dt_scan_type(&like), space, H5P_DEFAULT,
-                                                  H5P_DEFAULT)) &&
-                dt_hdf5_ok(H5Awrite(attribute, dt_scan_type(&like), a->value));
+    bool good =
+        dt_hdf5_ok(space) &&
+        dt_hdf5_ok(attribute = H5Acreate2(object, a->name, dt_scan_type(&like), space, H5P_DEFAULT, H5P_DEFAULT)) &&
+        dt_hdf5_ok(H5Awrite(attribute, dt_scan_type(&like), a->value));
     dt_hdf5_close(attribute);
     dt_hdf5_close(space);
     return good;
@@ -205,8 +205,7 @@ static dt_status put_attribute(copy *c, const char *object, const dt_hdf5_attrib
 {
     dt_hdf5_enter();
     hid_t id = H5Oopen(c->file, object, H5P_DEFAULT);
-    bool good = dt_hdf5_ok(id) &&
-                (a->text ? dt_hdf5_put_text(id, a->name, text_of(c, object, a)) : put_numbers(id, a));
+    bool good = dt_hdf5_ok(id) && (a->text ? dt_hdf5_put_text(id, a->name, text_of(c, object, a)) : put_numbers(id, a));
     dt_hdf5_close(id);
     return settle(c, good, error);
 }
@@ -282,8 +281,8 @@ static dt_status compare_part(void *context, const int64_t *start, const int64_t
     if (status == DT_OK)
         status = dt_capture_reader_read(c->made, made, start, count, c->other, error);
     if (status == DT_OK && memcmp(c->buffer, c->other, bytes) != 0)
-        status = dt_fail(error, DT_IO, "%s: %s does not read back as it was written; check the disk", c->path,
-                         c->at->name);
+        status =
+            dt_fail(error, DT_IO, "%s: %s does not read back as it was written; check the disk", c->path, c->at->name);
     return status;
 }
 
@@ -341,8 +340,8 @@ static dt_status compare(copy *c, const char *written, dt_error *error)
         for (int d = 0; same && d < a->rank; d++)
             same = strcmp(a->axis[d], b->axis[d]) == 0;
         if (!same)
-            status = dt_fail(error, DT_IO, "%s: %s has another shape than was written; check the disk", c->path,
-                             a->name);
+            status =
+                dt_fail(error, DT_IO, "%s: %s has another shape than was written; check the disk", c->path, a->name);
     }
     if (status == DT_OK)
         status = for_numbers(c, compare_part, error);
@@ -385,8 +384,7 @@ static dt_status publish(const copy *c, dt_new_file *made, dt_error *error)
     return status == DT_OK ? dt_sync_folder(c->path, error) : status;
 }
 
-dt_status dt_capture_copy(dt_capture_reader *source, const char *path, const dt_copy_options *options,
-                          dt_error *error)
+dt_status dt_capture_copy(dt_capture_reader *source, const char *path, const dt_copy_options *options, dt_error *error)
 {
     copy c = {.source = source, .options = options, .path = path, .file = -1, .set = -1, .links = -1};
     dt_new_file made;
@@ -397,7 +395,8 @@ dt_status dt_capture_copy(dt_capture_reader *source, const char *path, const dt_
     c.buffer = dt_allocate(PART_BYTES, 1);
     c.other = dt_allocate(PART_BYTES, 1);
     dt_status status = c.buffer && c.other ? DT_OK : dt_fail_memory(error, "parts of a capture");
-    if (status == DT_OK && (status = dt_new_file_begin(&made, options->beside ? options->beside : path, error)) == DT_OK) {
+    if (status == DT_OK &&
+        (status = dt_new_file_begin(&made, options->beside ? options->beside : path, error)) == DT_OK) {
         status = write_file(&c, made.temporary, error);
         if (status == DT_OK)
             status = compare(&c, made.temporary, error);

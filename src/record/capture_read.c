@@ -59,7 +59,8 @@ void dt_rule_of(const char *set, char *rule)
 static const char *without_path(const char *message, const char *path)
 {
     const size_t length = strlen(path);
-    return strncmp(message, path, length) == 0 && strncmp(message + length, ": ", 2) == 0 ? message + length + 2 : message;
+    return strncmp(message, path, length) == 0 && strncmp(message + length, ": ", 2) == 0 ? message + length + 2
+                                                                                          : message;
 }
 
 static char *join(dt_capture_reader *r, const char *folder, size_t length, const char *name)
@@ -151,8 +152,9 @@ static dt_status mark(dt_capture_reader *r, const char *source, dt_error *error)
         return DT_OK;
     }
     if (!ours || dt_segment_number(name, &unfinished) < 0 || unfinished)
-        return dt_fail(error, DT_MALFORMED, "%s: leads to '%.80s', which is no segment of its own; use a copy that is sound",
-                       r->path, source);
+        return dt_fail(error, DT_MALFORMED,
+                       "%s: leads to '%.80s', which is no segment of its own; use a copy that is sound", r->path,
+                       source);
     for (size_t i = 0; i < r->part_count; i++)
         if (strcmp(strrchr(r->parts[i].path, '/') + 1, name) == 0) {
             r->parts[i].unindexed = false;
@@ -377,8 +379,8 @@ static dt_status join_parts(dt_capture_reader *r, dt_error *error)
                 r->sets[s].chunk[i] = i && r->sets[s].size[i] ? r->sets[s].size[i] : 1;
         }
         if (is_step(&r->sets[s]))
-            snprintf(r->rules[r->rule_count++], DT_DATASET_NAME, "%.*s",
-                     (int)strcspn(r->sets[s].name + 1, "/"), r->sets[s].name + 1);
+            snprintf(r->rules[r->rule_count++], DT_DATASET_NAME, "%.*s", (int)strcspn(r->sets[s].name + 1, "/"),
+                     r->sets[s].name + 1);
     }
     return status;
 }

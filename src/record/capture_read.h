@@ -16,10 +16,9 @@ const char *dt_capture_reader_sound(const dt_capture_reader *reader);
 dt_status dt_capture_reader_open_plain(dt_capture_reader **reader, const char *path, dt_error *error);
 void dt_capture_reader_limit(dt_capture_reader *reader, const int64_t *steps);
 
-/* Takes part `i` in, whatever it was, as the plain file that `plain` reads, with the data sets and steps that that sees;
- * joins again. */
-dt_status dt_capture_reader_admit(dt_capture_reader *reader, size_t i, const dt_capture_reader *plain,
-                                  dt_error *error);
+/* Takes part `i` in, whatever it was, as the plain file that `plain` reads, with the data sets and steps that that
+ * sees; joins again. */
+dt_status dt_capture_reader_admit(dt_capture_reader *reader, size_t i, const dt_capture_reader *plain, dt_error *error);
 
 /* Leaves part `i` out, joins again. */
 dt_status dt_capture_reader_leave_out(dt_capture_reader *reader, size_t i, const char *why, dt_error *error);

@@ -429,8 +429,8 @@ dt_status dt_capture_recover(const char *run, const char *out, dt_recovery *reco
     if (status == DT_OK)
         status = judge_index(&r, &has_ended, error);
     if (status == DT_OK)
-        status = dt_capture_reader_is_index(r.reader) ? recover_segments(&r, error)
-                                                      : recover_plain(&r, has_ended, error);
+        status =
+            dt_capture_reader_is_index(r.reader) ? recover_segments(&r, error) : recover_plain(&r, has_ended, error);
     dt_arena_clear(&r.names);
     dt_capture_reader_close(r.reader);
     return status;

@@ -1,8 +1,8 @@
 /* What a run that was killed left of its capture, made whole: the segment in the making becomes a finished one, the
  * index is made anew from the segments that are sound.
  *
- * Nothing of the run is changed before what replaces it is on the disk and was read again; every step of the work is one
- * rename, so that it may be killed anywhere and done again. What is damaged is left out and left where it is.
+ * Nothing of the run is changed before what replaces it is on the disk and was read again; every step of the work is
+ * one rename, so that it may be killed anywhere and done again. What is damaged is left out and left where it is.
  */
 #ifndef DT_RECORD_CAPTURE_RECOVER_H
 #define DT_RECORD_CAPTURE_RECOVER_H
@@ -15,9 +15,9 @@ typedef struct dt_recovery {
     const char *experiment_text, *provenance;
     void (*say)(void *context, const char *line); /* what was found, done and lost, a line each; may be NULL */
     void *context;
-    bool changed;      /* out: something was made whole */
-    int64_t salvaged;  /* out: steps, over all rules, that were taken from what was in the making */
-    int64_t lost;      /* out: things that are damaged: files, steps begun and not complete */
+    bool changed;     /* out: something was made whole */
+    int64_t salvaged; /* out: steps, over all rules, that were taken from what was in the making */
+    int64_t lost;     /* out: things that are damaged: files, steps begun and not complete */
 } dt_recovery;
 
 /* `run`: a run folder that no process is writing. With `out` not NULL the run stays as it is and all that can be read

@@ -43,7 +43,8 @@ static bool write_tree(hid_t file, const dt_sample_gradient *g, double *row)
     hid_t input = dt_hdf5_axis(file, "input", g->inputs, "unit of the layer before");
     hid_t dW = make_set(file, "dW", 2, size, "gradient of the sample's cost by the weights",
                         "(5) dC/dw^l_jk = delta^l_j a^{l-1}_k");
-    hid_t db = make_set(file, "db", 1, size, "gradient of the sample's cost by the biases", "(6) dC/db^l_j = delta^l_j");
+    hid_t db =
+        make_set(file, "db", 1, size, "gradient of the sample's cost by the biases", "(6) dC/db^l_j = delta^l_j");
     bool good = unit >= 0 && input >= 0 && dW >= 0 && db >= 0 && dt_hdf5_ok(H5DSattach_scale(dW, unit, 0)) &&
                 dt_hdf5_ok(H5DSattach_scale(dW, input, 1)) && dt_hdf5_ok(H5DSattach_scale(db, unit, 0)) &&
                 write_rows(dW, g, row) &&

@@ -10,9 +10,9 @@
 #include "deltoid/capture.h"
 
 enum {
-    DT_SCAN_DEPTH = 4,        /* /rule/layer/group/set */
-    DT_SCAN_SETS = 1 << 16,   /* more than any run has */
-    DT_SCAN_LINKS = 1 << 18,  /* looked at in all: hard links may make a cycle */
+    DT_SCAN_DEPTH = 4,       /* /rule/layer/group/set */
+    DT_SCAN_SETS = 1 << 16,  /* more than any run has */
+    DT_SCAN_LINKS = 1 << 18, /* looked at in all: hard links may make a cycle */
 };
 
 /* Called for each data set, in the order of names. False ends the walk. */

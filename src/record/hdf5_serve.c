@@ -246,9 +246,8 @@ static dt_status serve_attribute(dt_server *s, open_set *o, int pipe, dt_error *
     if (status != DT_OK)
         return status;
     const bool root = strcmp(s->request.object, "/") == 0;
-    hid_t object = root || dt_scan_is_hard(o->file, s->request.object)
-                       ? H5Oopen(o->file, s->request.object, H5P_DEFAULT)
-                       : -1;
+    hid_t object =
+        root || dt_scan_is_hard(o->file, s->request.object) ? H5Oopen(o->file, s->request.object, H5P_DEFAULT) : -1;
     if (object < 0)
         return fail_at(s, "is missing or a link", error);
     hid_t attribute = s->request.name[0]
@@ -259,7 +258,8 @@ static dt_status serve_attribute(dt_server *s, open_set *o, int pipe, dt_error *
         status = answer(s, pipe, NULL, 0);
     } else {
         ssize_t length = H5Aget_name(attribute, sizeof a.name, a.name);
-        if (length <= 0 || length >= (ssize_t)sizeof a.name || is_hdf5s_own(a.name) || !read_attribute(s, attribute, &a))
+        if (length <= 0 || length >= (ssize_t)sizeof a.name || is_hdf5s_own(a.name) ||
+            !read_attribute(s, attribute, &a))
             a.name[0] = '\0', a.count = 0;
         status = answer(s, pipe, &a, sizeof a);
         if (status == DT_OK && a.count)
