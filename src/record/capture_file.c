@@ -49,7 +49,8 @@ struct dt_capture_file {
     uint64_t bytes, tree; /* of the segment at hand; of a segment without steps */
     double rate, speed;   /* bytes and training steps a second; 0: not known */
     double started, began, flush_at, end_at, index_at, index_cost;
-    bool stale; /* the index lacks a finished segment */
+    bool flushes; /* the segment at hand, which is long; of a short one nothing is written before its end */
+    bool stale;   /* the index lacks a finished segment */
 };
 
 /* --- names --- */
@@ -99,7 +100,8 @@ static dt_status begin(dt_capture_file *file, int64_t first, dt_error *error)
     file->end = first + covers;
     file->bytes = 0;
     file->began = now;
-    file->end_at = now + 1.5 * seconds; /* where training became slower */
+    file->flushes = seconds > 1.5 * flush_seconds;
+    file->end_at = now + (file->flushes ? 4 : 1.5) * seconds; /* where training became slower */
     for (size_t r = 0; r < file->count; r++) {
         const dt_capture_rule *rule = file->layouts[r].rule;
         file->planned[r] = dt_capture_rule_steps(rule, file->end) - dt_capture_rule_steps(rule, first);
@@ -205,7 +207,7 @@ dt_status dt_capture_file_append(dt_capture_file *file, size_t layout, const voi
     if (status == DT_OK)
         status = dt_segment_append(file->segment, layout, slot, error);
     file->bytes += l->step_bytes;
-    if (file->flush_at < 0)
+    if (file->flush_at < 0 && file->flushes)
         file->flush_at = dt_queue_now() + flush_seconds;
     return fail(file, status);
 }
