@@ -1303,7 +1303,8 @@ static void a_limit_of_file_size(void **state)
         result r = run_limited(arguments, cases[i].bytes);
         expect(&r, 3);
         assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
-        assert_int_equal(strncmp(r.err, "deltoid: run/capture.h5: can't write: File too large; ", 54), 0);
+        assert_int_equal(strncmp(r.err, "deltoid: run/capture", 20), 0); /* the index, or a segment */
+        after(r.err, ": can't write: File too large; ");
         after(r.err, "; the run so far is in run\n");
         int epochs = 0;
         for (const char *c = r.out; (c = strstr(c, "epoch ")); c++)

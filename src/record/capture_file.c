@@ -22,11 +22,7 @@ static const double segment_seconds = 1;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
 static const double small_seconds = 5;    /* a segment that would not be worth its tree */
 
-enum {
-    SET_BYTES = 1000,  /* what HDF5 was seen to add to a set's numbers in a segment, */
-    WORTH = 128,       /* and the times of that which a segment should hold */
-    FASTER = 8         /* a segment covers at most this many times the steps of the one before */
-};
+enum { FASTER = 8 }; /* a segment covers at most this many times the steps of the one before */
 
 struct dt_capture_file {
     char *path, *part, *name; /* of the index, and of the segment in the making */
@@ -39,7 +35,8 @@ struct dt_capture_file {
     bool live, failed;
 
     /* One a rule. */
-    int64_t *planned, *steps, *last;
+    int64_t *planned, *steps; /* of the segment at hand */
+    int64_t *done, *last;     /* steps in finished segments, and the last of them */
     int64_t *dropped, *dropped_before; /* in all, and up to the segment's begin */
     dt_segment_facts *facts;
 
@@ -84,14 +81,14 @@ static dt_status write_index(dt_capture_file *file, const char *status, dt_error
 static double duration(const dt_capture_file *file, double now)
 {
     double seconds = fmax(segment_seconds, segment_share * (now - file->started));
-    double worth = (double)WORTH * (double)file->tree;
+    double worth = DT_SEGMENT_WORTH * (double)file->tree;
     if (file->rate > 0 && seconds * file->rate < worth)
         seconds = fmax(seconds, fmin(small_seconds, worth / file->rate));
     return seconds;
 }
 
-/* A segment from training step `first` on: its chunks are cut for the very steps that each rule captures in it. */
-static dt_status begin(dt_capture_file *file, int64_t first, dt_error *error)
+/* A segment from training step `first` on, which `layout` captured: its chunks are cut for the very steps that each rule captures in it. */
+static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_error *error)
 {
     double now = dt_queue_now(), seconds = duration(file, now);
     int64_t most = file->covered > INT32_MAX ? INT32_MAX : FASTER * file->covered;
@@ -105,7 +102,8 @@ static dt_status begin(dt_capture_file *file, int64_t first, dt_error *error)
     for (size_t r = 0; r < file->count; r++) {
         const dt_capture_rule *rule = file->layouts[r].rule;
         file->planned[r] = dt_capture_rule_steps(rule, file->end) - dt_capture_rule_steps(rule, first);
-        file->planned[r] = dt_max(0, dt_min(file->planned[r], file->end - dt_max(first, file->last[r] + 1)));
+        file->planned[r] = dt_min(file->planned[r], file->layouts[r].steps - file->done[r] - file->dropped[r]);
+        file->planned[r] = dt_max(r == layout, file->planned[r]);
     }
     memcpy(file->dropped_before, file->dropped, file->count * sizeof *file->dropped);
     name_part(file);
@@ -160,9 +158,11 @@ static dt_status finish(dt_capture_file *file, dt_error *error)
         return status;
     double seconds = fmax(1e-6, dt_queue_now() - file->began);
     dt_segments_add(&file->segments, file->steps);
-    for (size_t r = 0; r < file->count; r++)
-        if (file->facts[r].steps > 0)
+    for (size_t r = 0; r < file->count; r++) {
+        file->done[r] += file->steps[r];
+        if (file->steps[r] > 0)
             file->last[r] = file->facts[r].last;
+    }
     file->rate = (double)file->bytes / seconds;
     file->stale = true;
     file->flush_at = file->end_at = -1;
@@ -202,7 +202,7 @@ dt_status dt_capture_file_append(dt_capture_file *file, size_t layout, const voi
         status = finish(file, error);
     if (status == DT_OK && !dt_segment_is_open(file->segment)) {
         learn(file, step);
-        status = begin(file, step, error);
+        status = begin(file, layout, step, error);
     }
     if (status == DT_OK)
         status = dt_segment_append(file->segment, layout, slot, error);
@@ -293,7 +293,7 @@ static void release(dt_capture_file *file)
 
 static bool allocate_rules(dt_capture_file *file)
 {
-    int64_t **const lists[] = {&file->planned, &file->steps, &file->last, &file->dropped, &file->dropped_before};
+    int64_t **const lists[] = {&file->planned, &file->steps, &file->done, &file->last, &file->dropped, &file->dropped_before};
     bool good = true;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         good = (*lists[i] = dt_allocate_zeroed(file->count, sizeof **lists[i])) && good;
@@ -315,7 +315,7 @@ static dt_status allocate(dt_capture_file *file, const char *path, dt_error *err
     memcpy(file->part, path, file->folder);
     memcpy(file->name, path, file->folder);
     for (size_t r = 0; r < file->count; r++)
-        file->tree += file->layouts[r].count * SET_BYTES;
+        file->tree += file->layouts[r].count * DT_SEGMENT_SET_BYTES;
     dt_status status = dt_segments_reserve(&file->segments, error);
     return status == DT_OK ? dt_segment_create(&file->segment, file->layouts, file->count, file->live, error) : status;
 }
@@ -354,6 +354,9 @@ static dt_status take_up(dt_capture_file *file, dt_error *error)
         return dt_fail_errno(error, errno, folder, "make the folder");
     dt_status status = dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last,
                                         file->dropped, error);
+    for (int64_t n = 0; n < file->segments.count; n++)
+        for (size_t r = 0; r < file->count; r++)
+            file->done[r] += file->segments.steps[(size_t)n * file->count + r];
     return status == DT_OK ? write_index(file, "running", error) : status;
 }
 

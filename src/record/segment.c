@@ -311,12 +311,11 @@ static hid_t creation_list(const dt_segment *segment)
 
 static bool make_tree(dt_segment *segment)
 {
-    enum { METADATA = 4096 };
+    enum { METADATA = 0 }; /* bytes taken ahead */
     hid_t creation = creation_list(segment);
     segment->id = creation >= 0 ? dt_hdf5_create_with(segment->path, creation, segment->live, METADATA) : -1;
     dt_hdf5_close(creation);
-    return segment->id >= 0 && dt_hdf5_put_text(segment->id, "format", DT_SEGMENT_FORMAT) &&
-           dt_hdf5_put_integer(segment->id, "format_version", DT_CAPTURE_FORMAT_VERSION) && 
+    return segment->id >= 0 && dt_hdf5_put_integer(segment->id, DT_SEGMENT_MARK, DT_CAPTURE_FORMAT_VERSION) &&
            (!segment->live || (make_sets(segment) && dt_hdf5_ok(H5Fflush(segment->id, H5F_SCOPE_LOCAL)) &&
                                dt_hdf5_ok(H5Fstart_swmr_write(segment->id))));
 }

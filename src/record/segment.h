@@ -13,7 +13,8 @@
 #include "deltoid/status.h"
 #include "record/capture_layout.h"
 
-#define DT_SEGMENT_FORMAT "deltoid-capture-segment"
+/* An attribute that each has, with the format's version: a number, because a text costs 4 KiB. */
+#define DT_SEGMENT_MARK "deltoid_capture_segment"
 
 typedef struct dt_segment dt_segment;
 

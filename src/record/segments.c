@@ -162,7 +162,9 @@ bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t 
                      const char **why)
 {
     hid_t file = dt_hdf5_open(path);
-    *why = file < 0 ? "is not an HDF5 file, or is cut short" : NULL;
+    *why = file < 0                                       ? "is not an HDF5 file, or is cut short"
+           : H5Aexists(file, DT_SEGMENT_MARK) <= 0 ? "is no segment of a capture"
+                                                   : NULL;
     for (size_t r = 0; r < count && !*why; r++)
         *why = look_at_rule(file, &layouts[r], &facts[r]);
     if (file >= 0 && H5Fclose(file) < 0)
