@@ -284,6 +284,7 @@ static void release(dt_capture_file *file)
     dt_release(file->name);
     dt_release(file->planned);
     dt_release(file->steps);
+    dt_release(file->done);
     dt_release(file->last);
     dt_release(file->dropped);
     dt_release(file->dropped_before);
