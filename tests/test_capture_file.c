@@ -433,7 +433,8 @@ static void test_every_allocation_may_fail(void **state)
         dt_error error = {0};
         count_memory(&memory, n);
         dt_status status = dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", NULL, &error);
-        if (status == DT_OK)
+        const bool made = status == DT_OK;
+        if (made)
             status = dt_capture_close(capture, "complete", &error);
         calls = memory.calls;
         count_no_more();
@@ -443,7 +444,9 @@ static void test_every_allocation_may_fail(void **state)
             break;
         assert_int_equal(status, DT_NO_MEMORY);
         assert_string_not_equal(error.message, "");
-        assert_int_equal(scratch_files(&files), 0);
+        assert_int_equal(scratch_files(&files), made ? 2 : 0);
+        scratch_unlink(scratch_path(&files, "capture.h5"));
+        scratch_unlink(scratch_path(&files, "capture"));
     }
     assert_true(calls > 10);
     dt_trainer_destroy(t);
@@ -465,6 +468,7 @@ static void test_a_step_allocates_nothing(void **state)
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, NULL), DT_OK);
     assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", NULL, NULL), DT_OK);
     assert_int_equal(dt_trainer_steps(t, 1, NULL), DT_OK);
+    assert_int_equal(dt_capture_seal(capture, NULL), DT_OK); /* the HDF5 thread has no index to write soon */
     count_memory(&memory, 0);
     assert_int_equal(dt_trainer_steps(t, 40, NULL), DT_OK);
     count_no_more();
