@@ -8,7 +8,7 @@
 
 #include "cli/command.h"
 #include "deltoid/capture.h"
-#include "record/file.h"
+#include "base/file.h"
 
 /* Each takes the command's arguments, of which positional[0] is the action's name and [1] the run. */
 dt_status dt_capture_info(const dt_arguments *arguments, dt_error *error);

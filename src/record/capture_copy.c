@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "base/split.h"
 #include "record/capture_read.h"
-#include "record/file.h"
-#include "record/hdf5.h"
+#include "base/file.h"
+#include "hdf5/hdf5.h"
 #include "record/hdf5_scan.h"
 
 enum { PART_BYTES = 16 << 20 };

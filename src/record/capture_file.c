@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
-#include "record/file.h"
-#include "record/hdf5.h"
+#include "hdf5/hdf5.h"
 #include "record/queue.h"
 #include "record/segment.h"
 #include "record/segments.h"
@@ -22,11 +22,7 @@ static const double segment_seconds = 1;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
 static const double small_seconds = 5;    /* a segment that would not be worth its tree */
 
-enum {
-    SET_BYTES = 1000,  /* what HDF5 was seen to add to a set's numbers in a segment, */
-    WORTH = 128,       /* and the times of that which a segment should hold */
-    FASTER = 8         /* a segment covers at most this many times the steps of the one before */
-};
+enum { FASTER = 8 }; /* a segment covers at most this many times the steps of the one before */
 
 struct dt_capture_file {
     char *path, *part, *name; /* of the index, and of the segment in the making */
@@ -39,7 +35,8 @@ struct dt_capture_file {
     bool live, failed;
 
     /* One a rule. */
-    int64_t *planned, *steps, *last;
+    int64_t *planned, *steps;          /* of the segment at hand */
+    int64_t *done, *last;              /* steps in finished segments, and the last of them */
     int64_t *dropped, *dropped_before; /* in all, and up to the segment's begin */
     dt_segment_facts *facts;
 
@@ -49,7 +46,8 @@ struct dt_capture_file {
     uint64_t bytes, tree; /* of the segment at hand; of a segment without steps */
     double rate, speed;   /* bytes and training steps a second; 0: not known */
     double started, began, flush_at, end_at, index_at, index_cost;
-    bool stale; /* the index lacks a finished segment */
+    bool flushes; /* the segment at hand, which is long; of a short one nothing is written before its end */
+    bool stale;   /* the index lacks a finished segment */
 };
 
 /* --- names --- */
@@ -83,14 +81,15 @@ static dt_status write_index(dt_capture_file *file, const char *status, dt_error
 static double duration(const dt_capture_file *file, double now)
 {
     double seconds = fmax(segment_seconds, segment_share * (now - file->started));
-    double worth = (double)WORTH * (double)file->tree;
+    double worth = DT_SEGMENT_WORTH * (double)file->tree;
     if (file->rate > 0 && seconds * file->rate < worth)
         seconds = fmax(seconds, fmin(small_seconds, worth / file->rate));
     return seconds;
 }
 
-/* A segment from training step `first` on: its chunks are cut for the very steps that each rule captures in it. */
-static dt_status begin(dt_capture_file *file, int64_t first, dt_error *error)
+/* A segment from training step `first` on, which `layout` captured: its chunks are cut for the very steps that each
+ * rule captures in it. */
+static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_error *error)
 {
     double now = dt_queue_now(), seconds = duration(file, now);
     int64_t most = file->covered > INT32_MAX ? INT32_MAX : FASTER * file->covered;
@@ -99,18 +98,20 @@ static dt_status begin(dt_capture_file *file, int64_t first, dt_error *error)
     file->end = first + covers;
     file->bytes = 0;
     file->began = now;
-    file->end_at = now + 1.5 * seconds; /* where training became slower */
+    file->flushes = seconds > 1.5 * flush_seconds;
+    file->end_at = now + (file->flushes ? 4 : 1.5) * seconds; /* where training became slower */
     for (size_t r = 0; r < file->count; r++) {
         const dt_capture_rule *rule = file->layouts[r].rule;
         file->planned[r] = dt_capture_rule_steps(rule, file->end) - dt_capture_rule_steps(rule, first);
-        file->planned[r] = dt_max(0, dt_min(file->planned[r], file->end - dt_max(first, file->last[r] + 1)));
+        file->planned[r] = dt_min(file->planned[r], file->layouts[r].steps - file->done[r] - file->dropped[r]);
+        file->planned[r] = dt_max(r == layout, file->planned[r]);
     }
     memcpy(file->dropped_before, file->dropped, file->count * sizeof *file->dropped);
     name_part(file);
-    dt_status status = file->segments.count < DT_SEGMENTS_MAX
-                           ? dt_segments_reserve(&file->segments, error)
-                           : dt_fail(error, DT_IO, "%s: more segments than its names can count; capture less often",
-                                     file->path);
+    dt_status status =
+        file->segments.count < DT_SEGMENTS_MAX
+            ? dt_segments_reserve(&file->segments, error)
+            : dt_fail(error, DT_IO, "%s: more segments than its names can count; capture less often", file->path);
     return status == DT_OK ? dt_segment_begin(file->segment, file->part, file->planned, error) : status;
 }
 
@@ -158,9 +159,11 @@ static dt_status finish(dt_capture_file *file, dt_error *error)
         return status;
     double seconds = fmax(1e-6, dt_queue_now() - file->began);
     dt_segments_add(&file->segments, file->steps);
-    for (size_t r = 0; r < file->count; r++)
-        if (file->facts[r].steps > 0)
+    for (size_t r = 0; r < file->count; r++) {
+        file->done[r] += file->steps[r];
+        if (file->steps[r] > 0)
             file->last[r] = file->facts[r].last;
+    }
     file->rate = (double)file->bytes / seconds;
     file->stale = true;
     file->flush_at = file->end_at = -1;
@@ -200,12 +203,12 @@ dt_status dt_capture_file_append(dt_capture_file *file, size_t layout, const voi
         status = finish(file, error);
     if (status == DT_OK && !dt_segment_is_open(file->segment)) {
         learn(file, step);
-        status = begin(file, step, error);
+        status = begin(file, layout, step, error);
     }
     if (status == DT_OK)
         status = dt_segment_append(file->segment, layout, slot, error);
     file->bytes += l->step_bytes;
-    if (file->flush_at < 0)
+    if (file->flush_at < 0 && file->flushes)
         file->flush_at = dt_queue_now() + flush_seconds;
     return fail(file, status);
 }
@@ -282,6 +285,7 @@ static void release(dt_capture_file *file)
     dt_release(file->name);
     dt_release(file->planned);
     dt_release(file->steps);
+    dt_release(file->done);
     dt_release(file->last);
     dt_release(file->dropped);
     dt_release(file->dropped_before);
@@ -291,7 +295,8 @@ static void release(dt_capture_file *file)
 
 static bool allocate_rules(dt_capture_file *file)
 {
-    int64_t **const lists[] = {&file->planned, &file->steps, &file->last, &file->dropped, &file->dropped_before};
+    int64_t **const lists[] = {&file->planned, &file->steps,   &file->done,
+                               &file->last,    &file->dropped, &file->dropped_before};
     bool good = true;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         good = (*lists[i] = dt_allocate_zeroed(file->count, sizeof **lists[i])) && good;
@@ -313,7 +318,7 @@ static dt_status allocate(dt_capture_file *file, const char *path, dt_error *err
     memcpy(file->part, path, file->folder);
     memcpy(file->name, path, file->folder);
     for (size_t r = 0; r < file->count; r++)
-        file->tree += file->layouts[r].count * SET_BYTES;
+        file->tree += file->layouts[r].count * DT_SEGMENT_SET_BYTES;
     dt_status status = dt_segments_reserve(&file->segments, error);
     return status == DT_OK ? dt_segment_create(&file->segment, file->layouts, file->count, file->live, error) : status;
 }
@@ -350,8 +355,11 @@ static dt_status take_up(dt_capture_file *file, dt_error *error)
     const char *folder = folder_of(file);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return dt_fail_errno(error, errno, folder, "make the folder");
-    dt_status status = dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last,
-                                        file->dropped, error);
+    dt_status status =
+        dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last, file->dropped, error);
+    for (int64_t n = 0; n < file->segments.count; n++)
+        for (size_t r = 0; r < file->count; r++)
+            file->done[r] += file->segments.steps[(size_t)n * file->count + r];
     return status == DT_OK ? write_index(file, "running", error) : status;
 }
 

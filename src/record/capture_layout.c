@@ -317,11 +317,20 @@ static uint64_t axes_bytes(const dt_capture_layout *layout)
     return numbers * sizeof(int64_t);
 }
 
-/* What a rule takes of the file: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
- * (headers, attributes, the first node of the index of chunks) and of each further chunk. False where it overflows. */
+/* How many segments a run of unknown length will make of so many bytes: a fast one ends soon, and a slow one's are
+ * no smaller than is worth their tree. */
+static uint64_t segments(const dt_capture_layout *layout, uint64_t bytes)
+{
+    enum { LEAST = 4, MOST = 64 };
+    uint64_t worth = 2 * (uint64_t)layout->count * DT_SEGMENT_SET_BYTES * DT_SEGMENT_WORTH;
+    return dt_min(MOST, dt_max(LEAST, (int64_t)(bytes / worth)));
+}
+
+/* What a rule takes of the files: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
+ * in the index (headers, attributes) and in each segment, and of each further chunk. False where it overflows. */
 static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
 {
-    enum { OF_A_SET = 5 << 10, OF_A_CHUNK = 60 };
+    enum { OF_A_SET = 5 << 10, OF_A_MAP = 100, OF_A_CHUNK = 60 };
     *bytes = axes_bytes(layout);
     for (size_t i = 0; i < layout->count; i++) {
         const dt_capture_set *set = &layout->sets[i];
@@ -333,7 +342,8 @@ static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
             __builtin_add_overflow(*bytes, OF_A_SET, bytes))
             return false;
     }
-    return true;
+    uint64_t trees = segments(layout, *bytes) * layout->count * (DT_SEGMENT_SET_BYTES + OF_A_MAP);
+    return !__builtin_add_overflow(*bytes, trees, bytes);
 }
 
 dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,

@@ -11,7 +11,7 @@
 #include "record/capture_copy.h"
 #include "record/capture_read.h"
 #include "record/capture_salvage.h"
-#include "record/file.h"
+#include "base/file.h"
 #include "record/segments.h"
 
 enum { RULES_MAX = 64, LINE = 640 };

@@ -7,11 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
-#include "record/capture_read.h"
-#include "record/file.h"
-
-enum { RULES_MAX = 64 };
+#include "record/capture_reader.h"
 
 /* --- a copy, filled up --- */
 
@@ -82,19 +80,13 @@ static dt_status fill_up(const char *path, const char *beside, char **copy, int6
 
 /* --- how many steps are whole --- */
 
-/* The file's failure, not the system's: it makes steps unusable and no more. */
-static bool is_of_the_file(dt_status status)
-{
-    return status == DT_MALFORMED || status == DT_INVALID || status == DT_NOT_FOUND || status == DT_UNSUPPORTED;
-}
-
 /* The first steps that ascend. */
 static dt_status ascending(dt_capture_reader *r, const char *rule, int64_t *whole, dt_error *error)
 {
     int64_t *steps, count, last = -1, n = 0;
     dt_error why = {0};
     dt_status status = dt_capture_reader_steps(r, rule, &steps, &count, &why);
-    if (is_of_the_file(status))
+    if (dt_is_of_the_file(status))
         return *whole = 0, DT_OK;
     if (status != DT_OK)
         return dt_fail(error, status, "%s", why.message);
@@ -110,8 +102,8 @@ static dt_status measure(dt_salvage *s, const char *path, int64_t end, dt_error 
     dt_capture_reader *r = s->reader;
     const dt_capture_dataset *set;
     const char *rule;
-    int64_t whole[RULES_MAX], most[RULES_MAX] = {0};
-    for (int i = 0; i < RULES_MAX; i++)
+    int64_t whole[DT_READER_RULES_MAX], most[DT_READER_RULES_MAX] = {0};
+    for (int i = 0; i < DT_READER_RULES_MAX; i++)
         whole[i] = INT64_MAX;
     for (size_t n = 0; (set = dt_capture_reader_at(r, n)); n++) {
         char name[DT_DATASET_NAME];
@@ -123,7 +115,7 @@ static dt_status measure(dt_salvage *s, const char *path, int64_t end, dt_error 
             if (strcmp(name + 1, rule) != 0)
                 continue;
             status = dt_hdf5_reader_complete(dt_capture_reader_hdf5(r), path, set, end, &steps, &why);
-            if (status != DT_OK && !is_of_the_file(status))
+            if (status != DT_OK && !dt_is_of_the_file(status))
                 return dt_fail(error, status, "%s", why.message);
             steps = status == DT_OK ? steps : 0;
             whole[i] = steps < whole[i] ? steps : whole[i];
@@ -147,14 +139,14 @@ dt_status dt_salvage_open(dt_salvage *s, const char *path, const char *beside, d
     int64_t length = -1, end = -1;
     *s = (dt_salvage){0};
     dt_status status = dt_capture_reader_open_plain(&s->reader, path, &why);
-    if (is_of_the_file(status)) {
+    if (dt_is_of_the_file(status)) {
         snprintf(s->why, sizeof s->why, "%.511s", why.message);
         status = fill_up(path, beside, &s->copy, &length, error);
         if (status != DT_OK || !s->copy)
             return status;
         why = (dt_error){0};
         status = dt_capture_reader_open_plain(&s->reader, s->copy, &why);
-        if (is_of_the_file(status))
+        if (dt_is_of_the_file(status))
             return DT_OK;
         path = s->copy;
         end = length;

@@ -3,8 +3,8 @@
 #include <hdf5_hl.h>
 
 #include "base/memory.h"
-#include "record/file.h"
-#include "record/hdf5.h"
+#include "base/file.h"
+#include "hdf5/hdf5.h"
 
 static bool write_rows(hid_t set, const dt_sample_gradient *g, double *row)
 {

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "record/file.h"
-#include "record/hdf5.h"
+#include "base/file.h"
+#include "hdf5/hdf5.h"
 #include "record/hdf5_serve.h"
-#include "record/sandbox.h"
+#include "base/sandbox.h"
 
 enum { CHILD_MEMORY = 512 << 20 };
 

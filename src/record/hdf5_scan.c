@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "record/hdf5.h"
+#include "hdf5/checks.h"
+#include "hdf5/hdf5.h"
 
 /* --- one data set --- */
 
@@ -24,40 +25,35 @@ hid_t dt_scan_type(const dt_capture_dataset *set)
     }
 }
 
-static const char *filter_fault(hid_t creation, dt_capture_dataset *d)
+/* For whoever copies it; dt_hdf5_storage_fault has looked at them. */
+static void keep_filters(hid_t creation, dt_capture_dataset *d)
 {
-    int filters = H5Pget_nfilters(creation);
+    const int filters = H5Pget_nfilters(creation);
     for (int i = 0; i < filters; i++) {
         unsigned flags, config, value[8] = {0};
         size_t values = 8;
         H5Z_filter_t filter = H5Pget_filter2(creation, (unsigned)i, &flags, &values, value, 0, NULL, &config);
         if (filter == H5Z_FILTER_DEFLATE)
             d->gzip = values > 0 && value[0] <= 9 ? (int)value[0] : 9;
-        else if (filter == H5Z_FILTER_SHUFFLE)
-            d->shuffle = true;
-        else if (filter != H5Z_FILTER_FLETCHER32)
-            return "has a filter that is not allowed";
+        d->shuffle = d->shuffle || filter == H5Z_FILTER_SHUFFLE;
     }
-    return filters < 0 ? "has filters that can't be read" : NULL;
 }
 
 static const char *storage_fault(hid_t creation, dt_capture_dataset *d)
 {
     hsize_t chunk[DT_DATASET_RANK];
-    H5D_layout_t layout = H5Pget_layout(creation);
+    const H5D_layout_t layout = H5Pget_layout(creation);
     d->gzip = -1;
     d->is_virtual = layout == H5D_VIRTUAL;
-    if (H5Pget_external_count(creation) != 0)
-        return "is stored in another file";
-    if (layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED && layout != H5D_VIRTUAL)
-        return "is stored in a way that is not allowed";
-    if (layout == H5D_CHUNKED) {
-        if (H5Pget_chunk(creation, DT_DATASET_RANK, chunk) != d->rank)
-            return "has chunks that can't be read";
-        for (int i = 0; i < d->rank; i++)
-            d->chunk[i] = (int64_t)chunk[i];
-    }
-    return layout == H5D_VIRTUAL ? NULL : filter_fault(creation, d);
+    const char *fault = d->is_virtual ? NULL : dt_hdf5_storage_fault(creation);
+    if (fault || layout != H5D_CHUNKED)
+        return fault;
+    if (H5Pget_chunk(creation, DT_DATASET_RANK, chunk) != d->rank)
+        return "has chunks that can't be read";
+    for (int i = 0; i < d->rank; i++)
+        d->chunk[i] = (int64_t)chunk[i];
+    keep_filters(creation, d);
+    return NULL;
 }
 
 static const char *type_fault(hid_t type, dt_capture_dataset *d)
@@ -171,10 +167,9 @@ bool dt_scan_is_hard(hid_t file, const char *name)
     for (size_t i = 1; i <= length; i++) {
         if (name[i] != '/' && name[i] != '\0')
             continue;
-        H5L_info_t link;
         memcpy(part, name, i);
         part[i] = '\0';
-        if (H5Lget_info(file, part, &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD)
+        if (!dt_hdf5_is_hard(file, part))
             return false;
     }
     return true;

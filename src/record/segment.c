@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
+#include "hdf5/hdf5.h"
 #include "record/capture_tree.h"
-#include "record/file.h"
-#include "record/hdf5.h"
 
 /* One data set of the file, cut as this segment's steps want it. Its block holds steps
  * steps/chunk_steps*chunk_steps .. steps-1 as chunks in row-major order of the grid (rows / chunk_rows,
@@ -19,10 +19,11 @@ typedef struct written_set {
     dt_capture_set set;
     hid_t id;
     char *block;
-    size_t room;     /* bytes of the block, for any segment, */
+    size_t room;        /* bytes of the block, for any segment, */
     int64_t most_steps; /* and the most steps of a chunk */
-    int64_t flushed; /* steps of the block that the file has */
-    int64_t extent;  /* steps that the data set's dimension says */
+    int64_t stride;     /* steps that a chunk has room for in the block */
+    int64_t flushed;    /* steps of the block that the file has */
+    int64_t extent;     /* steps that the data set's dimension says */
 } written_set;
 
 typedef struct written_rule {
@@ -38,6 +39,7 @@ struct dt_segment {
     bool live;
     bool failed;  /* then HDF5 is not called any more for this file */
     bool pending; /* something was appended since the last flush */
+    bool ends;    /* no step will follow those of the blocks */
     size_t count;
     written_rule *rules;
 };
@@ -75,7 +77,7 @@ static chunk chunk_at(const written_set *w, int64_t row, int64_t column)
                    .rows = dt_min(s->chunk_rows, s->rows - row),
                    .columns = dt_min(s->chunk_columns, s->columns - column),
                    .numbers = numbers,
-                   .bytes = w->block + index * (size_t)s->chunk_steps * numbers * s->element};
+                   .bytes = w->block + index * (size_t)w->stride * numbers * s->element};
 }
 
 /* Cuts one dense step into place `position` of the block's chunks. */
@@ -123,12 +125,49 @@ static bool write_part(written_set *w, const chunk *c, int64_t base, int64_t fir
     return good;
 }
 
-/* Brings the file to `steps` steps of the set, all of which are in the block or in the file. */
-static bool write_until(written_set *w, int64_t steps)
+static bool chunked(void *context, size_t index, hid_t creation)
 {
+    const written_rule *rule = context;
+    const dt_capture_set *s = &rule->sets[index].set;
+    hsize_t size[3];
+    int rank = dt_capture_set_box(s, s->chunk_steps, s->chunk_rows, s->chunk_columns, size);
+    return dt_hdf5_ok(H5Pset_chunk(creation, rank, size));
+}
+
+/* When its first steps go to the file. A segment that ends before its first block is full has one chunk of just as many
+ * steps: none is left empty. */
+static bool make_set(dt_segment *segment, written_rule *rule, size_t index, int64_t steps)
+{
+    char path[DT_CAPTURE_PATH];
+    written_set *w = &rule->sets[index];
+    if (segment->ends)
+        w->set.chunk_steps = dt_max(1, dt_min(w->set.chunk_steps, steps));
+    dt_capture_set_path(rule->layout, &w->set, path);
+    hid_t links = H5Pcreate(H5P_LINK_CREATE);
+    if (dt_hdf5_ok(links) && dt_hdf5_ok(H5Pset_create_intermediate_group(links, 1)))
+        w->id = dt_capture_set_create(&w->set, segment->id, path, links, 0, chunked, rule, index);
+    dt_hdf5_close(links);
+    return w->id >= 0;
+}
+
+static bool make_sets(dt_segment *segment)
+{
+    bool good = true;
+    for (size_t r = 0; r < segment->count; r++)
+        for (size_t i = 0; good && segment->rules[r].planned && i < segment->rules[r].layout->count; i++)
+            good = segment->rules[r].sets[i].id >= 0 || make_set(segment, &segment->rules[r], i, 0);
+    return good;
+}
+
+/* Brings the file to `steps` steps of the set, all of which are in the block or in the file. */
+static bool write_until(dt_segment *segment, written_rule *rule, size_t index, int64_t steps)
+{
+    written_set *w = &rule->sets[index];
     const dt_capture_set *s = &w->set;
     if (w->extent >= steps)
         return true;
+    if (w->id < 0 && !make_set(segment, rule, index, steps))
+        return false;
     hsize_t extent[3];
     (void)dt_capture_set_box(s, steps, s->rows, s->columns, extent);
     if (!dt_hdf5_ok(H5Dset_extent(w->id, extent)))
@@ -175,10 +214,10 @@ dt_status dt_segment_append(dt_segment *segment, size_t index, const void *slot,
         written_set *w = &rule->sets[i];
         int64_t position = (rule->steps - 1) % w->set.chunk_steps;
         put_step(w, (const char *)slot + w->set.offset, position);
-        if (position < w->set.chunk_steps - 1)
+        if (position < w->set.chunk_steps - 1) /* of all but the last block of a segment */
             continue;
         dt_hdf5_enter();
-        segment->failed = !write_until(w, rule->steps);
+        segment->failed = !write_until(segment, rule, i, rule->steps);
         dt_status status = segment->failed ? dt_hdf5_fail(error, segment->path, "write") : DT_OK;
         dt_hdf5_leave();
         if (status != DT_OK)
@@ -191,7 +230,7 @@ static bool write_begun_blocks(dt_segment *segment)
 {
     for (size_t r = 0; r < segment->count; r++)
         for (size_t i = 0; segment->rules[r].planned && i < segment->rules[r].layout->count; i++)
-            if (!write_until(&segment->rules[r].sets[i], segment->rules[r].steps))
+            if (!write_until(segment, &segment->rules[r], i, segment->rules[r].steps))
                 return false;
     return true;
 }
@@ -231,6 +270,7 @@ static void cut(written_rule *rule, int64_t planned)
         do
             dt_capture_set_cut(&w->set, planned, most);
         while (dt_capture_set_block_bytes(&w->set) > w->room && (most = dt_min(most, w->set.chunk_steps) / 2) > 0);
+        w->stride = w->set.chunk_steps;
         bool hangs = w->set.rows % w->set.chunk_rows || w->set.columns % w->set.chunk_columns;
         if (hangs) /* what hangs over an edge stays so for ever */
             fill(w->block, dt_capture_set_block_bytes(&w->set) / w->set.element, &w->set);
@@ -243,66 +283,47 @@ static int64_t chunks_of(const dt_capture_set *s, int64_t steps)
            dt_ceil_div(s->columns, s->chunk_columns);
 }
 
-/* Small groups, and indices of chunks of about the size that they will need: a segment is to add little to its
- * numbers. */
-static hid_t creation_list(const dt_segment *segment)
+/* Bytes of the indices of chunks (B-trees of version 1) with nodes of 2 `fan` chunks. */
+static int64_t index_bytes(const dt_segment *segment, int64_t fan)
 {
-    enum { GROUP_FAN = 2, LEAF_FAN = 4, MOST_FAN = 32 };
-    int64_t most = 1;
+    enum { HEAD = 24, POINTER = 8, KEY = 40 };
+    int64_t nodes = 0;
     for (size_t r = 0; r < segment->count; r++)
         for (size_t i = 0; segment->rules[r].planned && i < segment->rules[r].layout->count; i++)
-            most = dt_max(most, chunks_of(&segment->rules[r].sets[i].set, segment->rules[r].planned));
+            nodes += dt_ceil_div(chunks_of(&segment->rules[r].sets[i].set, segment->rules[r].planned), 2 * fan);
+    return nodes * (HEAD + 2 * fan * POINTER + (2 * fan + 1) * KEY);
+}
+
+/* Small groups, and small indices of chunks: a segment is to add little to its numbers. */
+static hid_t creation_list(const dt_segment *segment)
+{
+    enum { GROUP_FAN = 2, LEAF_FAN = 4, LEAST_FAN = 2, MOST_FAN = 32 };
+    int64_t fan = LEAST_FAN;
+    for (int64_t larger = 2 * fan; larger <= MOST_FAN; larger *= 2)
+        fan = index_bytes(segment, larger) < index_bytes(segment, fan) ? larger : fan;
     hid_t creation = H5Pcreate(H5P_FILE_CREATE);
     if (dt_hdf5_ok(creation) && dt_hdf5_ok(H5Pset_sym_k(creation, GROUP_FAN, LEAF_FAN)) &&
-        dt_hdf5_ok(H5Pset_istore_k(creation, (unsigned)dt_min(MOST_FAN, most / 2 + 1))))
+        dt_hdf5_ok(H5Pset_istore_k(creation, (unsigned)fan)))
         return creation;
     dt_hdf5_close(creation);
     return -1;
 }
 
-static bool chunked(void *context, size_t index, hid_t creation)
-{
-    const written_rule *rule = context;
-    const dt_capture_set *s = &rule->sets[index].set;
-    hsize_t size[3];
-    int rank = dt_capture_set_box(s, s->chunk_steps, s->chunk_rows, s->chunk_columns, size);
-    return dt_hdf5_ok(H5Pset_chunk(creation, rank, size));
-}
-
-static bool make_sets(dt_segment *segment)
-{
-    char path[DT_CAPTURE_PATH];
-    hid_t links = H5Pcreate(H5P_LINK_CREATE);
-    bool good = dt_hdf5_ok(links) && dt_hdf5_ok(H5Pset_create_intermediate_group(links, 1));
-    for (size_t r = 0; r < segment->count; r++) {
-        written_rule *rule = &segment->rules[r];
-        for (size_t i = 0; good && rule->planned && i < rule->layout->count; i++) {
-            written_set *w = &rule->sets[i];
-            dt_capture_set_path(rule->layout, &w->set, path);
-            w->id = dt_capture_set_create(&w->set, segment->id, path, links, 0, chunked, rule, i);
-            good = w->id >= 0;
-        }
-    }
-    dt_hdf5_close(links);
-    return good;
-}
-
 static bool make_tree(dt_segment *segment)
 {
-    enum { METADATA = 4096 };
+    enum { METADATA = 0 }; /* bytes taken ahead */
     hid_t creation = creation_list(segment);
     segment->id = creation >= 0 ? dt_hdf5_create_with(segment->path, creation, segment->live, METADATA) : -1;
     dt_hdf5_close(creation);
-    return segment->id >= 0 && dt_hdf5_put_text(segment->id, "format", DT_SEGMENT_FORMAT) &&
-           dt_hdf5_put_integer(segment->id, "format_version", DT_CAPTURE_FORMAT_VERSION) && make_sets(segment) &&
-           dt_hdf5_ok(H5Fflush(segment->id, H5F_SCOPE_LOCAL)) &&
-           (!segment->live || dt_hdf5_ok(H5Fstart_swmr_write(segment->id)));
+    return segment->id >= 0 && dt_hdf5_put_integer(segment->id, DT_SEGMENT_MARK, DT_CAPTURE_FORMAT_VERSION) &&
+           (!segment->live || (make_sets(segment) && dt_hdf5_ok(H5Fflush(segment->id, H5F_SCOPE_LOCAL)) &&
+                               dt_hdf5_ok(H5Fstart_swmr_write(segment->id))));
 }
 
 dt_status dt_segment_begin(dt_segment *segment, const char *path, const int64_t *planned, dt_error *error)
 {
     segment->path = path;
-    segment->failed = segment->pending = false;
+    segment->failed = segment->pending = segment->ends = false;
     for (size_t r = 0; r < segment->count; r++)
         cut(&segment->rules[r], planned[r]);
     dt_hdf5_enter();
@@ -341,8 +362,9 @@ dt_status dt_segment_finish(dt_segment *segment, const int64_t *dropped, dt_erro
         return dt_fail(error, DT_IO, "%s: can't be closed after it failed", segment->path);
     dt_status status = DT_OK;
     const char *path = segment->path;
+    segment->ends = true;
     dt_hdf5_enter();
-    bool good = write_begun_blocks(segment) && put_dropped(segment, dropped) &&
+    bool good = write_begun_blocks(segment) && make_sets(segment) && put_dropped(segment, dropped) &&
                 dt_hdf5_ok(H5Fflush(segment->id, H5F_SCOPE_LOCAL)); /* what fails, fails before the close */
     if (good) {
         close_sets(segment);

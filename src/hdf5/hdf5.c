@@ -1,4 +1,4 @@
-#include "record/hdf5.h"
+#include "hdf5/hdf5.h"
 
 #include <hdf5_hl.h>
 #include <pthread.h>
@@ -127,7 +127,8 @@ hid_t dt_hdf5_create_with(const char *path, hid_t creation, bool swmr, size_t me
     hid_t file = -1, access = H5Pcreate(H5P_FILE_ACCESS);
     H5F_libver_t low = swmr ? H5F_LIBVER_V110 : H5F_LIBVER_EARLIEST;
     if (dt_hdf5_ok(access) && dt_hdf5_ok(H5Pset_libver_bounds(access, low, H5F_LIBVER_V110)) &&
-        dt_hdf5_ok(H5Pset_meta_block_size(access, metadata_block)) && (swmr || hold_metadata(access)) &&
+        dt_hdf5_ok(H5Pset_meta_block_size(access, metadata_block)) &&
+        dt_hdf5_ok(H5Pset_small_data_block_size(access, metadata_block)) && (swmr || hold_metadata(access)) &&
         no_locking(access)) {
         file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
         (void)dt_hdf5_ok(file);
