@@ -23,6 +23,8 @@
 
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 enum { DT_DATASET_RANK = 4, DT_DATASET_NAME = 160 };
 
 /* One data set. A step of it is what its dimensions after the first hold, dense, in row-major order. */
@@ -103,5 +105,7 @@ dt_status dt_capture_reader_dropped(dt_capture_reader *reader, const char *rule,
 dt_status dt_capture_reader_text(dt_capture_reader *reader, const char *name, char **text, dt_error *error);
 
 void dt_capture_release(void *memory);
+
+#pragma GCC visibility pop
 
 #endif
