@@ -436,6 +436,57 @@ static void test_a_plain_capture_is_recovered(void **state)
     assert_false(recover("plain", NULL).changed);
 }
 
+static void extend(hid_t file, const char *name, hsize_t steps)
+{
+    hsize_t size[3];
+    hid_t set = H5Dopen2(file, name, H5P_DEFAULT), space = H5Dget_space(set);
+    assert_true(H5Sget_simple_extent_dims(space, size, NULL) >= 1);
+    size[0] = steps;
+    assert_true(H5Dset_extent(set, size) >= 0);
+    H5Sclose(space);
+    H5Dclose(set);
+}
+
+/* A flush that was cut short: data sets that say they have steps whose numbers were never written. */
+static void test_steps_that_are_not_whole_are_lost(void **state)
+{
+    (void)state;
+    static const char *const longer[] = {"/everything/step", "/everything/layer01/z", "/everything/layer02/dW"};
+    for (size_t i = 0; i < COUNT(longer); i++) {
+        dt_capture_reader *r = open_good("run");
+        shell("rm -rf begun && mkdir begun");
+        assert_int_equal(dt_capture_copy(r, "begun/capture.h5",
+                                         &(dt_copy_options){.chunks = DT_CHUNKS_STEP, .status = "running"}, NULL),
+                         DT_OK);
+        dt_capture_reader_close(r);
+        hid_t file = H5Fopen("begun/capture.h5", H5F_ACC_RDWR, H5P_DEFAULT);
+        extend(file, longer[i], 5000);
+        H5Fclose(file);
+        assert_int_equal(dt_capture_reader_open(&r, "begun", DT_CAPTURE_WHOLE, NULL), DT_MALFORMED);
+        dt_recovery told = recover("begun", NULL);
+        assert_true(told.changed);
+        assert_int_equal(told.lost, 5000 - STEPS);
+        assert_int_equal(assert_begins("begun", "run", true), STEPS);
+        shell("test -e begun/capture.h5.unrecovered");
+    }
+
+    /* All of them longer, by chunks that were never written: the numbers there would read as NaN. */
+    dt_capture_reader *r = open_good("run");
+    const dt_capture_dataset *set;
+    shell("rm -rf begun && mkdir begun");
+    assert_int_equal(
+        dt_capture_copy(r, "begun/capture.h5", &(dt_copy_options){.chunks = DT_CHUNKS_STEP, .status = "running"}, NULL),
+        DT_OK);
+    hid_t file = H5Fopen("begun/capture.h5", H5F_ACC_RDWR, H5P_DEFAULT);
+    for (size_t i = 0; (set = dt_capture_reader_at(r, i)); i++)
+        if (set->has_steps && strncmp(set->name, "/everything/", 12) == 0)
+            extend(file, set->name, 5000);
+    H5Fclose(file);
+    dt_capture_reader_close(r);
+    assert_int_equal(recover("begun", NULL).lost, 5000 - STEPS);
+    assert_int_equal(assert_begins("begun", "run", true), STEPS);
+}
+
 /* --- files that are out to do harm --- */
 
 static void expect_refusal(const char *path, const char *words)
@@ -578,6 +629,7 @@ int main(void)
         cmocka_unit_test(test_damaged_segments_are_left_out),
         cmocka_unit_test(test_recovering_is_safe_to_kill),
         cmocka_unit_test(test_a_plain_capture_is_recovered),
+        cmocka_unit_test(test_steps_that_are_not_whole_are_lost),
         cmocka_unit_test(test_hostile_files),
         cmocka_unit_test(test_flipped_bytes),
     };
