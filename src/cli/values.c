@@ -240,6 +240,10 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
                 return DT_OK;
             }
         return wrong_type(r, key, path, node);
+    case DT_KEY_INTEGERS:
+        if (node->kind != DT_NODE_LIST)
+            return wrong_type(r, key, path, node);
+        return read_integers(r, key, path, node, &((dt_integers *)field)->at, &((dt_integers *)field)->count);
     case DT_KEY_QUANTITIES:
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:
