@@ -32,6 +32,7 @@ struct dt_capture_file {
     dt_index_text text;
     dt_segment *segment;
     dt_segments segments;
+    int folder_fd; /* of the segments */
     bool live, failed;
 
     /* One a rule. */
@@ -154,7 +155,7 @@ static dt_status finish(dt_capture_file *file, dt_error *error)
     if (status == DT_OK && rename(file->part, file->name) != 0)
         status = dt_fail_errno(error, errno, file->name, "give the finished file its name");
     if (status == DT_OK)
-        status = dt_sync_folder(file->name, error);
+        status = dt_sync(file->folder_fd, file->name, error);
     if (status != DT_OK)
         return status;
     double seconds = fmax(1e-6, dt_queue_now() - file->began);
@@ -278,6 +279,8 @@ int64_t dt_capture_file_last(const dt_capture_file *file, size_t rule)
 
 static void release(dt_capture_file *file)
 {
+    if (file->folder_fd >= 0)
+        close(file->folder_fd);
     dt_segment_destroy(file->segment);
     dt_segments_clear(&file->segments);
     dt_release(file->path);
@@ -330,6 +333,13 @@ static const char *folder_of(dt_capture_file *file)
     return file->part;
 }
 
+static dt_status open_folder(dt_capture_file *file, dt_error *error)
+{
+    const char *folder = folder_of(file);
+    file->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return file->folder_fd >= 0 ? DT_OK : dt_fail_errno(error, errno, folder, "open");
+}
+
 static void unmake(dt_capture_file *file)
 {
     unlink(file->path);
@@ -344,7 +354,9 @@ static dt_status make(dt_capture_file *file, dt_error *error)
         return dt_fail_errno(error, EEXIST, file->path, "create");
     if (mkdir(folder, 0777) != 0)
         return dt_fail_errno(error, errno, folder, "make the folder");
-    dt_status status = write_index(file, "running", error);
+    dt_status status = open_folder(file, error);
+    if (status == DT_OK)
+        status = write_index(file, "running", error);
     if (status != DT_OK)
         unmake(file);
     return status;
@@ -355,8 +367,9 @@ static dt_status take_up(dt_capture_file *file, dt_error *error)
     const char *folder = folder_of(file);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return dt_fail_errno(error, errno, folder, "make the folder");
-    dt_status status =
-        dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last, file->dropped, error);
+    dt_status status = open_folder(file, error);
+    if (status == DT_OK)
+        status = dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last, file->dropped, error);
     for (int64_t n = 0; n < file->segments.count; n++)
         for (size_t r = 0; r < file->count; r++)
             file->done[r] += file->segments.steps[(size_t)n * file->count + r];
@@ -377,6 +390,7 @@ dt_status dt_capture_file_create(dt_capture_file **file, const char *path, const
     f->live = options && options->live;
     f->started = dt_queue_now();
     f->flush_at = f->end_at = -1;
+    f->folder_fd = -1;
     dt_status status = allocate(f, path, error);
     if (status == DT_OK)
         status = options && options->resume ? take_up(f, error) : make(f, error);
