@@ -24,7 +24,7 @@ typedef struct run {
     const dt_config *config;
     const dt_trainer_data *data;
     bool json, quiet, profiled, live;
-    int64_t dropped; /* captured steps that found no room in the queue */
+    int64_t dropped;    /* captured steps that found no room in the queue */
     const char *folder; /* NULL until it is made */
     dt_trainer *trainer;
     dt_capture *capture;
@@ -170,7 +170,8 @@ static void print_end_text(const run *r, dt_status status, dt_text *text)
         dt_text_add(text, "validation      accuracy %.4f (loss %.4f)\n", last->validation_accuracy,
                     last->validation_loss);
     if (r->dropped)
-        dt_text_add(text, "capture         %" PRId64 " steps were left out: the disk was too slow for them\n", r->dropped);
+        dt_text_add(text, "capture         %" PRId64 " steps were left out: the disk was too slow for them\n",
+                    r->dropped);
     dt_text_add(text, "weights sha256  %s\nrun             %s\n", r->weights, r->folder);
 }
 
@@ -316,7 +317,8 @@ const dt_command dt_command_train = {
             {"dry-run", NULL, "print layers, parameters, memory and the size of the capture; make nothing"},
             {"print-config", NULL, "print the resolved experiment; make nothing"},
             {"profile", NULL, "tell where the steps' time went, by phase, layer and worker; writes profile.tsv"},
-            {"live", NULL, "capture/live.h5 can be followed while the run goes on: h5py.File(..., libver='latest', swmr=True)"},
+            {"live", NULL,
+             "capture/live.h5 can be followed while the run goes on: h5py.File(..., libver='latest', swmr=True)"},
             {"json", NULL, "print a JSON object an epoch, with metrics.tsv's columns as keys, and one at the end"},
             {"quiet", NULL, "print errors only (and what --json prints)"},
         },

@@ -25,9 +25,9 @@ typedef struct capture_rule {
     dt_capture *capture;
     size_t index;
     const dt_capture_layout *layout;
-    dt_slot *slot; /* the step at hand; NULL outside a watched step, after a failure, and where it was dropped */
-    int64_t last;  /* step that was on disk before this process began; -1: none */
-    int64_t all_dropped;     /* of this process */
+    dt_slot *slot;       /* the step at hand; NULL outside a watched step, after a failure, and where it was dropped */
+    int64_t last;        /* step that was on disk before this process began; -1: none */
+    int64_t all_dropped; /* of this process */
     _Atomic int64_t dropped; /* steps, since the file was told last */
 } capture_rule;
 

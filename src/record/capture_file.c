@@ -20,6 +20,7 @@
 static const double flush_seconds = 1;    /* a killed run loses no more than the captured steps of this long */
 static const double segment_seconds = 1;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
+static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
 static const double small_seconds = 5;    /* a segment that would not be worth its tree */
 
 enum { FASTER = 8 }; /* a segment covers at most this many times the steps of the one before */
@@ -88,6 +89,19 @@ static double duration(const dt_capture_file *file, double now)
     return seconds;
 }
 
+/* Links capture/live.h5 to the part: at any instant it is the segment in the making, or the one just finished. */
+static dt_status show_live(dt_capture_file *file, dt_error *error)
+{
+    static const char temporary[] = ".seg-live.h5.part"; /* removed with the parts where a run is taken up */
+    const char *name = strrchr(file->part + file->folder, '/') + 1;
+    int fd = file->folder_fd;
+    if ((unlinkat(fd, temporary, 0) == 0 || errno == ENOENT) &&
+        (linkat(fd, name, fd, temporary, 0) == 0 || symlinkat(name, fd, temporary) == 0) &&
+        renameat(fd, temporary, fd, DT_LIVE_NAME) == 0)
+        return DT_OK;
+    return dt_fail_errno(error, errno, file->part, "link " DT_LIVE_NAME " to");
+}
+
 /* A segment from training step `first` on, which `layout` captured: its chunks are cut for the very steps that each
  * rule captures in it. */
 static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_error *error)
@@ -99,7 +113,7 @@ static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_e
     file->end = first + covers;
     file->bytes = 0;
     file->began = now;
-    file->flushes = seconds > 1.5 * flush_seconds;
+    file->flushes = file->live || seconds > 1.5 * flush_seconds;
     file->end_at = now + (file->flushes ? 4 : 1.5) * seconds; /* where training became slower */
     for (size_t r = 0; r < file->count; r++) {
         const dt_capture_rule *rule = file->layouts[r].rule;
@@ -113,7 +127,9 @@ static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_e
         file->segments.count < DT_SEGMENTS_MAX
             ? dt_segments_reserve(&file->segments, error)
             : dt_fail(error, DT_IO, "%s: more segments than its names can count; capture less often", file->path);
-    return status == DT_OK ? dt_segment_begin(file->segment, file->part, file->planned, error) : status;
+    if (status == DT_OK)
+        status = dt_segment_begin(file->segment, file->part, file->planned, error);
+    return status == DT_OK && file->live ? show_live(file, error) : status;
 }
 
 /* Opened again, it must hold what was appended. */
@@ -210,7 +226,7 @@ dt_status dt_capture_file_append(dt_capture_file *file, size_t layout, const voi
         status = dt_segment_append(file->segment, layout, slot, error);
     file->bytes += l->step_bytes;
     if (file->flush_at < 0 && file->flushes)
-        file->flush_at = dt_queue_now() + flush_seconds;
+        file->flush_at = dt_queue_now() + (file->live ? live_seconds : flush_seconds);
     return fail(file, status);
 }
 
@@ -279,6 +295,8 @@ int64_t dt_capture_file_last(const dt_capture_file *file, size_t rule)
 
 static void release(dt_capture_file *file)
 {
+    if (file->live && file->folder_fd >= 0)
+        (void)unlinkat(file->folder_fd, DT_LIVE_NAME, 0);
     if (file->folder_fd >= 0)
         close(file->folder_fd);
     dt_segment_destroy(file->segment);
@@ -369,7 +387,8 @@ static dt_status take_up(dt_capture_file *file, dt_error *error)
         return dt_fail_errno(error, errno, folder, "make the folder");
     dt_status status = open_folder(file, error);
     if (status == DT_OK)
-        status = dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last, file->dropped, error);
+        status =
+            dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last, file->dropped, error);
     for (int64_t n = 0; n < file->segments.count; n++)
         for (size_t r = 0; r < file->count; r++)
             file->done[r] += file->segments.steps[(size_t)n * file->count + r];

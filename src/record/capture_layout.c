@@ -137,7 +137,7 @@ static int64_t even(int64_t extent, int64_t most)
 
 void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
 {
-    enum { TARGET = 256 << 10, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
+    enum { TARGET = DT_CHUNK_MAX, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
     int64_t step = (int64_t)set->bytes, rows = set->rows, columns = set->columns, count;
     count = step <= SMALL / STEPS ? dt_min(SMALL / step, SMALL_STEPS) : STEPS;
     count = dt_max(1, dt_min(count, dt_min(steps, most_steps)));

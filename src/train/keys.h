@@ -46,14 +46,14 @@ typedef struct dt_key {
     double low, high; /* numbers */
     bool low_open;    /* low itself is outside */
     bool high_open;
-    const char *word; /* DT_KEY_INTEGER: spells 0 */
+    const char *word;     /* DT_KEY_INTEGER: spells 0 */
     const char *words[3]; /* DT_KEY_CHOICE: up to two, then NULL; the first is the default */
-    double number;    /* default, of numbers and bools */
-    const char *text; /* default, of names; of the kinds above that have no number, its words for help */
-    bool required;    /* must be in the file */
-    bool required_in; /* must be in its section where the file has that section */
-    const char *only; /* applies where its section's `name` is this */
-    const char *help; /* a sentence */
+    double number;        /* default, of numbers and bools */
+    const char *text;     /* default, of names; of the kinds above that have no number, its words for help */
+    bool required;        /* must be in the file */
+    bool required_in;     /* must be in its section where the file has that section */
+    const char *only;     /* applies where its section's `name` is this */
+    const char *help;     /* a sentence */
 } dt_key;
 
 const dt_key *dt_key_at(size_t i);              /* NULL past the last */
