@@ -792,6 +792,46 @@ static void make_segment(const char *run, const char *name, void (*make)(hid_t))
     H5Fclose(file);
 }
 
+static void make_soft_link(hid_t file)
+{
+    put(file, "x", H5T_NATIVE_FLOAT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
+    H5Gclose(H5Gcreate2(file, "probe/layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Lcreate_soft("/x", file, "probe/layer01/delta", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void make_external_link(hid_t file)
+{
+    H5Gclose(H5Gcreate2(file, "probe/layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Lcreate_external("other.h5", "/x", file, "probe/layer01/delta", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void make_flat(hid_t file)
+{
+    put(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, 2, (hsize_t[]){STEPS, 2}, NULL);
+}
+
+static void make_integers(hid_t file)
+{
+    put(file, "probe/layer01/delta", H5T_NATIVE_INT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
+}
+
+static void make_huge(hid_t file)
+{
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(3, (hsize_t[]){STEPS, 1 << 24, 1 << 24}, NULL);
+    H5Gclose(H5Gcreate2(file, "probe/layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Pset_chunk(creation, 3, (hsize_t[]){1, 1, 1});
+    H5Dclose(H5Dcreate2(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Pclose(creation);
+}
+
+static void make_no_steps(hid_t file)
+{
+    put(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
+    H5Ldelete(file, "probe/epoch", H5P_DEFAULT);
+}
+
 static void test_an_index_leads_nowhere_else(void **state)
 {
     (void)state;
@@ -831,46 +871,6 @@ static void test_an_index_leads_nowhere_else(void **state)
         source_set = cases[i].set;
         damage(run, make_mapped, cases[i].words);
     }
-}
-
-static void make_soft_link(hid_t file)
-{
-    put(file, "x", H5T_NATIVE_FLOAT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
-    H5Gclose(H5Gcreate2(file, "probe/layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    H5Lcreate_soft("/x", file, "probe/layer01/delta", H5P_DEFAULT, H5P_DEFAULT);
-}
-
-static void make_external_link(hid_t file)
-{
-    H5Gclose(H5Gcreate2(file, "probe/layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    H5Lcreate_external("other.h5", "/x", file, "probe/layer01/delta", H5P_DEFAULT, H5P_DEFAULT);
-}
-
-static void make_flat(hid_t file)
-{
-    put(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, 2, (hsize_t[]){STEPS, 2}, NULL);
-}
-
-static void make_integers(hid_t file)
-{
-    put(file, "probe/layer01/delta", H5T_NATIVE_INT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
-}
-
-static void make_huge(hid_t file)
-{
-    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
-    hid_t space = H5Screate_simple(3, (hsize_t[]){STEPS, 1 << 24, 1 << 24}, NULL);
-    H5Gclose(H5Gcreate2(file, "probe/layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    H5Pset_chunk(creation, 3, (hsize_t[]){1, 1, 1});
-    H5Dclose(H5Dcreate2(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, creation, H5P_DEFAULT));
-    H5Sclose(space);
-    H5Pclose(creation);
-}
-
-static void make_no_steps(hid_t file)
-{
-    put(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
-    H5Ldelete(file, "probe/epoch", H5P_DEFAULT);
 }
 
 static void test_damaged_captures_are_refused(void **state)

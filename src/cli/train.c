@@ -285,7 +285,7 @@ const dt_command dt_command_train = {
         "  provenance.json   what it ran on, and the SHA-256 of the final weights\n"
         "  metrics.tsv       a row an epoch\n"
         "  model.h5          the weights\n"
-        "  capture.h5        what the experiment asked to capture\n"
+        "  capture.h5        what the experiment asked to capture: an index over the segments in capture/\n"
         "  profile.tsv       with --profile: where the time of the steps went\n"
         "\n"
         "key=value changes a key of the experiment by its path: training.epochs=3 network.0.units=64\n"
