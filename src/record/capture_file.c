@@ -420,11 +420,22 @@ dt_status dt_capture_file_create(dt_capture_file **file, const char *path, const
     return status;
 }
 
+/* After a failure the index still tells what is there. On a full disk the segment that nobody will finish gives it
+ * room: HDF5 has the file open and doesn't look at it any more. */
+static void save_index(dt_capture_file *file)
+{
+    if (write_index(file, "interrupted", NULL) == DT_OK || !dt_segment_is_open(file->segment))
+        return;
+    name_part(file);
+    if (truncate(file->part, 0) == 0 && unlink(file->part) == 0)
+        (void)write_index(file, "interrupted", NULL);
+}
+
 dt_status dt_capture_file_close(dt_capture_file *file, const char *status_text, dt_error *error)
 {
     dt_status status = file->failed ? refuse(file, error) : seal(file, status_text, error);
-    if (status != DT_OK) /* where it can be, the index still tells what is there */
-        (void)write_index(file, "interrupted", NULL);
+    if (status != DT_OK)
+        save_index(file);
     release(file);
     return status;
 }
