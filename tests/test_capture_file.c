@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <hdf5.h>
@@ -331,6 +332,138 @@ static void test_steps_reach_the_disk_while_training_rests(void **state)
     scratch_remove(&files);
 }
 
+/* --- segments: seal, resume, steps left out --- */
+
+static void trained(small *m, const char *path, int64_t steps, const dt_capture_options *options, dt_capture **capture,
+                    dt_trainer **t)
+{
+    dt_error error = {0};
+    const dt_trainer_data data = small_data(m);
+    assert_int_equal(dt_trainer_create(t, &m->experiment, &data, &error), DT_OK);
+    if (dt_capture_create(capture, path, *t, "", "", options, &error) != DT_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(dt_trainer_steps(*t, steps, &error), DT_OK);
+}
+
+static void test_a_seal_finishes_what_came_before(void **state)
+{
+    (void)state;
+    static small m;
+    dt_capture_rule rules[4];
+    scratch files;
+    dt_trainer *t;
+    dt_capture *capture;
+    scratch_make(&files);
+    make_run(&m, 2, rules);
+    const char *path = scratch_path(&files, "capture.h5");
+    trained(&m, path, 3, NULL, &capture, &t);
+    for (int64_t steps = 3; steps <= 9; steps += 3) {
+        assert_int_equal(dt_capture_seal(capture, NULL), DT_OK);
+        assert_int_equal(dt_capture_seal(capture, NULL), DT_OK); /* nothing more to do */
+        assert_int_equal(steps_on_disk(path), steps);
+        assert_int_equal(dt_trainer_steps(t, 3, NULL), DT_OK);
+    }
+    assert_int_equal(dt_capture_close(capture, "complete", NULL), DT_OK);
+    assert_int_equal(steps_on_disk(path), 12);
+    dt_trainer_destroy(t);
+    scratch_remove(&files);
+}
+
+static void expect_refused(small *m, const char *path, dt_status wanted, const char *words)
+{
+    dt_trainer *t;
+    dt_capture *capture;
+    dt_error error = {0};
+    const dt_trainer_data data = small_data(m);
+    assert_int_equal(dt_trainer_create(&t, &m->experiment, &data, &error), DT_OK);
+    assert_int_equal(dt_capture_create(&capture, path, t, "", "", &(dt_capture_options){.resume = true}, &error),
+                     wanted);
+    if (!strstr(error.message, words))
+        fail_msg("\"%s\" does not say \"%s\"", error.message, words);
+    dt_trainer_destroy(t);
+}
+
+/* A run that begins again from step 0 writes only what is not there. */
+static void test_a_run_is_taken_up(void **state)
+{
+    (void)state;
+    static small m;
+    dt_capture_rule rules[4];
+    scratch files;
+    dt_trainer *t;
+    dt_capture *capture;
+    scratch_make(&files);
+    make_run(&m, 2, rules);
+    const char *path = scratch_path(&files, "capture.h5"), *first = scratch_path(&files, "capture/seg-000000.h5"),
+               *strange = scratch_path(&files, "capture/notes.txt"), *copy = scratch_path(&files, "copy.h5"),
+               *part = scratch_path(&files, "capture/.seg-000009.h5.part");
+    trained(&m, path, 7, NULL, &capture, &t);
+    assert_int_equal(dt_capture_close(capture, "interrupted", NULL), DT_OK);
+    dt_trainer_destroy(t);
+    fclose(fopen(part, "w"));
+    trained(&m, path, 10, &(dt_capture_options){.resume = true}, &capture, &t);
+    assert_true(access(part, F_OK) != 0);
+    assert_int_equal(dt_capture_close(capture, "complete", NULL), DT_OK);
+    dt_trainer_destroy(t);
+    assert_int_equal(steps_on_disk(path), 10);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    table step = read_table(file, "/everything/step");
+    for (int64_t s = 0; s < 10; s++)
+        assert_true(at(&step, s, 0, 0) == (double)s);
+    drop(&step);
+    H5Fclose(file);
+
+    fclose(fopen(strange, "w"));
+    expect_refused(&m, path, DT_MALFORMED, "notes.txt: is no segment");
+    unlink(strange);
+    copy_file(first, copy);
+    copy_file(scratch_path(&files, "capture/seg-000001.h5"), first);
+    expect_refused(&m, path, DT_MALFORMED, "seg-000001.h5: its steps don't follow");
+    assert_int_equal(truncate(first, 700), 0);
+    expect_refused(&m, path, DT_MALFORMED, "seg-000000.h5: is not an HDF5 file");
+    unlink(first);
+    expect_refused(&m, path, DT_MALFORMED, "seg-000000.h5: is missing");
+    copy_file(copy, first);
+    rules[0].samples = DT_SAMPLES_FIRST; /* another experiment */
+    rules[0].sample_count = 2;
+    expect_refused(&m, path, DT_MALFORMED, "seg-000000.h5: has not the shapes");
+    scratch_remove(&files);
+}
+
+/* Every step is either there or counted. */
+static void test_steps_that_find_no_room_are_counted(void **state)
+{
+    (void)state;
+    static small m;
+    dt_capture_rule rule;
+    scratch files;
+    dt_trainer *t;
+    dt_capture *capture;
+    scratch_make(&files);
+    static const int64_t wide[] = {64, 2048, 10};
+    small_make(&m, 5, 64, wide, 2, "relu");
+    rule = (dt_capture_rule){
+        .name = "everything", .quantities = ALL, .every = 1, .samples = DT_SAMPLES_BATCH, .queue = DT_QUEUE_DROP};
+    m.experiment.training = (dt_training_spec){100, 8, true};
+    m.experiment.capture = &rule;
+    m.experiment.capture_count = 1;
+    const char *path = scratch_path(&files, "capture.h5");
+    enum { DUE = 200 };
+    trained(&m, path, DUE, NULL, &capture, &t);
+    int64_t dropped = dt_capture_dropped(capture);
+    assert_int_equal(dt_capture_close(capture, "complete", NULL), DT_OK);
+    assert_int_equal(steps_on_disk(path) + dropped, DUE);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    int64_t recorded = -1;
+    hid_t attribute = H5Aopen_by_name(file, "everything", "dropped", H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Aread(attribute, H5T_NATIVE_INT64, &recorded) >= 0);
+    assert_int_equal(recorded, dropped);
+    H5Aclose(attribute);
+    H5Fclose(file);
+    dt_trainer_destroy(t);
+    scratch_remove(&files);
+}
+
 /* --- files that can't be made or written --- */
 
 static void make_wide(small *m, dt_capture_rule *rule)
@@ -484,12 +617,17 @@ static void test_a_step_allocates_nothing(void **state)
 int main(void)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    if (access("/dev/shm", W_OK) == 0) /* these tests synchronise a thousand files */
+        setenv("TMPDIR", "/dev/shm", 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_size_is_predicted),
         cmocka_unit_test(test_impossible_rules_are_refused),
         cmocka_unit_test(test_layouts_are_bounded),
         cmocka_unit_test(test_blocks_edges_and_flushes),
         cmocka_unit_test(test_steps_reach_the_disk_while_training_rests),
+        cmocka_unit_test(test_a_seal_finishes_what_came_before),
+        cmocka_unit_test(test_a_run_is_taken_up),
+        cmocka_unit_test(test_steps_that_find_no_room_are_counted),
         cmocka_unit_test(test_full_disk_is_told_and_stops_training),
         cmocka_unit_test(test_files_are_never_replaced),
         cmocka_unit_test(test_every_allocation_may_fail),

@@ -293,7 +293,6 @@ static void a_bad_command_line(void **state)
         {{"train", "exp/good.yaml", "--outt", "x"},
          "deltoid: deltoid train has no option '--outt'; did you mean '--out'? valid: --out --dry-run"},
         {{"train", "exp/good.yaml", "--resume", "x"}, "deltoid: deltoid train has no option '--resume'; valid: --out"},
-        {{"train", "exp/good.yaml", "--live"}, "deltoid: deltoid train has no option '--live'; "},
         {{"train", "exp/good.yaml", "--profle"},
          "deltoid: deltoid train has no option '--profle'; did you mean '--profile'? "},
         {{"train", "exp/good.yaml", "--profile=x"}, "deltoid: option --profile takes no value; "},

@@ -99,16 +99,26 @@ static const char everything_resolved[] = "name: all.of-it_1\n"
                                           "    layers: [2, 0, 1]\n"
                                           "    steps: log\n"
                                           "    samples: batch\n"
+                                          "    compression: none\n"
+                                          "    compression_level: auto\n"
+                                          "    queue: block\n"
                                           "  \"2\":\n"
                                           "    quantities: [a]\n"
                                           "    layers: [0]\n"
                                           "    steps: [0, 5]\n"
                                           "    samples: [3, 1]\n"
+                                          "    compression: none\n"
+                                          "    compression_level: auto\n"
+                                          "    queue: block\n"
                                           "  \"yes\":\n"
                                           "    quantities: [z, a, delta]\n"
                                           "    layers: all\n"
                                           "    every: 7\n"
-                                          "    samples: 9\n";
+                                          "    samples: 9\n"
+                                          "    compression: none\n"
+                                          "    compression_level: auto\n"
+                                          "    queue: block\n"
+                                          "capture_budget: none\n";
 
 static dt_status parse(dt_config *config, const char *text, const char *label, const char *const *overrides,
                        size_t count, dt_error *error)

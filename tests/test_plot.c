@@ -768,6 +768,30 @@ static void make_virtual(hid_t file)
     H5Pclose(creation);
 }
 
+/* A hostile index: where its numbers are said to lie. */
+static const char *source_file, *source_set;
+
+static void make_mapped(hid_t file)
+{
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(3, (hsize_t[]){STEPS, 2, 2}, NULL);
+    H5Gclose(H5Gcreate2(file, "probe/layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    assert_true(H5Pset_virtual(creation, space, source_file, source_set, space) >= 0);
+    H5Dclose(H5Dcreate2(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Pclose(creation);
+}
+
+/* Segments that are as hostile as the index. */
+static void make_segment(const char *run, const char *name, void (*make)(hid_t))
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/capture/%s", run, name);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(file, "probe", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    make(file);
+    H5Fclose(file);
+}
+
 static void make_soft_link(hid_t file)
 {
     put(file, "x", H5T_NATIVE_FLOAT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
@@ -806,6 +830,47 @@ static void make_no_steps(hid_t file)
 {
     put(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
     H5Ldelete(file, "probe/epoch", H5P_DEFAULT);
+}
+
+static void test_an_index_leads_nowhere_else(void **state)
+{
+    (void)state;
+    static const char set[] = "/probe/layer01/delta", elsewhere[] = "has parts that lie elsewhere",
+                      stored[] = "in a segment that is stored in a way that is not allowed";
+    static const char *const names[] = {
+        "/etc/passwd",           "capture/../other.h5", ".", "../x/capture/seg-000000.h5", "capture/seg-0000000.h5",
+        "capture//seg-000000.h5"};
+    static const struct {
+        const char *file, *set, *words;
+    } cases[] = {{"capture/seg-000000.h5", set, "segment that is missing"},
+                 {"capture/seg-000001.h5", set, "no regular file"},
+                 {"capture/seg-000002.h5", set, stored},
+                 {"capture/seg-000003.h5", set, stored},
+                 {"capture/seg-000004.h5", set, "no sound HDF5 file, or lacks it"},
+                 {"capture/seg-000005.h5", set, "no sound HDF5 file, or lacks it"},
+                 {"capture/seg-000005.h5", "/probe/layer01/W", "are other data sets"}};
+    char path[1024];
+    const char *run = folder("mapped");
+    source_file = "capture/seg-000000.h5";
+    source_set = set;
+    damage(run, make_mapped, elsewhere); /* there is no folder */
+    snprintf(path, sizeof path, "%s/capture", run);
+    assert_int_equal(mkdir(path, 0777), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        source_file = names[i];
+        damage(run, make_mapped, elsewhere);
+    }
+    snprintf(path, sizeof path, "%s/capture/seg-000001.h5", run);
+    assert_int_equal(symlink("../capture.h5", path), 0);
+    make_segment(run, "seg-000002.h5", make_external);
+    make_segment(run, "seg-000003.h5", make_virtual);
+    make_segment(run, "seg-000004.h5", make_external_link);
+    write_text(run, "capture/seg-000005.h5", "no HDF5");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        source_file = cases[i].file;
+        source_set = cases[i].set;
+        damage(run, make_mapped, cases[i].words);
+    }
 }
 
 static void test_damaged_captures_are_refused(void **state)
@@ -1007,6 +1072,7 @@ int main(void)
         cmocka_unit_test(test_rules_are_chosen_and_thinned),
         cmocka_unit_test(test_layers_in_letters),
         cmocka_unit_test(test_damaged_captures_are_refused),
+        cmocka_unit_test(test_an_index_leads_nowhere_else),
         cmocka_unit_test(test_captures_without_figures_are_passed_over),
         cmocka_unit_test(test_overwritten_captures_do_no_harm),
         cmocka_unit_test(test_folders_in_the_way_are_named),

@@ -129,6 +129,11 @@ typedef enum dt_capture_samples {
     DT_SAMPLES_ROWS   /* fixed rows of the training set, the same at every captured step */
 } dt_capture_samples;
 
+enum { DT_COMPRESSION_NONE, DT_COMPRESSION_GZIP };
+
+/* What happens to a step while the queue to the disk is full: training waits, or the step is left out. */
+enum { DT_QUEUE_BLOCK, DT_QUEUE_DROP };
+
 typedef struct dt_capture_rule {
     const char *name;      /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
     unsigned quantities;   /* set of 1u << dt_quantity */
@@ -141,6 +146,9 @@ typedef struct dt_capture_rule {
     dt_capture_samples samples;
     int64_t sample_count; /* DT_SAMPLES_FIRST: how many (default 64); DT_SAMPLES_ROWS: the length of sample_rows */
     const int64_t *sample_rows; /* DT_SAMPLES_ROWS */
+    unsigned compression;       /* DT_COMPRESSION_... */
+    int64_t compression_level;  /* 1 .. 9; 0: a fast one */
+    unsigned queue;             /* DT_QUEUE_... */
 } dt_capture_rule;
 
 typedef struct dt_experiment {
@@ -157,6 +165,7 @@ typedef struct dt_experiment {
     dt_parallel_spec parallel;
     dt_capture_rule *capture;
     size_t capture_count;
+    int64_t capture_budget; /* bytes that the capture may take on disk; 0: any */
     struct dt_arena *arena; /* owns what the parser put here; may be NULL */
 } dt_experiment;
 

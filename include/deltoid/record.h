@@ -26,6 +26,11 @@ typedef struct dt_capture_size {
 dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,
                              int rule, dt_capture_size *size, dt_error *error);
 
+/* DT_INVALID where the prediction for all rules is above experiment->capture_budget, with the three largest items of a
+ * rule, layer and quantity in the message. */
+dt_status dt_capture_check_budget(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,
+                                  dt_error *error);
+
 typedef struct dt_capture dt_capture;
 
 typedef struct dt_capture_options {
@@ -55,6 +60,9 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
 /* Returns when all steps that ended before the call are in finished segments and in the index: before a checkpoint that
  * a run may resume from is published. Any one thread but the HDF5 thread's. The first failure of that, if any. */
 dt_status dt_capture_seal(dt_capture *capture, dt_error *error);
+
+/* Steps of all rules with `queue: drop` that were due in this process and left out, so far. */
+int64_t dt_capture_dropped(const dt_capture *capture);
 
 /* Writes what is queued, sets the attribute `status` ("complete", "interrupted") and closes; frees the capture also
  * when it fails. The first failure of the HDF5 thread, if any, is reported here and by the epoch observer. The trainer

@@ -84,6 +84,15 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
         else
             emit_integers(text, rule->steps, rule->step_count);
         break;
+    case DT_KEY_BYTES:
+        if (*(const int64_t *)field)
+            dt_text_add(text, "%" PRId64, *(const int64_t *)field);
+        else
+            dt_text_add(text, "%s", key->word);
+        break;
+    case DT_KEY_CHOICE:
+        dt_text_add(text, "%s", key->words[*(const unsigned *)field]);
+        break;
     case DT_KEY_SAMPLES:
         emit_samples(text, rule);
         break;

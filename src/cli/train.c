@@ -23,7 +23,8 @@
 typedef struct run {
     const dt_config *config;
     const dt_trainer_data *data;
-    bool json, quiet, profiled;
+    bool json, quiet, profiled, live;
+    int64_t dropped;    /* captured steps that found no room in the queue */
     const char *folder; /* NULL until it is made */
     dt_trainer *trainer;
     dt_capture *capture;
@@ -61,14 +62,13 @@ static dt_status write_provenance(run *r, dt_error *error)
 static dt_status check_capture(const run *r, dt_error *error)
 {
     dt_trainer_info info;
-    dt_capture_size size;
     int64_t units[DT_LAYERS_MAX + 1];
     if (!r->config->experiment.capture_count)
         return DT_OK;
     dt_trainer_describe(r->trainer, &info);
     for (int64_t l = 0; l <= info.layers; l++)
         units[l] = dt_trainer_units(r->trainer, l);
-    return dt_capture_predict(&r->config->experiment, &info, units, -1, &size, error);
+    return dt_capture_check_budget(&r->config->experiment, &info, units, error);
 }
 
 /* The folder, what is known before the first step, and those who watch. */
@@ -91,7 +91,8 @@ static dt_status begin(run *r, const char *out, dt_error *error)
     if (status == DT_OK)
         status = dt_metrics_create(&r->metrics, metrics, r->trainer, error);
     if (status == DT_OK && r->config->experiment.capture_count)
-        status = dt_capture_create(&r->capture, capture, r->trainer, r->config->text, r->provenance, NULL, error);
+        status = dt_capture_create(&r->capture, capture, r->trainer, r->config->text, r->provenance,
+                                   &(dt_capture_options){.live = r->live}, error);
     dt_progress_start(&r->progress, r->trainer, r->json, r->quiet);
     dt_observer observer = dt_progress_observer(&r->progress);
     return status == DT_OK ? dt_trainer_observe(r->trainer, &observer, error) : status;
@@ -102,6 +103,7 @@ static dt_status begin(run *r, const char *out, dt_error *error)
 static dt_status finish(run *r, bool complete, bool model, dt_error *error)
 {
     dt_status status = DT_OK, own;
+    r->dropped = r->capture ? dt_capture_dropped(r->capture) : 0;
     if (r->capture && (own = dt_capture_close(r->capture, complete ? "complete" : "interrupted", error)) != DT_OK)
         status = own;
     if (r->metrics && (own = dt_metrics_close(r->metrics, error)) != DT_OK && status == DT_OK)
@@ -139,6 +141,7 @@ static void print_end_json(const run *r, dt_status status, dt_text *text)
         dt_text_add_json(text, r->weights);
     else
         dt_text_add(text, "null");
+    dt_text_add(text, ", \"capture_dropped\": %" PRId64, r->dropped);
     dt_text_add(text, ", \"epochs\": %" PRId64 ", \"steps\": %" PRId64, last->epoch, dt_trainer_step(r->trainer));
     const struct {
         const char *name;
@@ -166,6 +169,9 @@ static void print_end_text(const run *r, dt_status status, dt_text *text)
     else if (status == DT_OK && isfinite(last->validation_loss))
         dt_text_add(text, "validation      accuracy %.4f (loss %.4f)\n", last->validation_accuracy,
                     last->validation_loss);
+    if (r->dropped)
+        dt_text_add(text, "capture         %" PRId64 " steps were left out: the disk was too slow for them\n",
+                    r->dropped);
     dt_text_add(text, "weights sha256  %s\nrun             %s\n", r->weights, r->folder);
 }
 
@@ -236,6 +242,7 @@ static dt_status run_train(const dt_arguments *arguments, dt_error *error)
     const char *out = dt_argument(arguments, "out");
     run r = {.json = dt_argument(arguments, "json"),
              .quiet = dt_argument(arguments, "quiet"),
+             .live = dt_argument(arguments, "live"),
              .profiled = dt_argument(arguments, "profile")};
     if (print && dry)
         return dt_fail(error, DT_INVALID, "--print-config and --dry-run are two things; give one of them");
@@ -278,7 +285,7 @@ const dt_command dt_command_train = {
         "  provenance.json   what it ran on, and the SHA-256 of the final weights\n"
         "  metrics.tsv       a row an epoch\n"
         "  model.h5          the weights\n"
-        "  capture.h5        what the experiment asked to capture\n"
+        "  capture.h5        what the experiment asked to capture: an index over the segments in capture/\n"
         "  profile.tsv       with --profile: where the time of the steps went\n"
         "\n"
         "key=value changes a key of the experiment by its path: training.epochs=3 network.0.units=64\n"
@@ -310,6 +317,8 @@ const dt_command dt_command_train = {
             {"dry-run", NULL, "print layers, parameters, memory and the size of the capture; make nothing"},
             {"print-config", NULL, "print the resolved experiment; make nothing"},
             {"profile", NULL, "tell where the steps' time went, by phase, layer and worker; writes profile.tsv"},
+            {"live", NULL,
+             "capture/live.h5 can be followed while the run goes on: h5py.File(..., libver='latest', swmr=True)"},
             {"json", NULL, "print a JSON object an epoch, with metrics.tsv's columns as keys, and one at the end"},
             {"quiet", NULL, "print errors only (and what --json prints)"},
         },

@@ -200,6 +200,36 @@ static dt_status read_number(value_reader *r, const dt_key *key, const char *pat
     return parsed == NUMBER ? DT_OK : parsed == OUTSIDE ? outside(r, key, path, node) : wrong_type(r, key, path, node);
 }
 
+/* Bytes: a whole number with K, M, G or T behind it, each 1024 of the one before. */
+static dt_status read_bytes(value_reader *r, const dt_key *key, const char *path, const dt_node *node, int64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    if (is_word(node, key->word)) {
+        *bytes = 0;
+        return DT_OK;
+    }
+    size_t digits = node->kind == DT_NODE_SCALAR && !node->quoted ? strspn(node->text, "0123456789") : 0;
+    const char *unit = digits && node->text[digits] ? strchr(units, node->text[digits]) : units;
+    if (!digits || !unit || (node->text[digits] && node->text[digits + 1]))
+        return wrong_type(r, key, path, node);
+    errno = 0;
+    long long number = strtoll(node->text, NULL, 10);
+    int shift = node->text[digits] ? 10 * (int)(unit - units + 1) : 0;
+    if (errno == ERANGE || number < 1 || number > INT64_MAX >> shift)
+        return outside(r, key, path, node);
+    *bytes = (int64_t)number << shift;
+    return DT_OK;
+}
+
+static dt_status read_choice(value_reader *r, const dt_key *key, const char *path, const dt_node *node, unsigned *place)
+{
+    for (*place = 0; key->words[*place]; ++*place)
+        if (is_word(node, key->words[*place]))
+            return DT_OK;
+    *place = 0;
+    return wrong_type(r, key, path, node);
+}
+
 static dt_status read_text(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
                            const char **field)
 {
@@ -244,6 +274,10 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
         if (node->kind != DT_NODE_LIST)
             return wrong_type(r, key, path, node);
         return read_integers(r, key, path, node, &((dt_integers *)field)->at, &((dt_integers *)field)->count);
+    case DT_KEY_BYTES:
+        return read_bytes(r, key, path, node, field);
+    case DT_KEY_CHOICE:
+        return read_choice(r, key, path, node, field);
     case DT_KEY_QUANTITIES:
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:

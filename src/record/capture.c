@@ -25,8 +25,9 @@ typedef struct capture_rule {
     dt_capture *capture;
     size_t index;
     const dt_capture_layout *layout;
-    dt_slot *slot; /* the step at hand; NULL outside a watched step, after a failure, and where it was dropped */
-    int64_t last;  /* step that was on disk before this process began; -1: none */
+    dt_slot *slot;       /* the step at hand; NULL outside a watched step, after a failure, and where it was dropped */
+    int64_t last;        /* step that was on disk before this process began; -1: none */
+    int64_t all_dropped; /* of this process */
     _Atomic int64_t dropped; /* steps, since the file was told last */
 } capture_rule;
 
@@ -141,8 +142,13 @@ static void pad(const capture_rule *rule, int64_t samples)
 
 static void take_slot(capture_rule *rule, int64_t step)
 {
-    (void)step;
-    rule->slot = dt_queue_take(rule->capture->queue, rule->index);
+    dt_queue *queue = rule->capture->queue;
+    bool drop = rule->layout->rule->queue == DT_QUEUE_DROP && step > rule->last;
+    rule->slot = drop ? dt_queue_try(queue, rule->index) : dt_queue_take(queue, rule->index);
+    if (rule->slot)
+        return;
+    atomic_fetch_add(&rule->dropped, 1);
+    rule->all_dropped++;
 }
 
 static void begin(void *self, const dt_step_view *view)
@@ -342,6 +348,14 @@ dt_status dt_capture_seal(dt_capture *capture, dt_error *error)
 {
     dt_queue_mark(capture->queue);
     return fail_as_thread(capture, error);
+}
+
+int64_t dt_capture_dropped(const dt_capture *capture)
+{
+    int64_t dropped = 0;
+    for (size_t i = 0; i < capture->count; i++)
+        dropped += capture->rules[i].all_dropped;
+    return dropped;
 }
 
 dt_status dt_capture_close(dt_capture *capture, const char *status_text, dt_error *error)

@@ -20,6 +20,7 @@
 static const double flush_seconds = 1;    /* a killed run loses no more than the captured steps of this long */
 static const double segment_seconds = 1;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
+static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
 static const double small_seconds = 5;    /* a segment that would not be worth its tree */
 
 enum { FASTER = 8 }; /* a segment covers at most this many times the steps of the one before */
@@ -32,6 +33,7 @@ struct dt_capture_file {
     dt_index_text text;
     dt_segment *segment;
     dt_segments segments;
+    int folder_fd; /* of the segments */
     bool live, failed;
 
     /* One a rule. */
@@ -87,6 +89,19 @@ static double duration(const dt_capture_file *file, double now)
     return seconds;
 }
 
+/* Links capture/live.h5 to the part: at any instant it is the segment in the making, or the one just finished. */
+static dt_status show_live(dt_capture_file *file, dt_error *error)
+{
+    static const char temporary[] = ".seg-live.h5.part"; /* removed with the parts where a run is taken up */
+    const char *name = strrchr(file->part + file->folder, '/') + 1;
+    int fd = file->folder_fd;
+    if ((unlinkat(fd, temporary, 0) == 0 || errno == ENOENT) &&
+        (linkat(fd, name, fd, temporary, 0) == 0 || symlinkat(name, fd, temporary) == 0) &&
+        renameat(fd, temporary, fd, DT_LIVE_NAME) == 0)
+        return DT_OK;
+    return dt_fail_errno(error, errno, file->part, "link " DT_LIVE_NAME " to");
+}
+
 /* A segment from training step `first` on, which `layout` captured: its chunks are cut for the very steps that each
  * rule captures in it. */
 static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_error *error)
@@ -98,7 +113,7 @@ static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_e
     file->end = first + covers;
     file->bytes = 0;
     file->began = now;
-    file->flushes = seconds > 1.5 * flush_seconds;
+    file->flushes = file->live || seconds > 1.5 * flush_seconds;
     file->end_at = now + (file->flushes ? 4 : 1.5) * seconds; /* where training became slower */
     for (size_t r = 0; r < file->count; r++) {
         const dt_capture_rule *rule = file->layouts[r].rule;
@@ -112,7 +127,9 @@ static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_e
         file->segments.count < DT_SEGMENTS_MAX
             ? dt_segments_reserve(&file->segments, error)
             : dt_fail(error, DT_IO, "%s: more segments than its names can count; capture less often", file->path);
-    return status == DT_OK ? dt_segment_begin(file->segment, file->part, file->planned, error) : status;
+    if (status == DT_OK)
+        status = dt_segment_begin(file->segment, file->part, file->planned, error);
+    return status == DT_OK && file->live ? show_live(file, error) : status;
 }
 
 /* Opened again, it must hold what was appended. */
@@ -154,7 +171,7 @@ static dt_status finish(dt_capture_file *file, dt_error *error)
     if (status == DT_OK && rename(file->part, file->name) != 0)
         status = dt_fail_errno(error, errno, file->name, "give the finished file its name");
     if (status == DT_OK)
-        status = dt_sync_folder(file->name, error);
+        status = dt_sync(file->folder_fd, file->name, error);
     if (status != DT_OK)
         return status;
     double seconds = fmax(1e-6, dt_queue_now() - file->began);
@@ -209,7 +226,7 @@ dt_status dt_capture_file_append(dt_capture_file *file, size_t layout, const voi
         status = dt_segment_append(file->segment, layout, slot, error);
     file->bytes += l->step_bytes;
     if (file->flush_at < 0 && file->flushes)
-        file->flush_at = dt_queue_now() + flush_seconds;
+        file->flush_at = dt_queue_now() + (file->live ? live_seconds : flush_seconds);
     return fail(file, status);
 }
 
@@ -278,6 +295,10 @@ int64_t dt_capture_file_last(const dt_capture_file *file, size_t rule)
 
 static void release(dt_capture_file *file)
 {
+    if (file->live && file->folder_fd >= 0)
+        (void)unlinkat(file->folder_fd, DT_LIVE_NAME, 0);
+    if (file->folder_fd >= 0)
+        close(file->folder_fd);
     dt_segment_destroy(file->segment);
     dt_segments_clear(&file->segments);
     dt_release(file->path);
@@ -330,6 +351,13 @@ static const char *folder_of(dt_capture_file *file)
     return file->part;
 }
 
+static dt_status open_folder(dt_capture_file *file, dt_error *error)
+{
+    const char *folder = folder_of(file);
+    file->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return file->folder_fd >= 0 ? DT_OK : dt_fail_errno(error, errno, folder, "open");
+}
+
 static void unmake(dt_capture_file *file)
 {
     unlink(file->path);
@@ -344,7 +372,9 @@ static dt_status make(dt_capture_file *file, dt_error *error)
         return dt_fail_errno(error, EEXIST, file->path, "create");
     if (mkdir(folder, 0777) != 0)
         return dt_fail_errno(error, errno, folder, "make the folder");
-    dt_status status = write_index(file, "running", error);
+    dt_status status = open_folder(file, error);
+    if (status == DT_OK)
+        status = write_index(file, "running", error);
     if (status != DT_OK)
         unmake(file);
     return status;
@@ -355,8 +385,10 @@ static dt_status take_up(dt_capture_file *file, dt_error *error)
     const char *folder = folder_of(file);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return dt_fail_errno(error, errno, folder, "make the folder");
-    dt_status status =
-        dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last, file->dropped, error);
+    dt_status status = open_folder(file, error);
+    if (status == DT_OK)
+        status =
+            dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last, file->dropped, error);
     for (int64_t n = 0; n < file->segments.count; n++)
         for (size_t r = 0; r < file->count; r++)
             file->done[r] += file->segments.steps[(size_t)n * file->count + r];
@@ -377,6 +409,7 @@ dt_status dt_capture_file_create(dt_capture_file **file, const char *path, const
     f->live = options && options->live;
     f->started = dt_queue_now();
     f->flush_at = f->end_at = -1;
+    f->folder_fd = -1;
     dt_status status = allocate(f, path, error);
     if (status == DT_OK)
         status = options && options->resume ? take_up(f, error) : make(f, error);
@@ -387,11 +420,22 @@ dt_status dt_capture_file_create(dt_capture_file **file, const char *path, const
     return status;
 }
 
+/* After a failure the index still tells what is there. On a full disk the segment that nobody will finish gives it
+ * room: HDF5 has the file open and doesn't look at it any more. */
+static void save_index(dt_capture_file *file)
+{
+    if (write_index(file, "interrupted", NULL) == DT_OK || !dt_segment_is_open(file->segment))
+        return;
+    name_part(file);
+    if (truncate(file->part, 0) == 0 && unlink(file->part) == 0)
+        (void)write_index(file, "interrupted", NULL);
+}
+
 dt_status dt_capture_file_close(dt_capture_file *file, const char *status_text, dt_error *error)
 {
     dt_status status = file->failed ? refuse(file, error) : seal(file, status_text, error);
-    if (status != DT_OK) /* where it can be, the index still tells what is there */
-        (void)write_index(file, "interrupted", NULL);
+    if (status != DT_OK)
+        save_index(file);
     release(file);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "record/capture_layout.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -136,7 +137,7 @@ static int64_t even(int64_t extent, int64_t most)
 
 void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
 {
-    enum { TARGET = 256 << 10, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
+    enum { TARGET = DT_CHUNK_MAX, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
     int64_t step = (int64_t)set->bytes, rows = set->rows, columns = set->columns, count;
     count = step <= SMALL / STEPS ? dt_min(SMALL / step, SMALL_STEPS) : STEPS;
     count = dt_max(1, dt_min(count, dt_min(steps, most_steps)));
@@ -375,4 +376,79 @@ dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_i
                            experiment->capture[i].name);
     }
     return DT_OK;
+}
+
+/* --- the budget --- */
+
+enum { ITEMS = 3 };
+
+typedef struct item {
+    double bytes;
+    char name[DT_CAPTURE_ITEM];
+} item;
+
+/* Keeps the largest, in descending order. */
+static void keep_item(item items[ITEMS], const item *one)
+{
+    for (int i = 0; i < ITEMS; i++)
+        if (one->bytes > items[i].bytes) {
+            memmove(&items[i + 1], &items[i], (size_t)(ITEMS - 1 - i) * sizeof *items);
+            items[i] = *one;
+            return;
+        }
+}
+
+static void keep_items(item items[ITEMS], const dt_capture_layout *layout)
+{
+    for (size_t i = 0; i < layout->count; i++) {
+        const dt_capture_set *set = &layout->sets[i];
+        item one = {.bytes = (double)set->bytes * (double)layout->steps};
+        if (set->layer < 0)
+            snprintf(one.name, sizeof one.name, "%s/%s", layout->rule->name, set->name);
+        else
+            snprintf(one.name, sizeof one.name, "%s/layer%02" PRId64 "/%s", layout->rule->name, set->layer, set->name);
+        keep_item(items, &one);
+    }
+}
+
+/* "1.5 GiB" */
+static const char *bytes_text(double bytes, char text[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    size_t u = 0;
+    for (; bytes >= 1024 && u + 1 < sizeof units / sizeof *units; u++)
+        bytes /= 1024;
+    snprintf(text, 32, u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+    return text;
+}
+
+dt_status dt_capture_check_budget(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,
+                                  dt_error *error)
+{
+    dt_capture_size size;
+    item items[ITEMS] = {{0}};
+    char all[32], budget[32], list[ITEMS * (DT_CAPTURE_ITEM + 40)] = "", text[32];
+    dt_status status = dt_capture_predict(experiment, info, units, -1, &size, error);
+    if (status != DT_OK || !experiment->capture_budget || size.file_bytes <= (uint64_t)experiment->capture_budget)
+        return status;
+    for (size_t r = 0; r < experiment->capture_count; r++) {
+        dt_capture_layout layout;
+        status = dt_capture_layout_init(&layout, experiment, info, units, r,
+                                        DT_CAPTURE_MEMORY / experiment->capture_count, error);
+        if (status == DT_OK)
+            keep_items(items, &layout);
+        dt_capture_layout_clear(&layout);
+        if (status != DT_OK)
+            return status;
+    }
+    for (int i = 0; i < ITEMS && items[i].bytes > 0; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s %s", i ? ", " : "", items[i].name,
+                 bytes_text(items[i].bytes, text));
+    }
+    return dt_fail(error, DT_INVALID,
+                   "capture_budget: the capture would take %s, and %s is allowed; largest are %s; capture less, or "
+                   "allow more",
+                   bytes_text((double)size.file_bytes, all), bytes_text((double)experiment->capture_budget, budget),
+                   list);
 }

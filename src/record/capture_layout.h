@@ -31,6 +31,8 @@ typedef struct dt_quantity_facts {
 const dt_quantity_facts *dt_quantity_facts_of(dt_quantity quantity);
 
 enum {
+    DT_CHUNK_MAX = 256 << 10, /* bytes of a chunk */
+    DT_CAPTURE_ITEM = 112,    /* characters of "rule/layer01/quantity" */
     DT_LAYERS_MAX = 64,
     DT_SLOTS_MAX = 64,
     DT_CAPTURE_MEMORY =

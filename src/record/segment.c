@@ -11,6 +11,7 @@
 #include "base/split.h"
 #include "hdf5/hdf5.h"
 #include "record/capture_tree.h"
+#include "record/compress.h"
 
 /* One data set of the file, cut as this segment's steps want it. Its block holds steps
  * steps/chunk_steps*chunk_steps .. steps-1 as chunks in row-major order of the grid (rows / chunk_rows,
@@ -29,6 +30,7 @@ typedef struct written_set {
 typedef struct written_rule {
     const dt_capture_layout *layout;
     written_set *sets;
+    int level;       /* of compression; 0: none */
     int64_t planned; /* steps that the chunks were made for; 0: the rule has no group in this file */
     int64_t steps;   /* appended */
 } written_rule;
@@ -37,9 +39,10 @@ struct dt_segment {
     const char *path; /* NULL: none is open */
     hid_t id;
     bool live;
-    bool failed;  /* then HDF5 is not called any more for this file */
-    bool pending; /* something was appended since the last flush */
-    bool ends;    /* no step will follow those of the blocks */
+    bool failed;               /* then HDF5 is not called any more for this file */
+    bool pending;              /* something was appended since the last flush */
+    bool ends;                 /* no step will follow those of the blocks */
+    dt_compressor *compressor; /* NULL where no rule wants one */
     size_t count;
     written_rule *rules;
 };
@@ -107,6 +110,36 @@ static bool write_whole_chunk(written_set *w, const chunk *c, int64_t base, int6
     return dt_hdf5_ok(H5Dwrite_chunk(w->id, H5P_DEFAULT, 0, at, (size_t)s->chunk_steps * step, c->bytes));
 }
 
+/* All chunks of a block, deflated by several threads. A block that is written twice would leave holes in the file: of a
+ * compressed set only whole blocks and the segment's last one are. */
+static bool write_compressed(dt_segment *segment, const written_rule *rule, written_set *w, int64_t base, int64_t steps)
+{
+    const dt_capture_set *s = &w->set;
+    chunk chunks[DT_COMPRESS_BATCH];
+    dt_compress_job jobs[DT_COMPRESS_BATCH];
+    size_t count = 0, bytes = (size_t)(s->chunk_steps * s->chunk_rows * s->chunk_columns) * s->element;
+    for (int64_t row = 0; row < s->rows; row += s->chunk_rows)
+        for (int64_t column = 0; column < s->columns; column += s->chunk_columns) {
+            bool last = row + s->chunk_rows >= s->rows && column + s->chunk_columns >= s->columns;
+            chunk *c = &chunks[count];
+            *c = chunk_at(w, row, column);
+            fill(c->bytes + (size_t)steps * c->numbers * s->element, (size_t)(s->chunk_steps - steps) * c->numbers, s);
+            jobs[count++] = (dt_compress_job){c->bytes, bytes, s->element, rule->level, NULL, 0};
+            if (count < DT_COMPRESS_BATCH && !last)
+                continue;
+            if (!dt_compressor_run(segment->compressor, jobs, count))
+                return dt_hdf5_out_of_memory();
+            for (size_t i = 0; i < count; i++) {
+                hsize_t at[3];
+                (void)dt_capture_set_box(s, base, chunks[i].row, chunks[i].column, at);
+                if (!dt_hdf5_ok(H5Dwrite_chunk(w->id, H5P_DEFAULT, 0, at, jobs[i].size, jobs[i].to)))
+                    return false;
+            }
+            count = 0;
+        }
+    return true;
+}
+
 /* Of a chunk that the file has, steps `first` .. `last` - 1 of the block: one run of bytes here and there. */
 static bool write_part(written_set *w, const chunk *c, int64_t base, int64_t first, int64_t last)
 {
@@ -131,7 +164,9 @@ static bool chunked(void *context, size_t index, hid_t creation)
     const dt_capture_set *s = &rule->sets[index].set;
     hsize_t size[3];
     int rank = dt_capture_set_box(s, s->chunk_steps, s->chunk_rows, s->chunk_columns, size);
-    return dt_hdf5_ok(H5Pset_chunk(creation, rank, size));
+    return dt_hdf5_ok(H5Pset_chunk(creation, rank, size)) &&
+           (!rule->level ||
+            (dt_hdf5_ok(H5Pset_shuffle(creation)) && dt_hdf5_ok(H5Pset_deflate(creation, (unsigned)rule->level))));
 }
 
 /* When its first steps go to the file. A segment that ends before its first block is full has one chunk of just as many
@@ -164,7 +199,7 @@ static bool write_until(dt_segment *segment, written_rule *rule, size_t index, i
 {
     written_set *w = &rule->sets[index];
     const dt_capture_set *s = &w->set;
-    if (w->extent >= steps)
+    if (w->extent >= steps || (rule->level && steps % s->chunk_steps && !segment->ends))
         return true;
     if (w->id < 0 && !make_set(segment, rule, index, steps))
         return false;
@@ -175,6 +210,8 @@ static bool write_until(dt_segment *segment, written_rule *rule, size_t index, i
     w->extent = steps;
 
     int64_t base = (steps - 1) / s->chunk_steps * s->chunk_steps, last = steps - base;
+    if (rule->level)
+        return write_compressed(segment, rule, w, base, last);
     for (int64_t row = 0; row < s->rows; row += s->chunk_rows)
         for (int64_t column = 0; column < s->columns; column += s->chunk_columns) {
             chunk c = chunk_at(w, row, column);
@@ -391,6 +428,9 @@ static dt_status allocate(dt_segment *segment, const dt_capture_layout *layouts,
     for (size_t r = 0; r < count; r++) {
         written_rule *rule = &segment->rules[r];
         rule->layout = &layouts[r];
+        if (layouts[r].rule->compression == DT_COMPRESSION_GZIP)
+            rule->level =
+                layouts[r].rule->compression_level ? (int)layouts[r].rule->compression_level : DT_COMPRESS_LEVEL;
         rule->sets = dt_allocate_zeroed(layouts[r].count, sizeof *rule->sets);
         if (!rule->sets)
             return dt_fail_memory(error, "a capture file");
@@ -413,6 +453,15 @@ static dt_status allocate(dt_segment *segment, const dt_capture_layout *layouts,
     return DT_OK;
 }
 
+static dt_status make_compressor(dt_segment *segment, dt_error *error)
+{
+    size_t most = 0;
+    for (size_t r = 0; r < segment->count; r++)
+        for (size_t i = 0; segment->rules[r].level && i < segment->rules[r].layout->count; i++)
+            most = segment->rules[r].sets[i].room > most ? segment->rules[r].sets[i].room : most;
+    return most ? dt_compressor_create(&segment->compressor, most > DT_CHUNK_MAX ? DT_CHUNK_MAX : most, error) : DT_OK;
+}
+
 void dt_segment_destroy(dt_segment *segment)
 {
     if (!segment)
@@ -422,6 +471,7 @@ void dt_segment_destroy(dt_segment *segment)
             dt_release(segment->rules[r].sets[i].block);
         dt_release(segment->rules[r].sets);
     }
+    dt_compressor_destroy(segment->compressor);
     dt_release(segment->rules);
     dt_release(segment);
 }
@@ -436,6 +486,8 @@ dt_status dt_segment_create(dt_segment **segment, const dt_capture_layout *layou
     s->id = -1;
     s->live = live;
     dt_status status = allocate(s, layouts, count, error);
+    if (status == DT_OK)
+        status = make_compressor(s, error);
     if (status == DT_OK)
         *segment = s;
     else

@@ -174,6 +174,12 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
     }
     case DT_KEY_INTEGERS:
         return check_integers(key, path, field, error);
+    case DT_KEY_BYTES:
+        return *(const int64_t *)field >= 0 ? DT_OK : dt_fail(error, DT_INVALID, "%s: negative; give bytes", path);
+    case DT_KEY_CHOICE:
+        return *(const unsigned *)field < 2
+                   ? DT_OK
+                   : dt_fail(error, DT_INVALID, "%s: unknown; use %s or %s", path, key->words[0], key->words[1]);
     case DT_KEY_SEED:
     case DT_KEY_BOOL:
     case DT_KEY_LAYERS:
