@@ -17,7 +17,7 @@
 #include <hdf5.h>
 
 #include "counting_memory.h"
-#include "plot/capture.h"
+#include "plot/layers.h"
 #include "plot/plot.h"
 #include "scratch.h"
 

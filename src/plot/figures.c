@@ -119,6 +119,11 @@ static void add_numbers(dt_tally *t, const double *numbers, hsize_t count)
         t->row_squares += numbers[i] * numbers[i];
         t->row_zeros += numbers[i] == 0;
         t->row_nans += isnan(numbers[i]) != 0;
+        if (isnan(numbers[i]))
+            continue;
+        t->absolutes += fabs(numbers[i]);
+        t->largest = fmax(t->largest, fabs(numbers[i]));
+        t->counted++;
     }
 }
 

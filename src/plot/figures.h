@@ -40,6 +40,9 @@ typedef struct dt_tally {
     double norms;       /* sum of the norms of the rows that are there */
     int64_t rows;       /* that are there: a sample that a short minibatch doesn't have is NaN throughout */
     int64_t zeros, all; /* numbers that are exactly 0, and all, of those rows */
+    double absolutes;   /* sum of the absolute values of those rows, NaN left out */
+    int64_t counted;    /* numbers in it */
+    double largest;     /* absolute value */
     double row_squares; /* of the row at hand */
     int64_t row_zeros, row_nans;
 } dt_tally;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "plot/capture.h"
 #include "plot/gnuplot.h"
+#include "plot/layers.h"
 #include "plot/maker.h"
 
 static const char *const columns[DT_LAYER_COLUMNS] = {"layer", "step", "epoch", "delta_norm", "dW_norm", "zero_share"};
@@ -18,6 +18,17 @@ static const struct {
     {"mean |δ|", "mean |delta|"},
     {"|dW|", "|dW|"},
     {"share of a = 0", "share of a = 0"},
+};
+
+static const dt_figure_query query = {
+    .figures =
+        (const dt_figure[]){
+            {.sources = (const dt_measure[]){{"delta", 3, dt_take_norm, NULL, 0, 0}}, .source_count = 1, .width = 1},
+            {.sources = (const dt_measure[]){{"dW", 3, dt_take_frobenius, NULL, 0, 0}}, .source_count = 1, .width = 1},
+            {.sources = (const dt_measure[]){{"a", 3, dt_take_zeros, NULL, 0, 0}}, .source_count = 1, .width = 1},
+        },
+    .count = DT_FIGURES,
+    .none = "has no delta, dW or a of any layer to draw; capture one of these quantities",
 };
 
 static const double NORM_RATIO = 10;
@@ -138,7 +149,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
     if (!l)
         return dt_fail(error, DT_NO_MEMORY, "out of memory for the layers' figures");
     char *path = dt_plot_run_file(&runs[0], "capture.h5", arena, error);
-    dt_status status = path ? dt_capture_series_read(path, arena, &l->capture, error) : DT_NO_MEMORY;
+    dt_status status = path ? dt_capture_series_read(path, &query, arena, &l->capture, error) : DT_NO_MEMORY;
     if (status == DT_OK)
         status = fill_sheet(&picture->sheet, &l->capture, arena, error);
     if (status != DT_OK)
