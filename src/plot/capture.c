@@ -358,11 +358,14 @@ static dt_status fail_nonsense(const dt_sandbox *box, dt_error *error)
     return dt_fail(error, DT_MALFORMED, "%s: its reader sent nonsense; use a copy that is sound", box->path);
 }
 
-static bool is_sane(const series_head *head)
+static bool is_sane(const series_head *head, const dt_figure_query *query)
 {
-    return memchr(head->rule, '\0', sizeof head->rule) && dt_is_rule_name(head->rule) && head->layer >= 0 &&
-           head->layer <= LAYERS_MAX && head->rows >= 1 && head->rows <= DT_SERIES_STEPS_MAX &&
-           head->captured >= head->rows;
+    bool network = false;
+    for (int f = 0; f < query->count; f++)
+        network = network || query->figures[f].network;
+    return memchr(head->rule, '\0', sizeof head->rule) && dt_is_rule_name(head->rule) &&
+           head->layer >= (network ? 0 : 1) && head->layer <= LAYERS_MAX && head->rows >= 1 &&
+           head->rows <= DT_SERIES_STEPS_MAX && head->captured >= head->rows;
 }
 
 static dt_status receive_series(dt_sandbox *box, dt_arena *arena, const series_head *head, size_t columns,
@@ -393,7 +396,7 @@ static dt_status receive_choices(dt_sandbox *box, const dt_figure_query *query, 
         if (status != DT_OK)
             return status;
         if ((choice.rule[0] && (!memchr(choice.rule, '\0', sizeof choice.rule) || !dt_is_rule_name(choice.rule))) ||
-            choice.source < 0 || choice.source >= query->figures[f].source_count)
+            choice.source < 0 || (choice.rule[0] && choice.source >= query->figures[f].source_count))
             return fail_nonsense(box, error);
         memcpy(capture->rule_of[f], choice.rule, sizeof choice.rule);
         capture->source_of[f] = choice.source;
@@ -408,12 +411,12 @@ static dt_status receive(dt_sandbox *box, const dt_figure_query *query, dt_arena
     dt_status status = receive_choices(box, query, capture, error);
     capture->count = 0;
     capture->columns = dt_figure_column(query, query->count);
-    capture->series = dt_arena_allocate(arena, DT_CAPTURE_SERIES_MAX, sizeof *capture->series);
+    capture->series = dt_arena_allocate(arena, DT_CAPTURE_SERIES_MAX + 1, sizeof *capture->series);
     if (!capture->series)
         return dt_fail(error, DT_NO_MEMORY, "%s: out of memory for its figures", box->path);
     while (status == DT_OK && (status = dt_sandbox_receive(box, &head, sizeof head, error)) == DT_OK &&
            head.layer != -1) {
-        if (capture->count == DT_CAPTURE_SERIES_MAX || !is_sane(&head))
+        if (capture->count == DT_CAPTURE_SERIES_MAX || !is_sane(&head, query))
             return fail_nonsense(box, error);
         status = receive_series(box, arena, &head, capture->columns, &capture->series[capture->count++], error);
     }

@@ -23,7 +23,7 @@ enum {
 };
 
 /* A figure: what it is made of, the better first, of which a rule's first one counts. All sources make `width` numbers
- * of a step. */
+ * of a step. Without a source: columns for what the kind computes. */
 typedef struct dt_figure {
     const dt_measure *sources;
     int source_count, width;
@@ -50,7 +50,7 @@ typedef struct dt_layer_series {
 } dt_layer_series;
 
 typedef struct dt_capture_series {
-    dt_layer_series *series; /* by rule, then by layer */
+    dt_layer_series *series; /* by rule, then by layer; with room for one that a kind adds */
     size_t count, columns;
     char rule_of[DT_FIGURES_MAX][65]; /* the rule that shows a figure; "": not captured */
     int source_of[DT_FIGURES_MAX];    /* which of the figure's sources it is taken from */

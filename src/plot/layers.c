@@ -142,8 +142,10 @@ static void add_panel(layers *l, const dt_sheet *sheet, int figure)
     l->panel_count++;
 }
 
-static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count, dt_arena *arena, dt_error *error)
+static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count, const dt_plot_options *options,
+                      dt_arena *arena, dt_error *error)
 {
+    (void)options;
     (void)count;
     layers *l = dt_arena_allocate(arena, 1, sizeof *l);
     if (!l)
@@ -235,25 +237,15 @@ static void settings(const dt_picture *picture, dt_buffer *out)
 
 static void add_rows(const layers *l, const panel *p, const dt_sheet *sheet, dt_text_style style, dt_buffer *out)
 {
-    enum { NUMBER = 10, NAME = 10 };
-    int width = style.width - NAME - 4 * NUMBER;
-    width = width < 8 ? 8 : width;
-    const char *label = style.unicode ? figures[p->figure].label : figures[p->figure].ascii;
-    bool logarithmic = p->axis.logarithmic;
-    const char *scale = logarithmic ? ", logarithmic" : "";
-    int pad = NAME + width - (int)(dt_characters(label) + strlen(scale));
-    dt_buffer_format(out, "\n%s%s%*s%*s%*s%*s%*s\n", label, scale, pad < 0 ? 0 : pad, "", NUMBER, "first", NUMBER,
-                     "last", NUMBER, "min", NUMBER, "max");
+    const bool logarithmic = p->axis.logarithmic;
+    dt_text_add_series_head(style.unicode ? figures[p->figure].label : figures[p->figure].ascii, logarithmic, style,
+                            out);
     for (int i = p->first; i <= p->last; i++) {
         const dt_sheet_block *b = &sheet->blocks[l->block[i]];
-        const double *y = b->values + column_of(p);
-        double low = INFINITY, high = -INFINITY;
-        dt_sheet_range(sheet, b, column_of(p), &low, &high);
-        dt_buffer_format(out, "layer %-*d", NAME - 6, l->layer[l->rank[i] - 1]);
-        dt_text_bars(y, b->rows, sheet->column_count, logarithmic ? p->least : 0, p->high, logarithmic, width, style,
-                     out);
-        dt_buffer_format(out, "%*.3g%*.3g%*.3g%*.3g\n", NUMBER, y[0], NUMBER, y[(b->rows - 1) * sheet->column_count],
-                         NUMBER, low, NUMBER, high);
+        char name[32];
+        snprintf(name, sizeof name, "layer %d", l->layer[l->rank[i] - 1]);
+        dt_text_add_series(name, b->values + column_of(p), b->rows, sheet->column_count, logarithmic ? p->least : 0,
+                           p->high, logarithmic, style, out);
     }
 }
 
