@@ -4,6 +4,8 @@
 left = 100
 right = width - 150
 x(s) = log_x && s < 0.5 ? 0.5 : s
+# A pixel more, so that no seam is seen between cells.
+wider(s) = log_x ? s * (last_step / 0.5) ** (1.0 / (right - left)) : s + (last_step - first_step) / (right - left)
 v(value) = logarithmic && value <= 0 ? NaN : value
 set lmargin at screen X(left)
 set rmargin at screen X(right)
@@ -39,6 +41,6 @@ every_row = rows > 24 ? rows / 12 : 1
 do for [i = 1:rows] { if ((i - 1) % every_row == 0) { set ytics add (sprintf('%d', layer[i]) i) } }
 unset grid
 plot for [i = 1:rows] data index block[i] \
-    using (x(column(2))):(i):(x(column(9))):(x(column(10))):(i - 0.46):(i + 0.46):(v(column(column_of))) notitle \
+    using (x(column(2))):(i):(x(column(9))):(wider(x(column(10)))):(i - 0.46):(i + 0.46):(v(column(column_of))) notitle \
     with boxxyerror linecolor palette fillstyle solid 1.0 noborder
 unset output

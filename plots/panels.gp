@@ -10,6 +10,9 @@ x(s) = log_x && s < 1 ? 0.5 : s
 alpha(s) = s == 0 ? 0.2 : 0.38
 dash_of(r) = ranks > 21 ? 1 : 1 + (r - 1) / 7
 mark_of(r) = ranks > 21 ? -1 : symbol_of(1 + (r - 1) % 7)
+key_share(k) = key_shape[k] == 0 ? 0.2 : key_shape[k] == 2 ? 1.0 : 0.5
+key_dash(k) = key_shape[k] == 2 ? dash_of(key_rank[k]) : 1
+key_mark(k) = key_shape[k] == 2 ? mark_of(key_rank[k]) : -1
 
 set multiplot title heading noenhanced font ',18' textcolor rgb ink
 if (log_x) {
@@ -26,7 +29,7 @@ do for [p = 1:panels] {
     set lmargin at screen X(x_left)
     set rmargin at screen X(x_left + panel_width)
     set tmargin at screen Y(y_top)
-    set bmargin at screen Y(y_top - row_height[p] + 26)
+    set bmargin at screen Y(y_top - row_height[p] + (lowest[p] && p < panels && row_top[panels] > row_top[p] ? 66 : 26))
     if (logarithmic[p]) {
         set logscale y
         eval log_tics(low[p], high[p])
@@ -50,7 +53,7 @@ do for [p = 1:panels] {
             with filledcurves fillcolor rgb colour_of(rank[i], ranks) fillstyle transparent solid alpha(shape[i]) noborder, \
         for [i = first_item[p]:last_item[p]] data index block[i] \
             using (shape[i] == 3 ? x(column(2)) : NaN):(column(lower[i])) notitle \
-            with lines linewidth 0.8 linecolor rgb pale(colour_of(rank[i], ranks)), \
+            with lines linewidth 1.1 linecolor rgb tint(colour_of(rank[i], ranks), 0.5), \
         for [i = first_item[p]:last_item[p]] data index block[i] \
             using (shape[i] == 2 ? x(column(2)) : NaN):(column(lower[i])) notitle \
             with linespoints linewidth 1.8 linecolor rgb colour_of(rank[i], ranks) dashtype dash_of(rank[i]) \
@@ -73,10 +76,10 @@ if (keys) {
     unset ylabel
     set key at screen 0.5, Y(height - 42) center top horizontal maxcolumns key_columns Left reverse samplen 3.5 textcolor rgb ink
     plot NaN notitle, for [k = 1:keys] keyentry \
-        with linespoints linewidth (key_shape[k] == 0 ? 13 : key_shape[k] == 1 ? 9 : key_shape[k] == 2 ? 1.8 : 0.8) \
-        linecolor rgb (key_shape[k] == 2 ? colour_of(key_rank[k], ranks) : pale(colour_of(key_rank[k], ranks))) \
-        dashtype (key_shape[k] == 2 ? dash_of(key_rank[k]) : 1) \
-        pointtype (key_shape[k] == 2 ? mark_of(key_rank[k]) : -1) pointsize 0.6 title key_name[k] noenhanced
+        with linespoints linewidth (key_shape[k] == 0 ? 13 : key_shape[k] == 1 ? 9 : key_shape[k] == 2 ? 1.8 : 1.1) \
+        linecolor rgb tint(colour_of(key_rank[k], ranks), key_share(k)) \
+        dashtype key_dash(k) \
+        pointtype key_mark(k) pointsize 0.6 title key_name[k] noenhanced
 }
 unset multiplot
 unset output

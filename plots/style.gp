@@ -59,5 +59,6 @@ log_letters(a, b) = b / a >= 200 ? 4 : strlen(sprintf('%g', power(a)))
 few_tics = 'set ytics (1); do for [k = floor(log10(a)):floor(log10(b))] { do for [m = 1:5] { v = m * 10.0 ** k; '. \
     'if (m < 3 || m == 5) { if (v >= a && v <= b) { set ytics add (sprintf(''%g'', v) v) } } } }'
 
-# A colour as it looks on white when three fifths of it are taken away.
-pale(c) = int(c) / 65536 * 2 / 5 * 65536 + 153 * 65536 + (int(c) / 256 % 256) * 2 / 5 * 256 + 153 * 256 + (int(c) % 256) * 2 / 5 + 153
+# So much of a colour on white.
+tint(c, share) = int(share * (int(c) / 65536) + 255 * (1 - share)) * 65536 + int(share * (int(c) / 256 % 256) + 255 * (1 - share)) * 256 + \
+    int(share * (int(c) % 256) + 255 * (1 - share))

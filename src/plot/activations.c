@@ -121,7 +121,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
                       dt_arena *arena, dt_error *error)
 {
     (void)count, (void)options;
-    dt_capture_series capture;
+    dt_capture_series capture = {0};
     dt_sheet *sheet = &picture->sheet;
     dt_panels *panels = dt_arena_allocate(arena, 1, sizeof *panels);
     if (!panels)

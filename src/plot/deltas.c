@@ -58,11 +58,11 @@ static const dt_figure_query query = {
 static const struct {
     int figure;
     size_t column;
-    const char *label, *ascii;
+    const char *label, *letters, *ascii; /* gnuplot takes _{ij} as an index */
 } shown[] = {
-    {OF_RAW, COLUMN_ABSMEAN, "mean |δ_{ij}|", "mean |delta_ij|"},
-    {OF_NORM, COLUMN_NORM_STATISTIC, "|δ|", "|delta|"},
-    {OF_ABSMAX, COLUMN_ABSMAX_STATISTIC, "largest |δ_{ij}|", "largest |delta_ij|"},
+    {OF_RAW, COLUMN_ABSMEAN, "mean |δ_{ij}|", "mean |δ_ij|", "mean |delta_ij|"},
+    {OF_NORM, COLUMN_NORM_STATISTIC, "|δ|", "|δ|", "|delta|"},
+    {OF_ABSMAX, COLUMN_ABSMAX_STATISTIC, "largest |δ_{ij}|", "largest |δ_ij|", "largest |delta_ij|"},
 };
 
 typedef struct heat {
@@ -93,7 +93,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
                       dt_arena *arena, dt_error *error)
 {
     (void)count, (void)options;
-    dt_capture_series capture;
+    dt_capture_series capture = {0};
     dt_sheet *sheet = &picture->sheet;
     heat *h = dt_arena_allocate(arena, 1, sizeof *h);
     if (!h)
@@ -109,7 +109,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
     add_edges(sheet);
     while (!capture.rule_of[shown[h->what].figure][0])
         h->what++; /* one of them is, or nothing was found */
-    dt_panels_add(&h->panels, shown[h->what].label, shown[h->what].ascii, "", true);
+    dt_panels_add(&h->panels, shown[h->what].letters, shown[h->what].ascii, "", true);
     for (int layer = 1; layer <= DT_CAPTURE_LAYERS_MAX; layer++)
         for (size_t b = 0; b < sheet->block_count; b++) {
             dt_panel_item item = {.shape = DT_SHAPE_LINE, .block = b, .column = shown[h->what].column, .rank = 1};

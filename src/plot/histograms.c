@@ -18,6 +18,8 @@ enum {
     STEPS_MAX = 12,
     STEPS_LEAST = 3,
     RIDGES_MAX = 96, /* of all layers, while each has STEPS_LEAST */
+    BINS_LEAST = 16,
+    ENOUGH = 40,
     FRAME_HEIGHT = 84,
     PANEL_HEIGHT = 300
 };
@@ -80,11 +82,21 @@ static dt_status read(const dt_plot_run *run, const char *wanted, size_t *quanti
                  wanted ? name : "z, a, delta, W or dW", name);
         const dt_figure_query query = {
             .figures = &quantities[*quantity].figure, .count = 1, .steps_most = STEPS_MAX, .ends = true, .none = none};
+        dt_error_clear(error); /* the last miss says what there could be */
         status = dt_capture_series_read(path, &query, arena, capture, error);
         if (status == DT_OK || wanted)
             return status;
     }
     return status;
+}
+
+/* Bins of 40 numbers on average, if there are so many: fewer and wider ones, a power of two of them in one. */
+static size_t merged(double all)
+{
+    size_t merge = 1;
+    while (DT_BINS / merge > BINS_LEAST && all < ENOUGH * DT_BINS / (double)merge)
+        merge *= 2;
+    return merge;
 }
 
 /* The rows of one step: its bins. */
@@ -95,25 +107,26 @@ static dt_status add_block(dt_sheet *sheet, const double *values, const char *ru
     const double *counts = values + DT_COLUMN_FIRST + 3, all = values[DT_COLUMN_FIRST + 2];
     const double low = values[DT_COLUMN_FIRST], high = values[DT_COLUMN_FIRST + 1];
     const bool single = !(high > low);
-    const size_t bins = single ? 1 : DT_BINS;
+    const size_t merge = merged(all), bins = single ? 1 : DT_BINS / merge;
     const double air = single ? (low != 0 ? 0.01 * fabs(low) : 0.01) : 0,
-                 width = single ? 2 * air : high / DT_BINS - low / DT_BINS;
+                 width = single ? 2 * air : high / (double)bins - low / (double)bins;
     double most = 0, *v = dt_arena_allocate(arena, bins * COLUMNS, sizeof *v);
     char *title = dt_arena_allocate(arena, TITLE_MAX, 1);
     if (!v || !title)
         return dt_fail_memory(error, "histograms");
-    for (size_t b = 0; b < bins; b++)
-        most = fmax(most, single ? all : counts[b]);
     for (size_t b = 0; b < bins; b++) {
-        const double count = single ? all : counts[b];
         double *row = v + b * COLUMNS;
         memcpy(row, values, DT_COLUMN_FIRST * sizeof *row);
         row[COLUMN_FROM] = low - air + (double)b * width;
         row[COLUMN_TO] = b + 1 == bins ? high + air : row[COLUMN_FROM] + width;
-        row[COLUMN_COUNT] = count;
-        row[COLUMN_DENSITY] = count / all / width;
-        row[COLUMN_HEIGHT] = most > 0 ? sqrt(count / most) : NAN;
+        row[COLUMN_COUNT] = single ? all : 0;
+        for (size_t i = 0; i < merge && !single; i++)
+            row[COLUMN_COUNT] += counts[b * merge + i];
+        row[COLUMN_DENSITY] = row[COLUMN_COUNT] / all / width;
+        most = fmax(most, row[COLUMN_COUNT]);
     }
+    for (size_t b = 0; b < bins; b++)
+        v[b * COLUMNS + COLUMN_HEIGHT] = most > 0 ? sqrt(v[b * COLUMNS + COLUMN_COUNT] / most) : NAN;
     snprintf(title, TITLE_MAX, "rule %s, layer %d, step %.0f", rule, layer, values[DT_COLUMN_STEP]);
     sheet->blocks[sheet->block_count++] = (dt_sheet_block){title, bins, v};
     return DT_OK;
@@ -167,7 +180,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
                       dt_arena *arena, dt_error *error)
 {
     (void)count;
-    dt_capture_series capture;
+    dt_capture_series capture = {0};
     dt_sheet *sheet = &picture->sheet;
     dt_panels *panels = dt_arena_allocate(arena, 1, sizeof *panels);
     histograms *h = dt_arena_allocate(arena, 1, sizeof *h);
@@ -197,7 +210,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
         return dt_fail(error, DT_NOT_FOUND, "%s: %s holds no finite number; there is nothing to draw", runs[0].path,
                        quantities[h->quantity].name);
     char more[32];
-    snprintf(more, sizeof more, ": %s", quantities[h->quantity].label);
+    snprintf(more, sizeof more, ": %s", quantities[h->quantity].name);
     dt_panels_heading(panels, &runs[0], &capture, more);
     memcpy(h->heading, panels->heading, sizeof h->heading);
     picture->own = h;

@@ -31,8 +31,8 @@ enum {
     COLUMN_MEDIAN,
     COLUMN_SHARDS_MEDIAN,
     COLUMNS,
-    WINDOW_LEAST = 5,
-    WINDOW_SHARE = 20
+    WINDOW_LEAST = 11,
+    WINDOW_SHARE = 10
 };
 
 static const char *const columns[] = {"layer",
@@ -128,7 +128,7 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of the estimates around each row, a twentieth of all but at least five, fewer at the ends. */
+/* Of the estimates around each row, a tenth of all but at least eleven, fewer at the ends. */
 static dt_status add_medians(const dt_sheet *sheet, const dt_sheet_block *block, size_t from, size_t to,
                              dt_error *error)
 {
@@ -230,6 +230,7 @@ static dt_status read(const dt_plot_run *run, dt_sheet *sheet, dt_capture_series
     dt_status status = dt_panels_read(run, &query, title, columns, sheet, capture, arena, error);
     if (status != DT_NOT_FOUND)
         return status;
+    dt_error_clear(error); /* the first miss */
     query.figures = of_samples;
     status = dt_panels_read(run, &query, title, columns, sheet, capture, arena, error);
     return status == DT_OK ? compute(sheet, capture, arena, error) : status;
@@ -239,7 +240,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
                       dt_arena *arena, dt_error *error)
 {
     (void)count, (void)options;
-    dt_capture_series capture;
+    dt_capture_series capture = {0};
     dt_sheet *sheet = &picture->sheet;
     int rank_of[DT_CAPTURE_LAYERS_MAX + 1];
     dt_panels *panels = dt_arena_allocate(arena, 1, sizeof *panels);

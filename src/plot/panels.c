@@ -10,6 +10,7 @@ enum {
     FRAME_HEIGHT = 112, /* pixels */
     WIDE_HEIGHT = 215,  /* with the gap to the next */
     SMALL_HEIGHT = 175,
+    TICS_HEIGHT = 40,
     KEY_ROW = 23
 };
 
@@ -176,6 +177,8 @@ static int place(const dt_panels *panels, int *row_top, int *row_height, int *co
             at = 0;
         }
         height = p->wide ? WIDE_HEIGHT : SMALL_HEIGHT;
+        if (p->wide && panels->columns > 1 && i + 1 < panels->count && !panels->panels[i + 1].wide)
+            height += TICS_HEIGHT; /* what follows has other tics */
         row_top[i] = top;
         row_height[i] = height;
         column[i] = at + 1;
@@ -208,8 +211,7 @@ static void add_panels(const dt_panels *panels, dt_buffer *out)
         high[i] = p->axis.high;
         lowest[i] = 1;
         for (size_t j = i + 1; j < count; j++)
-            lowest[i] = lowest[i] &&
-                        !(row_top[j] > row_top[i] && (columns[j] == 1 || columns[i] == 1 || column[j] == column[i]));
+            lowest[i] = lowest[i] && !(row_top[j] > row_top[i] && columns[j] == columns[i] && column[j] == column[i]);
     }
     size_t longest = 1;
     for (int k = 0; k < panels->key_count; k++)

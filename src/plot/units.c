@@ -97,7 +97,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
                              .steps_most = 1024,
                              .none = "has nothing of this layer's units; capture z, a, delta or W of it (quantities: "
                                      "[z, a, delta, W], layers: all)"};
-    dt_capture_series capture;
+    dt_capture_series capture = {0};
     char more[64];
     dt_panels *panels = dt_arena_allocate(arena, 1, sizeof *panels);
     if (!panels)
