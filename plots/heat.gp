@@ -17,12 +17,18 @@ set palette defined (0 '#440154', 0.125 '#48186A', 0.25 '#3B528B', 0.375 '#2C718
 set colorbox user origin screen X(right + 22), Y(66) size screen X(18), Y(height - 116) noborder
 if (logarithmic) {
     set logscale cb
-    set cbtics format (high / low >= 30 ? '10^{%T}' : '%g')
+    if (high / low >= 200) { set cbtics format '10^{%T}' } else {
+        set cbtics (1)
+        do for [k = floor(log10(low)):floor(log10(high))] {
+            do for [m in '1 2 3 5 7'] { set cbtics add (sprintf('%g', m * 10.0 ** k) m * 10.0 ** k) }
+        }
+    }
 } else {
-    set cbtics format '%g'
+    set cbtics nice(high - low, 4) format digits(nice(high - low, 4))
 }
 set cbrange [low:high]
 set cbtics out nomirror scale 0.5 textcolor rgb ink
+set mcbtics default
 set cblabel label enhanced textcolor rgb ink offset 0.5,0
 if (log_x) {
     set logscale x
@@ -31,10 +37,10 @@ if (log_x) {
 } else {
     step = last_step < 5 ? 1 : nice(last_step, 8)
     set xtics step format digits(step)
-    set xrange [first_step:last_step]
+    set xrange [first_step < 0 ? 0 : first_step : last_step]
 }
 set xlabel 'step (minibatches)' offset 0,0.4 textcolor rgb ink
-set ylabel 'layer' offset 0.7,0 textcolor rgb ink
+set ylabel 'layer' offset -1.5,0 textcolor rgb ink
 set yrange [0.5:rows + 0.5]
 set ytics scale 0 ()
 every_row = rows > 24 ? rows / 12 : 1

@@ -141,7 +141,7 @@ static void settings(const dt_picture *picture, dt_buffer *out)
     }
     dt_gnuplot_add_text(out, "heading", panels->heading, sizeof panels->heading);
     dt_buffer_format(out, "height = %d\nrows = %d\ncolumn_of = %d\nlogarithmic = %d\n",
-                     FRAME_HEIGHT + rows * (row > 80          ? 80
+                     FRAME_HEIGHT + rows * (row > 150         ? 150
                                             : row < ROW_LEAST ? ROW_LEAST
                                                               : row),
                      rows, (int)shown[h->what].column + 1, p->axis.logarithmic);

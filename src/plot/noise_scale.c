@@ -172,7 +172,7 @@ static dt_status smooth(dt_sheet *sheet, dt_error *error)
 
 /* --- panels --- */
 
-static void add_network(dt_panels *panels, const dt_sheet *sheet, const dt_capture_series *capture, int rank)
+static void add_network(dt_panels *panels, const dt_sheet *sheet, const dt_capture_series *capture)
 {
     static const char *const names[] = {"per sample", "per shard"};
     if (!dt_panels_add(panels, "noise scale (samples)", "noise scale (samples)", "whole network", true))
@@ -182,7 +182,7 @@ static void add_network(dt_panels *panels, const dt_sheet *sheet, const dt_captu
             if (capture->series[b].layer != 0)
                 continue;
             dt_panel_item item = {
-                .shape = DT_SHAPE_THIN, .block = b, .column = (size_t)(COLUMN_SAMPLES + e), .rank = rank + e};
+                .shape = DT_SHAPE_THIN, .block = b, .column = (size_t)(COLUMN_SAMPLES + e), .rank = -1 - e};
             dt_panels_add_item(panels, sheet, &item);
             item.shape = DT_SHAPE_LINE;
             item.column = (size_t)(COLUMN_MEDIAN + e);
@@ -252,8 +252,8 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
     if (status != DT_OK)
         return status;
     panels->columns = 1;
-    const int layers = dt_panels_rank_layers(&capture, rank_of);
-    add_network(panels, sheet, &capture, layers + 1);
+    dt_panels_rank_layers(&capture, rank_of);
+    add_network(panels, sheet, &capture);
     add_layers(panels, sheet, &capture, rank_of, COLUMN_MEDIAN, "layers, per sample, running median");
     add_layers(panels, sheet, &capture, rank_of, COLUMN_SHARDS_MEDIAN, "layers, per shard, running median");
     if (panels->count == 0)
@@ -261,13 +261,13 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
                        "%s: no captured step tells the gradient noise scale; capture more samples of the minibatch "
                        "(samples: batch)",
                        runs[0].path);
-    if (has(panels, layers + 1)) {
-        dt_panels_add_key(panels, "per sample", DT_SHAPE_THIN, layers + 1);
-        dt_panels_add_key(panels, "running median", DT_SHAPE_LINE, layers + 1);
+    if (has(panels, -1)) {
+        dt_panels_add_key(panels, "per sample", DT_SHAPE_THIN, -1);
+        dt_panels_add_key(panels, "running median", DT_SHAPE_LINE, -1);
     }
-    if (has(panels, layers + 2)) {
-        dt_panels_add_key(panels, "per shard", DT_SHAPE_THIN, layers + 2);
-        dt_panels_add_key(panels, "running median", DT_SHAPE_LINE, layers + 2);
+    if (has(panels, -2)) {
+        dt_panels_add_key(panels, "per shard", DT_SHAPE_THIN, -2);
+        dt_panels_add_key(panels, "running median", DT_SHAPE_LINE, -2);
     }
     dt_panels_add_layer_keys(panels, rank_of);
     dt_panels_heading(panels, &runs[0], &capture, "");

@@ -10,7 +10,7 @@ enum {
     FRAME_HEIGHT = 112, /* pixels */
     WIDE_HEIGHT = 215,  /* with the gap to the next */
     SMALL_HEIGHT = 175,
-    TICS_HEIGHT = 40,
+    TICS_HEIGHT = 48,
     KEY_ROW = 23
 };
 

@@ -19,7 +19,8 @@ typedef enum dt_panel_shape {
     DT_SHAPE_THIN /* a pale thin line: what the bold one is made of */
 } dt_panel_shape;
 
-/* Columns of a block of the sheet, from 0; of a line `column` alone. `rank`: from 1, the colour, dashes and symbol. */
+/* Columns of a block of the sheet, from 0; of a line `column` alone. `rank`: from 1, the colour, dashes and symbol;
+ * -1 and -2: of what is no layer's. */
 typedef struct dt_panel_item {
     dt_panel_shape shape;
     size_t block, column, upper;
