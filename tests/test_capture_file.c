@@ -252,7 +252,7 @@ static void test_blocks_edges_and_flushes(void **state)
         assert_non_null(slot);
         snprintf(name, sizeof name, "%zu.h5", f);
         const char *path = scratch_path(&files, name);
-        if (dt_capture_file_create(&file, path, &layout, 1, "", "", &error) != DT_OK)
+        if (dt_capture_file_create(&file, path, &layout, 1, "", "", NULL, &error) != DT_OK)
             fail_msg("%s", error.message);
         int64_t steps = flush_every[f] == 1 ? 20 : 90;
         for (int64_t step = 0; step < steps; step++) {
@@ -305,7 +305,7 @@ static void test_steps_reach_the_disk_while_training_rests(void **state)
     const dt_trainer_data data = small_data(&m);
     const char *path = scratch_path(&files, "capture.h5"), *copy = scratch_path(&files, "copy.h5");
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, NULL), DT_OK);
-    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL), DT_OK);
+    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL, NULL), DT_OK);
     for (int64_t steps = 3; steps <= 6; steps += 3) {
         assert_int_equal(dt_trainer_steps(t, 3, NULL), DT_OK);
         while (steps_on_disk(path, copy) < steps) /* a writer that forgets them makes the test time out */
@@ -346,7 +346,7 @@ static void test_full_disk_is_told_and_stops_training(void **state)
     const dt_trainer_data data = small_data(&m);
     const char *path = scratch_path(&files, "capture.h5");
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, &error), DT_OK);
-    assert_int_equal(dt_capture_create(&capture, path, t, "", "", &error), DT_OK);
+    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL, &error), DT_OK);
 
     getrlimit(RLIMIT_FSIZE, &before);
     limit = before;
@@ -392,13 +392,13 @@ static void test_files_are_never_replaced(void **state)
     assert_non_null(there);
     fclose(there);
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, &error), DT_OK);
-    assert_int_equal(dt_capture_create(&capture, path, t, "", "", &error), DT_EXISTS);
+    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL, &error), DT_EXISTS);
     assert_null(capture);
     dt_error_clear(&error);
-    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "no/capture.h5"), t, "", "", &error), DT_IO);
+    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "no/capture.h5"), t, "", "", NULL, &error), DT_IO);
     assert_non_null(strstr(error.message, "no/capture.h5"));
     m.experiment.capture_count = 0;
-    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "c.h5"), t, "", "", NULL), DT_INVALID);
+    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "c.h5"), t, "", "", NULL, NULL), DT_INVALID);
     dt_trainer_destroy(t);
     assert_int_equal(scratch_files(&files), 1);
     scratch_remove(&files);
@@ -421,7 +421,7 @@ static void test_every_allocation_may_fail(void **state)
         dt_capture *capture;
         dt_error error = {0};
         count_memory(&memory, n);
-        dt_status status = dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", &error);
+        dt_status status = dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", NULL, &error);
         if (status == DT_OK)
             status = dt_capture_close(capture, "complete", &error);
         calls = memory.calls;
@@ -452,7 +452,7 @@ static void test_a_step_allocates_nothing(void **state)
     make_run(&m, 2, rules);
     const dt_trainer_data data = small_data(&m);
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, NULL), DT_OK);
-    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", NULL), DT_OK);
+    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", NULL, NULL), DT_OK);
     assert_int_equal(dt_trainer_steps(t, 1, NULL), DT_OK);
     count_memory(&memory, 0);
     assert_int_equal(dt_trainer_steps(t, 40, NULL), DT_OK);

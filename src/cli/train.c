@@ -91,7 +91,7 @@ static dt_status begin(run *r, const char *out, dt_error *error)
     if (status == DT_OK)
         status = dt_metrics_create(&r->metrics, metrics, r->trainer, error);
     if (status == DT_OK && r->config->experiment.capture_count)
-        status = dt_capture_create(&r->capture, capture, r->trainer, r->config->text, r->provenance, error);
+        status = dt_capture_create(&r->capture, capture, r->trainer, r->config->text, r->provenance, NULL, error);
     dt_progress_start(&r->progress, r->trainer, r->json, r->quiet);
     dt_observer observer = dt_progress_observer(&r->progress);
     return status == DT_OK ? dt_trainer_observe(r->trainer, &observer, error) : status;
