@@ -94,11 +94,11 @@ static dt_status compute(dt_sheet *sheet, dt_capture_series *capture, dt_arena *
         blocks[b] = sheet->blocks[b];
         for (size_t row = 0; row < blocks[b].rows; row++) {
             double *v = blocks[b].values + row * width, *sum = sums + row * width;
+            if (row < most && strcmp(capture->series[b].rule, capture->rule_of[OF_RAW]) == 0)
+                memcpy(sum + DT_COLUMN_STEP, v + DT_COLUMN_STEP, 2 * sizeof *v); /* the epoch too */
             v[COLUMN_SAMPLES] = scale_of(v[COLUMN_COUNT], v[COLUMN_OWN], v[COLUMN_MEAN]);
-            if (row >= most || isnan(v[COLUMN_COUNT]))
+            if (row >= most || isnan(v[COLUMN_OWN]))
                 continue;
-            sum[DT_COLUMN_STEP] = v[DT_COLUMN_STEP];
-            sum[DT_COLUMN_EPOCH] = v[DT_COLUMN_EPOCH];
             sum[COLUMN_COUNT] = v[COLUMN_COUNT];
             sum[COLUMN_OWN] += v[COLUMN_OWN];
             sum[COLUMN_MEAN] += v[COLUMN_MEAN];
@@ -107,7 +107,7 @@ static dt_status compute(dt_sheet *sheet, dt_capture_series *capture, dt_arena *
     for (size_t row = 0; row < most; row++) {
         double *sum = sums + row * width;
         if (sum[COLUMN_COUNT] == 0)
-            sum[DT_COLUMN_STEP] = sum[DT_COLUMN_EPOCH] = sum[COLUMN_OWN] = sum[COLUMN_MEAN] = NAN;
+            sum[COLUMN_OWN] = sum[COLUMN_MEAN] = NAN;
         sum[COLUMN_SHARDS] = sum[COLUMN_MEDIAN] = sum[COLUMN_SHARDS_MEDIAN] = NAN;
         sum[COLUMN_SAMPLES] = scale_of(sum[COLUMN_COUNT], sum[COLUMN_OWN], sum[COLUMN_MEAN]);
     }

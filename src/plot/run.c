@@ -25,11 +25,12 @@ char *dt_plot_run_file(const dt_plot_run *run, const char *name, dt_arena *arena
     return path;
 }
 
+static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
 /* The value of a key at the top level of a resolved experiment, where it is a plain word; "" else, NULL when memory is
  * out. Not a YAML parser: a fact that isn't found costs a nicer title, no more. */
 static const char *fact(const char *text, const char *key, dt_arena *arena)
 {
-    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t length = strlen(key);
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
@@ -58,7 +59,9 @@ static bool find_activations(const char *text, dt_plot_run *run, dt_arena *arena
     for (line = line ? line + strlen(head) : NULL; line && *line == ' '; line += *line == '\n') {
         layers += strncmp(line, entry, strlen(entry)) == 0;
         const char *end = line + strcspn(line, "\n"), *name = line + strlen(key);
-        if (layers >= 1 && layers <= most && strncmp(line, key, strlen(key)) == 0 && end - name <= FACT_MAX) {
+        const bool named = strncmp(line, key, strlen(key)) == 0 && end - name <= FACT_MAX &&
+                           strspn(name, word) >= (size_t)(end - name);
+        if (layers >= 1 && layers <= most && named) {
             char *copy = dt_arena_allocate(arena, (size_t)(end - name) + 1, 1);
             if (!copy)
                 return false;
