@@ -105,10 +105,10 @@ static void test_deltas_are_means_norms_and_extremes(void **state)
 static void test_activations_are_counted(void **state)
 {
     (void)state;
-    double got[STEPS][14];
+    double got[STEPS][15];
     const char *run = make_run("activations");
     for (int layer = 1; layer <= LAYERS; layer++) {
-        assert_int_equal(draw_block(run, "activations", layer - 1, 14, got[0]), STEPS);
+        assert_int_equal(draw_block(run, "activations", layer - 1, 15, got[0]), STEPS);
         for (int i = 0; i < STEPS; i++) {
             double sum = 0, squares = 0;
             int all = 0, above = 0, below = 0, dead = 0;
@@ -134,8 +134,8 @@ static void test_activations_are_counted(void **state)
             assert_near(got[i][5], all ? (double)dead / UNITS : NAN);
             assert_near(got[i][6], all ? (double)above / all : NAN);
             assert_near(got[i][7], all ? (double)below / all : NAN);
-            assert_near(got[i][11], all && layer == 2 ? (double)(above + below) / all : NAN); /* sigmoid, not relu */
-            assert_near(got[i][12], all ? mean - deviation : NAN);
+            assert_near(got[i][12], all && layer == 2 ? (double)(above + below) / all : NAN); /* sigmoid, not relu */
+            assert_near(got[i][13], all ? mean - deviation : NAN);
         }
         if (layer == 1)
             assert_true(got[0][5] >= 0.25);
@@ -331,8 +331,6 @@ static void test_histograms_count_every_number(void **state)
     draw_text(run, "histograms", DT_LETTERS_ASCII);
 }
 
-/* --- what is wrong --- */
-
 static void refuse_with(const char *run, const dt_plot_options *how, dt_status wanted, const char *words)
 {
     dt_error error;
@@ -340,6 +338,106 @@ static void refuse_with(const char *run, const dt_plot_options *how, dt_status w
     if (status != wanted || !strstr(error.message, words) || strchr(error.message, '\n'))
         fail_msg("wanted %d and '%s', got %d: %s", (int)wanted, words, (int)status, error.message);
 }
+
+static void put_edges(hid_t file, const char *path, int count, const double *edges)
+{
+    hid_t set = H5Dopen2(file, path, H5P_DEFAULT), space = H5Screate_simple(1, &(hsize_t){(hsize_t)count}, NULL);
+    hid_t attribute = H5Acreate2(set, "edges", H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(H5Awrite(attribute, H5T_NATIVE_DOUBLE, edges) >= 0);
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Dclose(set);
+}
+
+/* Between the edges alone; what is outside counts for the density. */
+static void test_histograms_from_statistics(void **state)
+{
+    (void)state;
+    double got[8][8];
+    const int64_t linear[2][5] = {{10, 1, 2, 3, 4}, {0, 0, 0, 0, 9}},
+                  magnitudes[2][5] = {{7, 5, 1, 3, 0}, {0, 0, 8, 2, 0}};
+    const char *run = folder("counts");
+    hid_t file = new_capture(run);
+    put_steps(file, "probe", 2, 1);
+    put(file, "probe/layer01/z_histogram", H5T_NATIVE_INT64, 2, (hsize_t[]){2, 5}, linear);
+    put_edges(file, "probe/layer01/z_histogram", 4, (const double[]){-1, -0.5, 0, 1});
+    put(file, "probe/layer01/delta_log_histogram", H5T_NATIVE_INT64, 2, (hsize_t[]){2, 5}, magnitudes);
+    put_edges(file, "probe/layer01/delta_log_histogram", 3, (const double[]){0.125, 0.25, 2});
+    H5Fclose(file);
+    assert_int_equal(draw_block(run, "histograms", 0, 8, got[0]), 3); /* step 1 has nothing between the edges */
+    const double wanted[3][3] = {{-1, -0.5, 1}, {-0.5, 0, 2}, {0, 1, 3}};
+    for (int b = 0; b < 3; b++) {
+        assert_near(got[b][3], wanted[b][0]);
+        assert_near(got[b][4], wanted[b][1]);
+        assert_near(got[b][5], wanted[b][2]);
+        assert_near(got[b][6], wanted[b][2] / 20 / (wanted[b][1] - wanted[b][0]));
+        assert_near(got[b][7], sqrt(wanted[b][2] / 3));
+    }
+    dt_error error;
+    const dt_plot_options how = {.kind = "histograms", .quantity = "delta", .term = "svg"};
+    assert_true(draw_with(&run, 1, &how, &error) == (has_gnuplot() ? DT_OK : DT_UNSUPPORTED));
+    char *text = read_text(run, "plots/histograms.tsv"), *script = read_text(run, "plots/histograms.gp");
+    assert_int_equal(read_block(text, 0, 8, got[0]), 2);
+    assert_near(got[0][3], -3);
+    assert_near(got[0][4], -2);
+    assert_near(got[1][4], 1);
+    assert_near(got[1][5], 3);
+    assert_near(got[1][6], 3.0 / 16 / 3);
+    assert_non_null(strstr(script, "\nquantity = 'log2 |δ|'\n"));
+    free(script);
+    free(text);
+    file = new_capture(run); /* edges that don't fit the bins */
+    put_steps(file, "probe", 2, 1);
+    put(file, "probe/layer01/z_histogram", H5T_NATIVE_INT64, 2, (hsize_t[]){2, 5}, linear);
+    put_edges(file, "probe/layer01/z_histogram", 3, (const double[]){-1, 0, 1});
+    H5Fclose(file);
+    refused(run, "histograms", DT_MALFORMED, "can't be read to its end");
+}
+
+static void test_activations_from_statistics(void **state)
+{
+    (void)state;
+    double got[2][15];
+    const char *run = folder("moments");
+    hid_t file = new_capture(run);
+    put_steps(file, "probe", 2, 1);
+    put(file, "probe/layer01/a_mean", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){2}, (const double[]){1, 2});
+    put(file, "probe/layer01/a_std", H5T_NATIVE_DOUBLE, 1, (hsize_t[]){2}, (const double[]){0.5, 0.25});
+    put(file, "probe/layer01/a_zeros_per_unit", H5T_NATIVE_DOUBLE, 2, (hsize_t[]){2, 4},
+        (const double[]){1, 0.99, 0, 1, 0, 0, NAN, 1});
+    H5Fclose(file);
+    assert_int_equal(draw_block(run, "activations", 0, 15, got[0]), 2);
+    assert_near(got[0][11], 0.5);
+    assert_near(got[1][11], 1.0 / 3);
+    assert_near(got[0][13], 0.5);
+    assert_near(got[1][14], 2.25);
+    assert_non_null(strstr(draw_text(run, "activations", DT_LETTERS_ASCII), "share of dead units"));
+}
+
+/* A rule that shows some units says which in `unit`. */
+static void test_units_are_found_by_their_numbers(void **state)
+{
+    (void)state;
+    double got[2][20];
+    dt_error error;
+    const char *run = folder("some");
+    hid_t file = new_capture(run);
+    put_steps(file, "probe", 2, 1);
+    put(file, "probe/layer01/unit", H5T_NATIVE_INT64, 1, (hsize_t[]){2}, (const int64_t[]){3, 17});
+    put(file, "probe/layer01/z", H5T_NATIVE_DOUBLE, 3, (hsize_t[]){2, 1, 2}, (const double[]){1, 2, 3, 4});
+    H5Fclose(file);
+    dt_plot_options how = {.kind = "units", .unit = "1:17", .term = "svg"};
+    assert_true(draw_with(&run, 1, &how, &error) == (has_gnuplot() ? DT_OK : DT_UNSUPPORTED));
+    char *text = read_text(run, "plots/units.tsv");
+    assert_int_equal(read_block(text, 0, 20, got[0]), 2);
+    assert_near(got[0][5], 2);
+    assert_near(got[1][5], 4);
+    how.unit = "1:1";
+    refuse_with(run, &how, DT_NOT_FOUND, "has no unit 1");
+    free(text);
+}
+
+/* --- what is wrong --- */
 
 static void test_options_are_checked(void **state)
 {
@@ -495,6 +593,9 @@ int main(void)
         cmocka_unit_test(test_noise_scale_from_statistics),
         cmocka_unit_test(test_units_are_quartiles_over_samples),
         cmocka_unit_test(test_histograms_count_every_number),
+        cmocka_unit_test(test_histograms_from_statistics),
+        cmocka_unit_test(test_activations_from_statistics),
+        cmocka_unit_test(test_units_are_found_by_their_numbers),
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_what_is_missing_is_named),
         cmocka_unit_test(test_extreme_numbers_are_drawn),

@@ -13,6 +13,7 @@ enum {
     OF_MEAN,
     OF_STD,
     OF_ZEROS,
+    OF_DEAD,
     FIGURES,
     COLUMN_MEAN = DT_COLUMN_FIRST, /* of raw a */
     COLUMN_STD,
@@ -22,6 +23,7 @@ enum {
     COLUMN_MEAN_STATISTIC,
     COLUMN_STD_STATISTIC,
     COLUMN_ZEROS_STATISTIC,
+    COLUMN_DEAD_STATISTIC,
     COLUMN_SATURATED, /* computed here */
     COLUMN_LOW,
     COLUMN_HIGH,
@@ -39,6 +41,7 @@ static const char *const columns[] = {"layer",
                                       "a_mean_statistic",
                                       "a_std_statistic",
                                       "a_zeros_statistic",
+                                      "dead_share_statistic",
                                       "saturated_share",
                                       "mean_minus_std",
                                       "mean_plus_std"};
@@ -46,12 +49,19 @@ static const char *const columns[] = {"layer",
 static const dt_figure_query query = {
     .figures =
         (const dt_figure[]){
-            {.sources = (const dt_measure[]){{"a", 3, dt_take_activations, NULL, 0, 0}},
+            {.sources = (const dt_measure[]){{"a", 3, dt_take_activations, NULL, 0, 0, false}},
              .source_count = 1,
              .width = DT_ACTIVATION_NUMBERS},
-            {.sources = (const dt_measure[]){{"a_mean", 1, dt_take_number, NULL, 0, 0}}, .source_count = 1, .width = 1},
-            {.sources = (const dt_measure[]){{"a_std", 1, dt_take_number, NULL, 0, 0}}, .source_count = 1, .width = 1},
-            {.sources = (const dt_measure[]){{"a_zeros", 1, dt_take_number, NULL, 0, 0}},
+            {.sources = (const dt_measure[]){{"a_mean", 1, dt_take_number, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
+            {.sources = (const dt_measure[]){{"a_std", 1, dt_take_number, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
+            {.sources = (const dt_measure[]){{"a_zeros", 1, dt_take_number, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
+            {.sources = (const dt_measure[]){{"a_zeros_per_unit", 2, dt_take_dead, NULL, 0, 0, false}},
              .source_count = 1,
              .width = 1},
             {.sources = NULL, .source_count = 0, .width = COLUMNS - COLUMN_SATURATED},
@@ -140,8 +150,10 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
     compute(sheet, &runs[0], &capture, mean, raw ? COLUMN_STD : COLUMN_STD_STATISTIC);
     const int layers = dt_panels_rank_layers(&capture, rank_of);
     panels->columns = layers < 3 ? layers : layers == 4 ? 2 : 3;
-    add_shares(panels, sheet, &capture, rank_of, raw ? "share of dead units" : "share of a = 0",
-               raw ? COLUMN_DEAD : COLUMN_ZEROS_STATISTIC);
+    if (raw || capture.rule_of[OF_DEAD][0])
+        add_shares(panels, sheet, &capture, rank_of, "share of dead units", raw ? COLUMN_DEAD : COLUMN_DEAD_STATISTIC);
+    else
+        add_shares(panels, sheet, &capture, rank_of, "share of a = 0", COLUMN_ZEROS_STATISTIC);
     add_shares(panels, sheet, &capture, rank_of, "share saturated", COLUMN_SATURATED);
     for (int layer = 1; layer <= DT_CAPTURE_LAYERS_MAX; layer++)
         for (size_t b = 0; b < sheet->block_count; b++)

@@ -93,7 +93,7 @@ static bool is_asked_for(const reader *r, int layer, int figure)
 }
 
 /* The set stays closed where it was not captured. */
-static dt_status open_set(const reader *r, hid_t file, const char *group, const char *what, int rank,
+static dt_status open_set(const reader *r, hid_t file, const char *group, const char *what, H5T_class_t class, int rank,
                           dt_number_set *set, dt_error *error)
 {
     char name[192];
@@ -101,7 +101,7 @@ static dt_status open_set(const reader *r, hid_t file, const char *group, const 
     snprintf(name, sizeof name, "%s/%s", group, what);
     if (!dt_number_set_exists(file, group) || H5Lexists(file, name, H5P_DEFAULT) <= 0)
         return DT_OK;
-    const char *fault = dt_number_set_open(file, name, H5T_FLOAT, rank, set);
+    const char *fault = dt_number_set_open(file, name, class, rank, set);
     return fault ? fail_at(r, name, fault, error) : DT_OK;
 }
 
@@ -123,12 +123,13 @@ static dt_status open_figure(const reader *r, hid_t file, const char *rule, int 
     char group[128];
     *sets = (figure_sets){measure, {.id = -1, .space = -1}, {.id = -1, .space = -1}};
     snprintf(group, sizeof group, layer ? "/%s/layer%02d" : "/%s", rule, layer);
-    dt_status status = open_set(r, file, group, measure->set, measure->rank, &sets->set, error);
+    dt_status status = open_set(r, file, group, measure->set, measure->integers ? H5T_INTEGER : H5T_FLOAT,
+                                measure->rank, &sets->set, error);
     if (status != DT_OK || sets->set.id < 0 || !measure->beside)
         return status;
     if (layer)
         snprintf(group, sizeof group, "/%s/layer%02d", rule, layer - measure->beside_before);
-    status = open_set(r, file, group, measure->beside, measure->beside_rank, &sets->beside, error);
+    status = open_set(r, file, group, measure->beside, H5T_FLOAT, measure->beside_rank, &sets->beside, error);
     if (status == DT_OK && sets->beside.id < 0)
         close_figure(sets);
     return status;
@@ -215,6 +216,7 @@ static dt_status survey(reader *r, hid_t file, dt_error *error)
 
 /* A layer of a rule, opened. */
 typedef struct layer_sets {
+    int64_t unit; /* where the unit asked for is in its sets */
     dt_number_set step, epoch;
     figure_sets figures[DT_FIGURES_MAX];
 } layer_sets;
@@ -241,7 +243,7 @@ static bool read_row(reader *r, const layer_sets *sets, int layer, int64_t row, 
         const figure_sets *figure = &sets->figures[f];
         if (figure->set.id < 0 || (hsize_t)row >= figure->set.extent[0])
             continue;
-        const dt_moment moment = {&figure->set, &figure->beside, row, r->query->unit, r->numbers};
+        const dt_moment moment = {&figure->set, &figure->beside, row, sets->unit, r->numbers};
         if (!figure->measure->take(&moment, values + dt_figure_column(r->query, f)))
             return false;
     }
@@ -285,6 +287,36 @@ static int64_t rows_of(const reader *r, int rule)
     return steps / stride + (steps % stride > 0);
 }
 
+/* Where a unit is in the sets of a layer, which may have some units only: their numbers are the scale `unit`. As many
+ * as there are where it is nowhere. */
+static dt_status find_unit(reader *r, hid_t file, const char *rule, int layer, int64_t *place, dt_error *error)
+{
+    enum { SOME = 1024 };
+    char name[128];
+    int64_t numbers[SOME];
+    dt_number_set set;
+    *place = r->query->unit;
+    snprintf(name, sizeof name, "/%s/layer%02d/unit", rule, layer);
+    if (r->query->layer == 0 || H5Lexists(file, name, H5P_DEFAULT) <= 0)
+        return DT_OK;
+    const char *fault = dt_number_set_open(file, name, H5T_INTEGER, 1, &set);
+    if (fault)
+        return fail_at(r, name, fault, error);
+    *place = (int64_t)set.extent[0];
+    for (hsize_t first = 0, some; first < set.extent[0]; first += some) {
+        some = set.extent[0] - first < SOME ? set.extent[0] - first : SOME;
+        if (!dt_number_set_read_integers(&set, (hsize_t[]){first, 0, 0}, (hsize_t[]){some, 1, 1}, numbers)) {
+            dt_number_set_close(&set);
+            return fail_at(r, name, "can't be read", error);
+        }
+        for (hsize_t i = 0; i < some; i++)
+            if (numbers[i] == r->query->unit)
+                *place = (int64_t)(first + i);
+    }
+    dt_number_set_close(&set);
+    return DT_OK;
+}
+
 /* Nothing where the rule has nothing of that layer. */
 static dt_status send_layer(reader *r, hid_t file, int rule, int layer, int pipe, dt_error *error)
 {
@@ -304,6 +336,8 @@ static dt_status send_layer(reader *r, hid_t file, int rule, int layer, int pipe
         status = open_ids(r, file, from->name, "step", &sets.step, error);
     if (status == DT_OK && any)
         status = open_ids(r, file, from->name, "epoch", &sets.epoch, error);
+    if (status == DT_OK && any)
+        status = find_unit(r, file, from->name, layer, &sets.unit, error);
     if (status == DT_OK && any) {
         memset(&head, 0, sizeof head);
         snprintf(head.rule, sizeof head.rule, "%s", from->name);

@@ -16,8 +16,8 @@ enum { DT_COLUMN_LAYER, DT_COLUMN_STEP, DT_COLUMN_EPOCH, DT_COLUMN_FIRST };
 
 enum {
     DT_CAPTURE_LAYERS_MAX = 64, /* layers 1 .. 64 are drawn */
-    DT_FIGURES_MAX = 6,
-    DT_FIGURE_WIDTH_MAX = 160,  /* columns of all figures */
+    DT_FIGURES_MAX = 8,
+    DT_FIGURE_WIDTH_MAX = 520,  /* columns of all figures */
     DT_SERIES_STEPS_MAX = 2048, /* of more captured steps, and of very large ones, fewer are read */
     DT_CAPTURE_SERIES_MAX = 1 + DT_CAPTURE_LAYERS_MAX * DT_FIGURES_MAX
 };
@@ -37,7 +37,7 @@ typedef struct dt_figure_query {
     bool ends;          /* thinned steps reach from the first to the last; else every k-th from the first, k as small
                            as steps_most allows */
     int layer;          /* this one alone; 0: all */
-    int64_t unit;       /* for measures of one unit */
+    int64_t unit;       /* for measures of one unit, by its number in the layer; a rule may have some units only */
     const char *none;   /* what a capture without any of it lacks, and what to do */
 } dt_figure_query;
 

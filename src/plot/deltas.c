@@ -40,11 +40,13 @@ static const char *const columns[] = {"layer",
 static const dt_figure_query query = {
     .figures =
         (const dt_figure[]){
-            {.sources = (const dt_measure[]){{"delta", 3, dt_take_sizes, NULL, 0, 0}}, .source_count = 1, .width = 3},
-            {.sources = (const dt_measure[]){{"delta_norm", 1, dt_take_number, NULL, 0, 0}},
+            {.sources = (const dt_measure[]){{"delta", 3, dt_take_sizes, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 3},
+            {.sources = (const dt_measure[]){{"delta_norm", 1, dt_take_number, NULL, 0, 0, false}},
              .source_count = 1,
              .width = 1},
-            {.sources = (const dt_measure[]){{"delta_absmax", 1, dt_take_number, NULL, 0, 0}},
+            {.sources = (const dt_measure[]){{"delta_absmax", 1, dt_take_number, NULL, 0, 0, false}},
              .source_count = 1,
              .width = 1},
             {.width = COLUMNS - COLUMN_FROM},

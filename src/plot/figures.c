@@ -210,6 +210,21 @@ bool dt_number_set_integer(const dt_number_set *set, int64_t step, int64_t *valu
     return read_part(set, H5T_NATIVE_INT64, (hsize_t[]){(hsize_t)step, 0, 0}, (hsize_t[]){1, 1, 1}, value);
 }
 
+int dt_number_set_attribute(const dt_number_set *set, const char *name, double *to, int most)
+{
+    hsize_t count = 0;
+    hid_t attribute = -1, space = -1, type = -1;
+    const bool good = H5Aexists(set->id, name) > 0 && (attribute = H5Aopen(set->id, name, H5P_DEFAULT)) >= 0 &&
+                      (space = H5Aget_space(attribute)) >= 0 && (type = H5Aget_type(attribute)) >= 0 &&
+                      !type_fault(type, H5T_FLOAT) && H5Sget_simple_extent_type(space) == H5S_SIMPLE &&
+                      H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &count, NULL) == 1 &&
+                      count <= (hsize_t)most && H5Aread(attribute, H5T_NATIVE_DOUBLE, to) >= 0;
+    dt_hdf5_close(type);
+    dt_hdf5_close(space);
+    dt_hdf5_close(attribute);
+    return good ? (int)count : 0;
+}
+
 static void add_numbers(dt_tally *t, const double *numbers, hsize_t count)
 {
     for (hsize_t i = 0; i < count; i++) {

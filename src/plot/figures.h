@@ -32,6 +32,10 @@ bool dt_number_set_read_integers(const dt_number_set *set, const hsize_t start[3
 /* Element `step` of an integer set; false where it can't be read. */
 bool dt_number_set_integer(const dt_number_set *set, int64_t step, int64_t *value);
 
+/* The numbers of an attribute of the set, at most `most`; how many, 0 where there is none, it has more, or is of
+ * another kind. */
+int dt_number_set_attribute(const dt_number_set *set, const char *name, double *to, int most);
+
 enum { DT_NUMBERS_MAX = 1 << 20 };
 
 /* Of one step. */

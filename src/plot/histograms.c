@@ -29,23 +29,23 @@ static const double TAIL = 5e-4; /* share of a step's numbers that the axis may 
 static const char *const columns[COLUMNS] = {"layer",  "step",  "epoch",   "bin_from",
                                              "bin_to", "count", "density", "height"};
 
-#define RAW(name, rank)                                                                                                \
+/* The sources of a quantity: its numbers, histograms of them, histograms of magnitudes. */
+enum { OF_LOG = 2, SOURCES };
+#define SOURCES_OF(q, rank)                                                                                            \
     {                                                                                                                  \
-        name, rank, dt_take_histogram, NULL, 0, 0                                                                      \
+        .sources = (const dt_measure[SOURCES]){{q, rank, dt_take_histogram, NULL, 0, 0, false},                        \
+                                               {q "_histogram", 2, dt_take_counts, NULL, 0, 0, true},                  \
+                                               {q "_log_histogram", 2, dt_take_log_counts, NULL, 0, 0, true}},         \
+        .source_count = SOURCES, .width = DT_HISTOGRAM_NUMBERS                                                         \
     }
+
 static const struct {
     const char *name, *label;
     dt_figure figure;
 } quantities[] = {
-    {"z", "z", {.sources = (const dt_measure[]){RAW("z", 3)}, .source_count = 1, .width = DT_HISTOGRAM_NUMBERS}},
-    {"a", "a", {.sources = (const dt_measure[]){RAW("a", 3)}, .source_count = 1, .width = DT_HISTOGRAM_NUMBERS}},
-    {"delta",
-     "δ",
-     {.sources = (const dt_measure[]){RAW("delta", 3)}, .source_count = 1, .width = DT_HISTOGRAM_NUMBERS}},
-    {"W", "W", {.sources = (const dt_measure[]){RAW("W", 3)}, .source_count = 1, .width = DT_HISTOGRAM_NUMBERS}},
-    {"dW", "dW", {.sources = (const dt_measure[]){RAW("dW", 3)}, .source_count = 1, .width = DT_HISTOGRAM_NUMBERS}},
-    {"b", "b", {.sources = (const dt_measure[]){RAW("b", 2)}, .source_count = 1, .width = DT_HISTOGRAM_NUMBERS}},
-    {"db", "db", {.sources = (const dt_measure[]){RAW("db", 2)}, .source_count = 1, .width = DT_HISTOGRAM_NUMBERS}},
+    {"z", "z", SOURCES_OF("z", 3)},    {"a", "a", SOURCES_OF("a", 3)},    {"delta", "δ", SOURCES_OF("delta", 3)},
+    {"W", "W", SOURCES_OF("W", 3)},    {"dW", "dW", SOURCES_OF("dW", 3)}, {"b", "b", SOURCES_OF("b", 2)},
+    {"db", "db", SOURCES_OF("db", 2)},
 };
 
 enum { QUANTITIES = sizeof quantities / sizeof *quantities };
@@ -66,6 +66,7 @@ typedef struct histograms {
     ridges layers[DT_CAPTURE_LAYERS_MAX];
     int layer_count;
     size_t quantity;
+    bool log; /* bins of log2 of the magnitude */
 } histograms;
 
 static dt_status read(const dt_plot_run *run, const char *wanted, size_t *quantity, dt_capture_series *capture,
@@ -78,7 +79,7 @@ static dt_status read(const dt_plot_run *run, const char *wanted, size_t *quanti
         const char *name = quantities[*quantity].name;
         if (wanted && strcmp(wanted, name) != 0)
             continue;
-        snprintf(none, sizeof none, "has no %s; capture it (quantities: [%s], layers: all)",
+        snprintf(none, sizeof none, "has no %s; capture it (quantities: [%s], layers: all), or its histogram",
                  wanted ? name : "z, a, delta, W or dW", name);
         const dt_figure_query query = {
             .figures = &quantities[*quantity].figure, .count = 1, .steps_most = STEPS_MAX, .ends = true, .none = none};
@@ -90,26 +91,27 @@ static dt_status read(const dt_plot_run *run, const char *wanted, size_t *quanti
     return status;
 }
 
-/* Bins of 40 numbers on average, if there are so many: fewer and wider ones, a power of two of them in one. */
-static size_t merged(double all)
+/* Bins of 40 numbers on average, if there are so many: fewer and wider ones, a power of two of them in one. Those that
+ * were captured stay. */
+static size_t merged(double bins, double all)
 {
     size_t merge = 1;
-    while (DT_BINS / merge > BINS_LEAST && all < ENOUGH * DT_BINS / (double)merge)
+    while (bins == DT_BINS && DT_BINS / merge > BINS_LEAST && all < ENOUGH * DT_BINS / (double)merge)
         merge *= 2;
     return merge;
 }
 
-/* The rows of one step: its bins. */
+/* The rows of one step: its bins. One about the number where all are the same. */
 static dt_status add_block(dt_sheet *sheet, const double *values, const char *rule, int layer, dt_arena *arena,
                            dt_error *error)
 {
     enum { TITLE_MAX = 160 };
-    const double *counts = values + DT_COLUMN_FIRST + 3, all = values[DT_COLUMN_FIRST + 2];
-    const double low = values[DT_COLUMN_FIRST], high = values[DT_COLUMN_FIRST + 1];
-    const bool single = !(high > low);
-    const size_t merge = merged(all), bins = single ? 1 : DT_BINS / merge;
-    const double air = single ? (low != 0 ? 0.01 * fabs(low) : 0.01) : 0,
-                 width = single ? 2 * air : high / (double)bins - low / (double)bins;
+    const double *numbers = values + DT_COLUMN_FIRST, *edges = numbers + DT_HISTOGRAM_EDGES;
+    const double *counts = numbers + DT_HISTOGRAM_COUNTS, all = numbers[DT_HISTOGRAM_ALL];
+    const size_t merge = merged(numbers[DT_HISTOGRAM_BINS], all), there = (size_t)numbers[DT_HISTOGRAM_BINS];
+    const bool single = !(edges[there] > edges[0]);
+    const size_t bins = single ? 1 : there / merge;
+    const double air = !single ? 0 : edges[0] != 0 ? 0.01 * fabs(edges[0]) : 0.01;
     double most = 0, *v = dt_arena_allocate(arena, bins * COLUMNS, sizeof *v);
     char *title = dt_arena_allocate(arena, TITLE_MAX, 1);
     if (!v || !title)
@@ -117,16 +119,16 @@ static dt_status add_block(dt_sheet *sheet, const double *values, const char *ru
     for (size_t b = 0; b < bins; b++) {
         double *row = v + b * COLUMNS;
         memcpy(row, values, DT_COLUMN_FIRST * sizeof *row);
-        row[COLUMN_FROM] = low - air + (double)b * width;
-        row[COLUMN_TO] = b + 1 == bins ? high + air : row[COLUMN_FROM] + width;
+        row[COLUMN_FROM] = edges[b * merge] - air;
+        row[COLUMN_TO] = edges[single ? there : (b + 1) * merge] + air;
         row[COLUMN_COUNT] = single ? all : 0;
         for (size_t i = 0; i < merge && !single; i++)
             row[COLUMN_COUNT] += counts[b * merge + i];
-        row[COLUMN_DENSITY] = row[COLUMN_COUNT] / all / width;
+        row[COLUMN_DENSITY] = row[COLUMN_COUNT] / all / (row[COLUMN_TO] - row[COLUMN_FROM]);
         most = fmax(most, row[COLUMN_COUNT]);
     }
     for (size_t b = 0; b < bins; b++)
-        v[b * COLUMNS + COLUMN_HEIGHT] = most > 0 ? sqrt(v[b * COLUMNS + COLUMN_COUNT] / most) : NAN;
+        v[b * COLUMNS + COLUMN_HEIGHT] = most > 0 ? sqrt(v[b * COLUMNS + COLUMN_COUNT] / most) : 0;
     snprintf(title, TITLE_MAX, "rule %s, layer %d, step %.0f", rule, layer, values[DT_COLUMN_STEP]);
     sheet->blocks[sheet->block_count++] = (dt_sheet_block){title, bins, v};
     return DT_OK;
@@ -148,12 +150,22 @@ static void widen(ridges *r, const dt_sheet_block *block)
     }
 }
 
+/* Of a child that may be under a hostile file's control: bins that there is room for, ascending, counts of something.
+ */
 static bool is_whole(const double *values)
 {
-    for (int i = 0; i < DT_HISTOGRAM_NUMBERS; i++)
-        if (!isfinite(values[DT_COLUMN_FIRST + i]) || (i >= 2 && values[DT_COLUMN_FIRST + i] < 0))
+    const double *numbers = values + DT_COLUMN_FIRST, *edges = numbers + DT_HISTOGRAM_EDGES;
+    const double bins = numbers[DT_HISTOGRAM_BINS], all = numbers[DT_HISTOGRAM_ALL];
+    double inside = 0;
+    if (!(bins >= 1 && bins <= DT_BINS_MAX && bins == floor(bins) && all > 0) || !isfinite(values[DT_COLUMN_STEP]))
+        return false;
+    for (int b = 0; b < (int)bins; b++) {
+        const double count = numbers[DT_HISTOGRAM_COUNTS + b];
+        if (!isfinite(edges[b]) || !(edges[b] <= edges[b + 1]) || !(count >= 0))
             return false;
-    return values[DT_COLUMN_FIRST + 2] > 0 && isfinite(values[DT_COLUMN_STEP]);
+        inside += count;
+    }
+    return isfinite(edges[(int)bins]) && inside > 0 && inside <= all;
 }
 
 static dt_status add_layer(histograms *h, dt_sheet *sheet, const dt_layer_series *s, int64_t most, size_t width,
@@ -189,6 +201,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
     dt_status status = read(&runs[0], options->quantity, &h->quantity, &capture, arena, error);
     if (status != DT_OK)
         return status;
+    h->log = capture.source_of[0] == OF_LOG;
     const int64_t layers = (int64_t)capture.count,
                   most = RIDGES_MAX / layers > STEPS_LEAST ? RIDGES_MAX / layers : STEPS_LEAST;
     *sheet = (dt_sheet){
@@ -210,7 +223,7 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
         return dt_fail(error, DT_NOT_FOUND, "%s: %s holds no finite number; there is nothing to draw", runs[0].path,
                        quantities[h->quantity].name);
     char more[32];
-    snprintf(more, sizeof more, ": %s", quantities[h->quantity].name);
+    snprintf(more, sizeof more, h->log ? ": log2 |%s|" : ": %s", quantities[h->quantity].name);
     dt_panels_heading(panels, &runs[0], &capture, more);
     memcpy(h->heading, panels->heading, sizeof h->heading);
     picture->own = h;
@@ -233,7 +246,9 @@ static void settings(const dt_picture *picture, dt_buffer *out)
         high[i] = axis.high;
     }
     dt_gnuplot_add_text(out, "heading", h->heading, sizeof h->heading);
-    dt_gnuplot_add_text(out, "quantity", quantities[h->quantity].label, DT_PANEL_TEXT);
+    char quantity[DT_PANEL_TEXT];
+    snprintf(quantity, sizeof quantity, h->log ? "log2 |%s|" : "%s", quantities[h->quantity].label);
+    dt_gnuplot_add_text(out, "quantity", quantity, DT_PANEL_TEXT);
     dt_buffer_format(out, "height = %d\nacross = %d\ndown = %d\npanels = %zu\n", FRAME_HEIGHT + PANEL_HEIGHT * down,
                      across, down, n);
     dt_gnuplot_add_integers(out, "layer", layer, n);

@@ -23,9 +23,15 @@ static const struct {
 static const dt_figure_query query = {
     .figures =
         (const dt_figure[]){
-            {.sources = (const dt_measure[]){{"delta", 3, dt_take_norm, NULL, 0, 0}}, .source_count = 1, .width = 1},
-            {.sources = (const dt_measure[]){{"dW", 3, dt_take_frobenius, NULL, 0, 0}}, .source_count = 1, .width = 1},
-            {.sources = (const dt_measure[]){{"a", 3, dt_take_zeros, NULL, 0, 0}}, .source_count = 1, .width = 1},
+            {.sources = (const dt_measure[]){{"delta", 3, dt_take_norm, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
+            {.sources = (const dt_measure[]){{"dW", 3, dt_take_frobenius, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
+            {.sources = (const dt_measure[]){{"a", 3, dt_take_zeros, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
         },
     .count = DT_FIGURES,
     .none = "has no delta, dW or a of any layer to draw; capture one of these quantities",

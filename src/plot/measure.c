@@ -175,33 +175,36 @@ bool dt_take_noise(const dt_moment *m, double *values)
 
 /* --- histograms --- */
 
-typedef bool part_reader(const double *numbers, hsize_t count, double *values);
+typedef struct span {
+    double low, high, count;
+} span;
 
-static bool find_range(const double *numbers, hsize_t count, double *values)
+typedef void part_reader(const double *numbers, hsize_t count, span *s, double *counts);
+
+static void find_range(const double *numbers, hsize_t count, span *s, double *counts)
 {
+    (void)counts;
     for (hsize_t i = 0; i < count; i++) {
         if (!isfinite(numbers[i]))
             continue;
-        values[0] = fmin(values[0], numbers[i]); /* of NaN and a number: the number */
-        values[1] = fmax(values[1], numbers[i]);
-        values[2]++;
+        s->low = fmin(s->low, numbers[i]);
+        s->high = fmax(s->high, numbers[i]);
+        s->count++;
     }
-    return true;
 }
 
-static bool count_bins(const double *numbers, hsize_t count, double *values)
+static void count_bins(const double *numbers, hsize_t count, span *s, double *counts)
 {
-    const double low = values[0], width = values[1] / DT_BINS - low / DT_BINS;
+    const double width = s->high / DT_BINS - s->low / DT_BINS;
     for (hsize_t i = 0; i < count; i++) {
         if (!isfinite(numbers[i]))
             continue;
-        const double bin = width > 0 ? floor((numbers[i] - low) / width) : 0;
-        values[3 + (bin >= DT_BINS ? DT_BINS - 1 : bin > 0 ? (int)bin : 0)]++;
+        const double bin = width > 0 ? floor((numbers[i] - s->low) / width) : 0;
+        counts[bin >= DT_BINS ? DT_BINS - 1 : bin > 0 ? (int)bin : 0]++;
     }
-    return true;
 }
 
-static bool read_parts(const dt_moment *m, part_reader *read, double *values)
+static bool read_parts(const dt_moment *m, part_reader *read, span *s, double *counts)
 {
     const hsize_t rows = m->set->extent[1], columns = m->set->extent[2];
     const hsize_t most = columns && columns < DT_NUMBERS_MAX ? DT_NUMBERS_MAX / columns : 1;
@@ -210,9 +213,9 @@ static bool read_parts(const dt_moment *m, part_reader *read, double *values)
         for (hsize_t column = 0, width; column < columns; column += width) {
             width = columns - column < DT_NUMBERS_MAX ? columns - column : DT_NUMBERS_MAX;
             if (!dt_number_set_read(m->set, (hsize_t[]){(hsize_t)m->step, row, column}, (hsize_t[]){1, some, width},
-                                    m->numbers) ||
-                !read(m->numbers, some * width, values))
+                                    m->numbers))
                 return false;
+            read(m->numbers, some * width, s, counts);
         }
     }
     return true;
@@ -220,14 +223,67 @@ static bool read_parts(const dt_moment *m, part_reader *read, double *values)
 
 bool dt_take_histogram(const dt_moment *m, double *values)
 {
-    values[2] = 0;
-    if (!read_parts(m, find_range, values))
+    span s = {INFINITY, -INFINITY, 0};
+    if (!read_parts(m, find_range, &s, NULL))
         return false;
-    if (values[2] == 0)
+    if (s.count == 0)
         return true;
+    values[DT_HISTOGRAM_BINS] = DT_BINS;
+    values[DT_HISTOGRAM_ALL] = s.count;
+    for (int b = 0; b <= DT_BINS; b++)
+        values[DT_HISTOGRAM_EDGES + b] = b == DT_BINS ? s.high : s.low + b * (s.high / DT_BINS - s.low / DT_BINS);
     for (int b = 0; b < DT_BINS; b++)
-        values[3 + b] = 0;
-    return read_parts(m, count_bins, values);
+        values[DT_HISTOGRAM_COUNTS + b] = 0;
+    return read_parts(m, count_bins, &s, values + DT_HISTOGRAM_COUNTS);
+}
+
+/* `before`: bins before the first that has two edges; one comes after the last. */
+static bool take_counts(const dt_moment *m, int before, double *values)
+{
+    const hsize_t all = m->set->extent[1];
+    const int edges = dt_number_set_attribute(m->set, "edges", values + DT_HISTOGRAM_EDGES, DT_BINS_MAX + 1);
+    if (edges < 2 || (hsize_t)(edges + before) != all)
+        return false; /* not of a capture */
+    if (!dt_number_set_read(m->set, (hsize_t[]){(hsize_t)m->step, 0, 0}, (hsize_t[]){1, all, 1}, m->numbers))
+        return false;
+    values[DT_HISTOGRAM_BINS] = edges - 1;
+    values[DT_HISTOGRAM_ALL] = 0;
+    for (hsize_t b = 0; b < all; b++)
+        values[DT_HISTOGRAM_ALL] += m->numbers[b];
+    for (int b = 0; b + 1 < edges; b++)
+        values[DT_HISTOGRAM_COUNTS + b] = m->numbers[b + before];
+    return true;
+}
+
+bool dt_take_counts(const dt_moment *m, double *values)
+{
+    return take_counts(m, 1, values);
+}
+
+bool dt_take_log_counts(const dt_moment *m, double *values)
+{
+    const bool good = take_counts(m, 2, values);
+    for (int b = 0; good && b <= (int)values[DT_HISTOGRAM_BINS]; b++)
+        values[DT_HISTOGRAM_EDGES + b] = log2(values[DT_HISTOGRAM_EDGES + b]);
+    return good;
+}
+
+bool dt_take_dead(const dt_moment *m, double *values)
+{
+    const hsize_t units = m->set->extent[1];
+    double dead = 0, all = 0;
+    for (hsize_t j = 0, some; j < units; j += some) {
+        some = units - j < DT_NUMBERS_MAX ? units - j : DT_NUMBERS_MAX;
+        if (!dt_number_set_read(m->set, (hsize_t[]){(hsize_t)m->step, j, 0}, (hsize_t[]){1, some, 1}, m->numbers))
+            return false;
+        for (hsize_t u = 0; u < some; u++) {
+            all += !isnan(m->numbers[u]);
+            dead += m->numbers[u] >= 1;
+        }
+    }
+    if (all > 0)
+        *values = dead / all;
+    return true;
 }
 
 /* --- one unit --- */

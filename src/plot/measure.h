@@ -21,6 +21,7 @@ typedef struct dt_measure {
     const char *beside; /* another data set; NULL: none. Without it the layer has no such figure */
     int beside_rank;
     int beside_before; /* of the layer so many before: 1 for a^{l-1} */
+    bool integers;     /* the set's numbers */
 } dt_measure;
 
 /* (step): the number itself. */
@@ -47,10 +48,27 @@ bool dt_take_activations(const dt_moment *moment, double *values);
 enum { DT_NOISE_NUMBERS = 3, DT_NOISE_SAMPLES = 512 };
 bool dt_take_noise(const dt_moment *moment, double *values);
 
-/* Any numbers of a step, (step, column) or (step, row, column): the smallest and the largest finite one, the number of
- * finite ones, and the counts of DT_BINS bins of equal width between them. */
-enum { DT_BINS = 64, DT_HISTOGRAM_NUMBERS = 3 + DT_BINS };
+/* A histogram of a step: how many bins, at most DT_BINS_MAX; how many numbers, also outside of the bins; the bins'
+ * edges, one more than bins, ascending; how many numbers are in each bin, from DT_HISTOGRAM_COUNTS on. Nothing where
+ * there is no number. histogram: of (step, column) or (step, row, column), all finite numbers, in DT_BINS bins of equal
+ * width between the smallest and the largest. counts, log_counts: of (step, bin), as they were captured between the
+ * edges that an attribute has; the first bin and the last, which have one edge, are left out, and of log_counts that of
+ * zeros. The edges of log_counts become their logarithms to base 2. */
+enum {
+    DT_BINS = 64,
+    DT_BINS_MAX = 256,
+    DT_HISTOGRAM_BINS = 0,
+    DT_HISTOGRAM_ALL,
+    DT_HISTOGRAM_EDGES,
+    DT_HISTOGRAM_COUNTS = DT_HISTOGRAM_EDGES + DT_BINS_MAX + 1,
+    DT_HISTOGRAM_NUMBERS = DT_HISTOGRAM_COUNTS + DT_BINS_MAX
+};
 bool dt_take_histogram(const dt_moment *moment, double *values);
+bool dt_take_counts(const dt_moment *moment, double *values);
+bool dt_take_log_counts(const dt_moment *moment, double *values);
+
+/* (step, unit), shares of zeros: the share of units that are 0 throughout. */
+bool dt_take_dead(const dt_moment *moment, double *values);
 
 /* Of one unit, (step, sample, unit): minimum, quartile, median, quartile, maximum over samples (numpy's linear
  * interpolation). Nothing where the layer has no such unit. */

@@ -48,11 +48,11 @@ static const char *const columns[] = {"layer",
 
 /* Read first, and then, where there are none of them, delta and a: the same columns. */
 static const dt_figure of_statistics[FIGURES] = {
-    [OF_SAMPLES] = {.sources = (const dt_measure[]){{"noise_scale", 1, dt_take_number, NULL, 0, 0}},
+    [OF_SAMPLES] = {.sources = (const dt_measure[]){{"noise_scale", 1, dt_take_number, NULL, 0, 0, false}},
                     .source_count = 1,
                     .width = 1,
                     .network = true},
-    [OF_SHARDS] = {.sources = (const dt_measure[]){{"noise_scale_shards", 1, dt_take_number, NULL, 0, 0}},
+    [OF_SHARDS] = {.sources = (const dt_measure[]){{"noise_scale_shards", 1, dt_take_number, NULL, 0, 0, false}},
                    .source_count = 1,
                    .width = 1,
                    .network = true},
@@ -63,7 +63,7 @@ static const dt_figure of_statistics[FIGURES] = {
 static const dt_figure of_samples[FIGURES] = {
     [OF_SAMPLES] = {.width = 1},
     [OF_SHARDS] = {.width = 1},
-    [OF_RAW] = {.sources = (const dt_measure[]){{"delta", 3, dt_take_noise, "a", 3, 1}},
+    [OF_RAW] = {.sources = (const dt_measure[]){{"delta", 3, dt_take_noise, "a", 3, 1, false}},
                 .source_count = 1,
                 .width = DT_NOISE_NUMBERS},
     [OF_MEDIANS] = {.width = COLUMNS - COLUMN_MEDIAN},

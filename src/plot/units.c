@@ -29,17 +29,21 @@ static const struct {
 } names[FIGURES] = {{"z", "z"}, {"a", "a"}, {"δ", "delta"}, {"|w|", "|w|"}, {"|∂C/∂w|", "|dC/dw|"}};
 
 static const dt_figure figures[FIGURES] = {
-    {.sources = (const dt_measure[]){{"z", 3, dt_take_unit, NULL, 0, 0}}, .source_count = 1, .width = DT_UNIT_NUMBERS},
-    {.sources = (const dt_measure[]){{"a", 3, dt_take_unit, NULL, 0, 0}}, .source_count = 1, .width = DT_UNIT_NUMBERS},
-    {.sources = (const dt_measure[]){{"delta", 3, dt_take_unit, NULL, 0, 0}},
+    {.sources = (const dt_measure[]){{"z", 3, dt_take_unit, NULL, 0, 0, false}},
      .source_count = 1,
      .width = DT_UNIT_NUMBERS},
-    {.sources = (const dt_measure[]){{"W", 3, dt_take_unit_norm, NULL, 0, 0},
-                                     {"W_norm_per_unit", 2, dt_take_unit_number, NULL, 0, 0}},
+    {.sources = (const dt_measure[]){{"a", 3, dt_take_unit, NULL, 0, 0, false}},
+     .source_count = 1,
+     .width = DT_UNIT_NUMBERS},
+    {.sources = (const dt_measure[]){{"delta", 3, dt_take_unit, NULL, 0, 0, false}},
+     .source_count = 1,
+     .width = DT_UNIT_NUMBERS},
+    {.sources = (const dt_measure[]){{"W", 3, dt_take_unit_norm, NULL, 0, 0, false},
+                                     {"W_norm_per_unit", 2, dt_take_unit_number, NULL, 0, 0, false}},
      .source_count = 2,
      .width = 1},
-    {.sources = (const dt_measure[]){{"dW", 3, dt_take_unit_norm, NULL, 0, 0},
-                                     {"dW_norm_per_unit", 2, dt_take_unit_number, NULL, 0, 0}},
+    {.sources = (const dt_measure[]){{"dW", 3, dt_take_unit_norm, NULL, 0, 0, false},
+                                     {"dW_norm_per_unit", 2, dt_take_unit_number, NULL, 0, 0, false}},
      .source_count = 2,
      .width = 1},
 };
