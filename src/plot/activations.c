@@ -161,6 +161,8 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
                 add_moments(panels, sheet, &runs[0], b, layer, rank_of[layer], mean);
     dt_panels_add_layer_keys(panels, rank_of);
     dt_panels_add_key(panels, "mean ± deviation", DT_SHAPE_BAND, 1);
+    for (int f = OF_MEAN; raw && f < FIGURES; f++)
+        capture.rule_of[f][0] = '\0'; /* not drawn */
     dt_panels_heading(panels, &runs[0], &capture, "");
     picture->own = panels;
     if (panels->count == 0)

@@ -13,7 +13,6 @@
 
 enum {
     LAYERS_MAX = DT_CAPTURE_LAYERS_MAX,
-    RULES_MAX = 64,
     VOLUME_MAX = 1 << 30, /* numbers read in all, about; but not fewer steps than: */
     STEPS_LEAST = 4,
     BATCH = 64,              /* rows sent at a time */
@@ -47,7 +46,7 @@ typedef struct reader {
     const dt_figure_query *query;
     size_t columns;
     double numbers[DT_NUMBERS_MAX];
-    rule_survey rules[RULES_MAX];
+    rule_survey rules[DT_RULES_MAX];
     int rule_count;
     int rule_of[DT_FIGURES_MAX]; /* index in rules, or -1 */
     double batch[BATCH * (DT_COLUMN_FIRST + DT_FIGURE_WIDTH_MAX)];
@@ -63,27 +62,13 @@ size_t dt_figure_column(const dt_figure_query *query, int figure)
 
 /* --- in the child: what is there --- */
 
-static dt_status fail_at(const reader *r, const char *name, const char *why, dt_error *error)
-{
-    return dt_fail(error, DT_MALFORMED, "%s: %s %s; use a copy that is sound", r->path, name, why);
-}
-
-static herr_t keep_rule(hid_t file, const char *name, const H5L_info_t *link, void *context)
-{
-    reader *r = context;
-    (void)file;
-    if (link->type == H5L_TYPE_HARD && dt_is_rule_name(name) && r->rule_count < RULES_MAX)
-        snprintf(r->rules[r->rule_count++].name, sizeof(rule_name), "%s", name);
-    return 0;
-}
-
 static dt_status open_ids(const reader *r, hid_t file, const char *rule, const char *what, dt_number_set *set,
                           dt_error *error)
 {
     char name[128];
     snprintf(name, sizeof name, "/%s/%s", rule, what);
     const char *fault = dt_number_set_open(file, name, H5T_INTEGER, 1, set);
-    return fault ? fail_at(r, name, fault, error) : DT_OK;
+    return fault ? dt_fail_set(r->path, name, fault, error) : DT_OK;
 }
 
 static bool is_asked_for(const reader *r, int layer, int figure)
@@ -102,7 +87,7 @@ static dt_status open_set(const reader *r, hid_t file, const char *group, const 
     if (!dt_number_set_exists(file, group) || H5Lexists(file, name, H5P_DEFAULT) <= 0)
         return DT_OK;
     const char *fault = dt_number_set_open(file, name, class, rank, set);
-    return fault ? fail_at(r, name, fault, error) : DT_OK;
+    return fault ? dt_fail_set(r->path, name, fault, error) : DT_OK;
 }
 
 /* A source of a figure, and what stands beside it: both closed where one is missing. */
@@ -201,9 +186,12 @@ static dt_status choose_rules(reader *r, dt_error *error)
 
 static dt_status survey(reader *r, hid_t file, dt_error *error)
 {
-    hsize_t from = 0;
-    if (H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, &from, keep_rule, r) < 0)
-        return fail_at(r, "the list of rules", "can't be read", error);
+    dt_rule_list rules;
+    if (!dt_rule_list_read(file, &rules))
+        return dt_fail_set(r->path, "the list of rules", "can't be read", error);
+    r->rule_count = rules.count;
+    for (int i = 0; i < rules.count; i++)
+        memcpy(r->rules[i].name, rules.name[i], sizeof(rule_name));
     for (int i = 0; i < r->rule_count; i++) {
         dt_status status = survey_rule(r, file, &r->rules[i], error);
         if (status != DT_OK)
@@ -264,7 +252,7 @@ static dt_status send_rows(reader *r, const layer_sets *sets, const series_head 
     dt_status status = dt_sandbox_send(pipe, head, sizeof *head);
     for (int64_t i = 0; status == DT_OK && i < head->rows; i++) {
         if (!read_row(r, sets, head->layer, step_of_row(r->query, head, i), r->batch + (size_t)used++ * r->columns))
-            return fail_at(r, head->rule, "can't be read to its end", error);
+            return dt_fail_set(r->path, head->rule, "can't be read to its end", error);
         if (used < BATCH && i + 1 < head->rows)
             continue;
         status = dt_sandbox_send(pipe, r->batch, (size_t)used * r->columns * sizeof *r->batch);
@@ -301,13 +289,13 @@ static dt_status find_unit(reader *r, hid_t file, const char *rule, int layer, i
         return DT_OK;
     const char *fault = dt_number_set_open(file, name, H5T_INTEGER, 1, &set);
     if (fault)
-        return fail_at(r, name, fault, error);
+        return dt_fail_set(r->path, name, fault, error);
     *place = (int64_t)set.extent[0];
     for (hsize_t first = 0, some; first < set.extent[0]; first += some) {
         some = set.extent[0] - first < SOME ? set.extent[0] - first : SOME;
         if (!dt_number_set_read_integers(&set, (hsize_t[]){first, 0, 0}, (hsize_t[]){some, 1, 1}, numbers)) {
             dt_number_set_close(&set);
-            return fail_at(r, name, "can't be read", error);
+            return dt_fail_set(r->path, name, "can't be read", error);
         }
         for (hsize_t i = 0; i < some; i++)
             if (numbers[i] == r->query->unit)

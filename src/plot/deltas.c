@@ -123,6 +123,9 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count
         }
     if (!dt_panels_end(&h->panels, false, 3))
         return dt_fail(error, DT_NOT_FOUND, "%s: delta holds no finite number; there is nothing to draw", runs[0].path);
+    for (int f = 0; f < FIGURES; f++)
+        if (f != shown[h->what].figure)
+            capture.rule_of[f][0] = '\0'; /* not drawn */
     dt_panels_heading(&h->panels, &runs[0], &capture, "");
     picture->own = h;
     return DT_OK;

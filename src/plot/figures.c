@@ -18,6 +18,27 @@ bool dt_is_rule_name(const char *name)
     return length >= 1 && length < DT_RULE_NAME && strspn(name, letters) == length;
 }
 
+static herr_t keep_rule(hid_t file, const char *name, const H5L_info_t *link, void *context)
+{
+    dt_rule_list *rules = context;
+    (void)file;
+    if (link->type == H5L_TYPE_HARD && dt_is_rule_name(name) && rules->count < DT_RULES_MAX)
+        snprintf(rules->name[rules->count++], DT_RULE_NAME, "%s", name);
+    return 0;
+}
+
+bool dt_rule_list_read(hid_t file, dt_rule_list *rules)
+{
+    hsize_t from = 0;
+    rules->count = 0;
+    return H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, &from, keep_rule, rules) >= 0;
+}
+
+dt_status dt_fail_set(const char *path, const char *set, const char *why, dt_error *error)
+{
+    return dt_fail(error, DT_MALFORMED, "%s: %s %s; use a copy that is sound", path, set, why);
+}
+
 bool dt_number_set_exists(hid_t file, const char *name)
 {
     H5L_info_t link;

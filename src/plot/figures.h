@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "deltoid/status.h"
+
 /* Numbers by (step), or by (step, row, column): extents 1 where the rank is less. id < 0: not there. */
 typedef struct dt_number_set {
     hid_t id, space;
@@ -16,6 +18,17 @@ typedef struct dt_number_set {
 /* Room for the name of a rule, a group at the root. */
 enum { DT_RULE_NAME = 65 };
 bool dt_is_rule_name(const char *name);
+
+/* The rules of a file, by name; further ones are left out. */
+enum { DT_RULES_MAX = 64 };
+typedef struct dt_rule_list {
+    char name[DT_RULES_MAX][DT_RULE_NAME];
+    int count;
+} dt_rule_list;
+bool dt_rule_list_read(hid_t file, dt_rule_list *rules);
+
+/* DT_MALFORMED: what is wrong with a set of the file. */
+dt_status dt_fail_set(const char *path, const char *set, const char *why, dt_error *error);
 
 /* A link of that name that leads nowhere else: not soft, not external. */
 bool dt_number_set_exists(hid_t file, const char *name);

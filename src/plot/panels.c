@@ -131,8 +131,11 @@ void dt_panels_add_layer_keys(dt_panels *panels, const int rank_of[DT_CAPTURE_LA
 {
     for (int layer = 1; layer <= DT_CAPTURE_LAYERS_MAX; layer++) {
         char name[16];
+        bool drawn = false;
+        for (int i = 0; i < panels->item_count; i++)
+            drawn = drawn || panels->items[i].rank == rank_of[layer];
         snprintf(name, sizeof name, "layer %d", layer);
-        if (rank_of[layer])
+        if (rank_of[layer] && drawn)
             dt_panels_add_key(panels, name, DT_SHAPE_LINE, rank_of[layer]);
     }
 }

@@ -81,7 +81,7 @@ bool dt_panels_end(dt_panels *panels, bool from_zero, double ratio);
 /* rank_of[layer]: from 1, the layer's place among those with a series; 0: has none. Returns how many have. */
 int dt_panels_rank_layers(const dt_capture_series *capture, int rank_of[DT_CAPTURE_LAYERS_MAX + 1]);
 
-/* A line for each layer that has a rank. */
+/* A line for each layer that some item shows. */
 void dt_panels_add_layer_keys(dt_panels *panels, const int rank_of[DT_CAPTURE_LAYERS_MAX + 1]);
 
 /* dt_plot_maker's, for a picture whose `own` is a dt_panels. */
