@@ -6,7 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "record/hdf5.h"
+#include "hdf5/checks.h"
+#include "hdf5/hdf5.h"
 #include "record/segments.h"
 
 enum { PATH_ROOM = 128, CACHE_BYTES = 32 << 20, CACHE_SLOTS = 12421 };
@@ -53,19 +54,6 @@ void dt_number_set_close(dt_number_set *set)
     *set = (dt_number_set){.id = -1, .space = -1};
 }
 
-static const char *filters_fault(hid_t creation)
-{
-    int filters = H5Pget_nfilters(creation);
-    for (int i = 0; i < filters; i++) {
-        unsigned flags, config;
-        size_t values = 0;
-        H5Z_filter_t filter = H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
-        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
-            return "has a filter that is not allowed";
-    }
-    return filters < 0 ? "has filters that can't be read" : NULL;
-}
-
 static const char *type_fault(hid_t type, H5T_class_t class)
 {
     return H5Tget_class(type) != class || H5Tget_size(type) > sizeof(double)
@@ -99,11 +87,8 @@ static const char *source_fault(const char *path, const char *name, H5T_class_t 
     const char *fault = "has a part in a segment that is no sound HDF5 file, or lacks it";
     if (file >= 0 && is_within(file, name) && (set = H5Dopen2(file, name, H5P_DEFAULT)) >= 0 &&
         (creation = H5Dget_create_plist(set)) >= 0 && (type = H5Dget_type(set)) >= 0) {
-        fault = filters_fault(creation);
-        if (!fault && (H5Pget_layout(creation) != H5D_CHUNKED || H5Pget_external_count(creation) != 0))
-            fault = "has a part in a segment that is stored in a way that is not allowed";
-        if (!fault)
-            fault = type_fault(type, class);
+        fault = dt_hdf5_storage_fault(creation);
+        fault = fault ? "has a part in a segment that is stored in a way that is not allowed" : type_fault(type, class);
     }
     dt_hdf5_close(type);
     dt_hdf5_close(creation);
@@ -154,12 +139,8 @@ static const char *virtual_fault(hid_t file, const char *name, hid_t creation, H
 
 static const char *storage_fault(hid_t file, const char *name, hid_t creation, H5T_class_t class)
 {
-    H5D_layout_t layout = H5Pget_layout(creation);
-    if (layout == H5D_VIRTUAL)
-        return virtual_fault(file, name, creation, class);
-    if ((layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED) || H5Pget_external_count(creation) != 0)
-        return "is stored in a way that is not allowed";
-    return filters_fault(creation);
+    return H5Pget_layout(creation) == H5D_VIRTUAL ? virtual_fault(file, name, creation, class)
+                                                  : dt_hdf5_storage_fault(creation);
 }
 
 /* Of its type and dimensions. */

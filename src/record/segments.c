@@ -4,11 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
+#include "hdf5/checks.h"
+#include "hdf5/hdf5.h"
 #include "record/capture_tree.h"
-#include "record/file.h"
-#include "record/hdf5.h"
 #include "record/segment.h"
 
 /* --- the list --- */
@@ -62,17 +63,11 @@ bool dt_segment_is_name(const char *name)
 
 /* --- looking into one --- */
 
-/* Is it stored in chunks of its own file, without a filter that a stock reader lacks? */
+/* In chunks of its own file, unfiltered or by filters that a stock reader has. */
 static bool is_stored_plainly(hid_t set)
 {
     hid_t creation = H5Dget_create_plist(set);
-    bool good = creation >= 0 && H5Pget_layout(creation) == H5D_CHUNKED && H5Pget_external_count(creation) == 0;
-    for (int i = 0; good && i < H5Pget_nfilters(creation); i++) {
-        unsigned flags, facts;
-        size_t count = 0;
-        H5Z_filter_t filter = H5Pget_filter2(creation, (unsigned)i, &flags, &count, NULL, 0, NULL, &facts);
-        good = filter == H5Z_FILTER_SHUFFLE || filter == H5Z_FILTER_DEFLATE;
-    }
+    bool good = creation >= 0 && H5Pget_layout(creation) == H5D_CHUNKED && !dt_hdf5_storage_fault(creation);
     dt_hdf5_close(creation);
     return good;
 }
@@ -98,10 +93,8 @@ static hid_t open_set(hid_t file, const char *path)
 {
     char part[DT_CAPTURE_PATH];
     for (const char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-        H5L_info_t link;
         snprintf(part, sizeof part, "%.*s", slash ? (int)(slash - path) : (int)strlen(path), path);
-        if (H5Lexists(file, part, H5P_DEFAULT) <= 0 || H5Lget_info(file, part, &link, H5P_DEFAULT) < 0 ||
-            link.type != H5L_TYPE_HARD)
+        if (!dt_hdf5_is_hard(file, part))
             return -1;
         if (!slash)
             return H5Dopen2(file, path, H5P_DEFAULT);
@@ -162,7 +155,7 @@ bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t 
                      const char **why)
 {
     hid_t file = dt_hdf5_open(path);
-    *why = file < 0                                       ? "is not an HDF5 file, or is cut short"
+    *why = file < 0                                ? "is not an HDF5 file, or is cut short"
            : H5Aexists(file, DT_SEGMENT_MARK) <= 0 ? "is no segment of a capture"
                                                    : NULL;
     for (size_t r = 0; r < count && !*why; r++)
