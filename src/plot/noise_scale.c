@@ -232,6 +232,7 @@ static dt_status read(const dt_plot_run *run, dt_sheet *sheet, dt_capture_series
         return status;
     dt_error_clear(error); /* the first miss */
     query.figures = of_samples;
+    query.steps_most = 512; /* a step's products take a while */
     status = dt_panels_read(run, &query, title, columns, sheet, capture, arena, error);
     return status == DT_OK ? compute(sheet, capture, arena, error) : status;
 }
