@@ -19,6 +19,27 @@ bool dt_is_rule_name(const char *name)
     return length >= 1 && length < DT_RULE_NAME && strspn(name, letters) == length;
 }
 
+static herr_t keep_rule(hid_t file, const char *name, const H5L_info_t *link, void *context)
+{
+    dt_rule_list *rules = context;
+    (void)file;
+    if (link->type == H5L_TYPE_HARD && dt_is_rule_name(name) && rules->count < DT_RULES_MAX)
+        snprintf(rules->name[rules->count++], DT_RULE_NAME, "%s", name);
+    return 0;
+}
+
+bool dt_rule_list_read(hid_t file, dt_rule_list *rules)
+{
+    hsize_t from = 0;
+    rules->count = 0;
+    return H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, &from, keep_rule, rules) >= 0;
+}
+
+dt_status dt_fail_set(const char *path, const char *set, const char *why, dt_error *error)
+{
+    return dt_fail(error, DT_MALFORMED, "%s: %s %s; use a copy that is sound", path, set, why);
+}
+
 bool dt_number_set_exists(hid_t file, const char *name)
 {
     H5L_info_t link;
@@ -191,12 +212,32 @@ bool dt_number_set_integer(const dt_number_set *set, int64_t step, int64_t *valu
     return read_part(set, H5T_NATIVE_INT64, (hsize_t[]){(hsize_t)step, 0, 0}, (hsize_t[]){1, 1, 1}, value);
 }
 
+int dt_number_set_attribute(const dt_number_set *set, const char *name, double *to, int most)
+{
+    hsize_t count = 0;
+    hid_t attribute = -1, space = -1, type = -1;
+    const bool good = H5Aexists(set->id, name) > 0 && (attribute = H5Aopen(set->id, name, H5P_DEFAULT)) >= 0 &&
+                      (space = H5Aget_space(attribute)) >= 0 && (type = H5Aget_type(attribute)) >= 0 &&
+                      !type_fault(type, H5T_FLOAT) && H5Sget_simple_extent_type(space) == H5S_SIMPLE &&
+                      H5Sget_simple_extent_ndims(space) == 1 && H5Sget_simple_extent_dims(space, &count, NULL) == 1 &&
+                      count <= (hsize_t)most && H5Aread(attribute, H5T_NATIVE_DOUBLE, to) >= 0;
+    dt_hdf5_close(type);
+    dt_hdf5_close(space);
+    dt_hdf5_close(attribute);
+    return good ? (int)count : 0;
+}
+
 static void add_numbers(dt_tally *t, const double *numbers, hsize_t count)
 {
     for (hsize_t i = 0; i < count; i++) {
         t->row_squares += numbers[i] * numbers[i];
         t->row_zeros += numbers[i] == 0;
         t->row_nans += isnan(numbers[i]) != 0;
+        if (isnan(numbers[i]))
+            continue;
+        t->absolutes += fabs(numbers[i]);
+        t->largest = fmax(t->largest, fabs(numbers[i]));
+        t->counted++;
     }
 }
 
