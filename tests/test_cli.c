@@ -330,7 +330,7 @@ static const struct bad {
      "10:1: unknown key 'epocs'; did you mean 'training.epochs'? valid here: name, seed, precision, data,"},
     {"traning: {epochs: 3}\n", "10:1: unknown key 'traning'; did you mean 'training'? valid here: "},
     {"training: {epoch: 3}\n",
-     "10:12: training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle\n"},
+     "10:12: training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle, early_stopping\n"},
     {"training.epochs: 3\n", "10:1: unknown key 'training.epochs'; write a key with dots as keys under each other"},
     {"checkpoint: {every: 1}\n", "10:1: unknown key 'checkpoint'; valid here: "},
     {"seed: 1\nseed: 2\n", "11:1: duplicate key 'seed', first at line 10; "},
@@ -507,7 +507,7 @@ static void overrides_are_refused_by_their_text(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {"training.epoch=3",
-         "training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle\n"},
+         "training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle, early_stopping\n"},
         {"epochs=3", "unknown key 'epochs'; did you mean 'training.epochs'? "},
         {"data.units=3", "data: unknown key 'units'; did you mean 'network.0.units'? "},
         {"training.quantities=[z]", "training: unknown key 'quantities'; did you mean 'capture.RULE.quantities'? "},
