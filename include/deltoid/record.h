@@ -49,6 +49,14 @@ typedef struct dt_metrics dt_metrics;
 dt_status dt_metrics_create(dt_metrics **metrics, const char *path, dt_trainer *trainer, dt_error *error);
 dt_status dt_metrics_close(dt_metrics *metrics, dt_error *error);
 
+/* How many epochs, from the first on, the file has whole rows of: 0 where there is no file, or another. */
+dt_status dt_metrics_epochs(const char *path, int64_t *epochs, dt_error *error);
+
+/* The same as dt_metrics_create for a run that goes on: keeps the first `epochs` rows, which the file has, and takes away
+ * what follows them, a torn row as well. */
+dt_status dt_metrics_resume(dt_metrics **metrics, const char *path, int64_t epochs, dt_trainer *trainer,
+                            dt_error *error);
+
 /* --- model.h5 and checkpoints --- */
 
 /* Both are one format: /layer01/W, /layer01/b, ..., and under /state all that going on needs: a group of each array that
@@ -105,6 +113,10 @@ dt_status dt_checkpoints_create(dt_checkpoints **checkpoints, const char *folder
 /* A checkpoint of the step at hand, on the disk when it returns: after dt_trainer_run was stopped. */
 dt_status dt_checkpoints_write(dt_checkpoints *checkpoints, dt_error *error);
 
+/* The same into a file of another name, as the model that a run leaves. */
+dt_status dt_checkpoints_write_model(dt_checkpoints *checkpoints, const char *path, const char *provenance,
+                                     dt_error *error);
+
 /* The newest that is on the disk: its path, borrowed until close; NULL where there is none. Waits for what is being
  * written. */
 const char *dt_checkpoints_newest(dt_checkpoints *checkpoints);
@@ -127,6 +139,8 @@ void dt_checkpoint_close(dt_checkpoint *checkpoint);
 /* Gives the trainer its weights, arrays and position, before it has made a step: it goes on from there. */
 dt_status dt_checkpoint_restore(const dt_checkpoint *checkpoint, dt_trainer *trainer, dt_error *error);
 
+void dt_checkpoint_position(const dt_checkpoint *checkpoint, dt_trainer_position *position);
+
 /* What a source of that name has kept, borrowed until close, NULL: nothing; and the two identities. */
 const void *dt_checkpoint_bytes(const dt_checkpoint *checkpoint, const char *name, size_t *size);
 const char *dt_checkpoint_experiment_id(const dt_checkpoint *checkpoint);
@@ -146,6 +160,21 @@ dt_status dt_checkpoint_data_id_of(const dt_trainer_data *data, char id[65], dt_
 dt_status dt_provenance_json(char **json, const dt_trainer *trainer, const dt_trainer_data *data,
                              const char *experiment_text, bool final, dt_error *error);
 void dt_text_release(char *text);
+
+/* A run is one session, or several: a program that trained on it from a step on. */
+typedef struct dt_session {
+    int64_t started; /* seconds since 1970, UTC */
+    int64_t from_step, threads;
+    char host[256];
+} dt_session;
+
+/* The session of this trainer that begins now, at its step. */
+void dt_session_now(dt_session *session, const dt_trainer *trainer);
+
+/* dt_provenance_json with the sessions of a run, this one last: as "sessions"; "started" is the first one's. */
+dt_status dt_provenance_json_of(char **json, const dt_trainer *trainer, const dt_trainer_data *data,
+                                const char *experiment_text, const dt_session *sessions, size_t count, bool final,
+                                dt_error *error);
 
 /* Writes a whole small file: temporary name, synchronised, renamed. */
 dt_status dt_file_write(const char *path, const void *bytes, size_t size, dt_error *error);

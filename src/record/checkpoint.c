@@ -265,6 +265,17 @@ dt_status dt_checkpoints_write(dt_checkpoints *c, dt_error *error)
     return wait_idle(c, error);
 }
 
+dt_status dt_checkpoints_write_model(dt_checkpoints *c, const char *path, const char *provenance, dt_error *error)
+{
+    const dt_status status = wait_idle(c, error);
+    if (status != DT_OK)
+        return status;
+    const int64_t posted = c->posted;
+    take(c);
+    c->posted = posted; /* this is no checkpoint of the folder */
+    return dt_snapshot_write(c->snapshot, path, c->experiment_text, provenance, error);
+}
+
 const char *dt_checkpoints_newest(dt_checkpoints *c)
 {
     (void)wait_idle(c, NULL);

@@ -244,6 +244,8 @@ dt_status dt_checkpoint_open(dt_checkpoint **checkpoint, const char *path, const
         status = check_hash(r, error);
     dt_release(r);
     if (status == DT_OK)
+        dt_snapshot_read_position(c->snapshot);
+    if (status == DT_OK)
         *checkpoint = c;
     else
         dt_checkpoint_close(c);
@@ -260,6 +262,11 @@ void dt_checkpoint_close(dt_checkpoint *checkpoint)
 dt_status dt_checkpoint_restore(const dt_checkpoint *checkpoint, dt_trainer *trainer, dt_error *error)
 {
     return dt_snapshot_give(checkpoint->snapshot, trainer, error);
+}
+
+void dt_checkpoint_position(const dt_checkpoint *checkpoint, dt_trainer_position *position)
+{
+    *position = checkpoint->snapshot->position;
 }
 
 const void *dt_checkpoint_bytes(const dt_checkpoint *checkpoint, const char *name, size_t *size)

@@ -164,12 +164,16 @@ void dt_snapshot_take(dt_snapshot *s)
         take_number(s, i);
 }
 
+void dt_snapshot_read_position(dt_snapshot *s)
+{
+    for (size_t i = 0; i < NUMBERS; i++)
+        memcpy((char *)&s->position + numbers[i].offset, s->block + s->parts[s->count - NUMBERS + i].offset,
+               NUMBER_BYTES);
+}
+
 dt_status dt_snapshot_give(const dt_snapshot *s, dt_trainer *trainer, dt_error *error)
 {
-    dt_trainer_position position;
-    for (size_t i = 0; i < NUMBERS; i++)
-        memcpy((char *)&position + numbers[i].offset, s->block + s->parts[s->count - NUMBERS + i].offset, NUMBER_BYTES);
-    dt_status status = dt_trainer_set_position(trainer, &position, error);
+    dt_status status = dt_trainer_set_position(trainer, &s->position, error);
     if (status != DT_OK)
         return status;
     const dt_part *part = s->parts;

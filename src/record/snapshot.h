@@ -53,6 +53,9 @@ dt_kept_bytes *dt_snapshot_kept(dt_snapshot *snapshot, const char *name);
 void dt_snapshot_take(dt_snapshot *snapshot);
 dt_status dt_snapshot_give(const dt_snapshot *snapshot, dt_trainer *trainer, dt_error *error);
 
+/* Fills `position` from a block that was read. */
+void dt_snapshot_read_position(dt_snapshot *snapshot);
+
 /* Are all weights finite? */
 bool dt_snapshot_is_finite(const dt_snapshot *snapshot);
 
