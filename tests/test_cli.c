@@ -291,7 +291,7 @@ static void a_bad_command_line(void **state)
         {{"train", "seed=3"}, "deltoid: deltoid train needs an experiment file; "},
         {{"train", "exp/good.yaml", "more.yaml"}, "deltoid: deltoid train: 'more.yaml' is one argument too many; "},
         {{"train", "exp/good.yaml", "--outt", "x"},
-         "deltoid: deltoid train has no option '--outt'; did you mean '--out'? valid: --out --dry-run"},
+         "deltoid: deltoid train has no option '--outt'; did you mean '--out'? valid: --out --resume --dry-run"},
         {{"train", "exp/good.yaml", "--resume", "x"}, "deltoid: deltoid train has no option '--resume'; valid: --out"},
         {{"train", "exp/good.yaml", "--live"}, "deltoid: deltoid train has no option '--live'; "},
         {{"train", "exp/good.yaml", "--profle"},
@@ -332,7 +332,10 @@ static const struct bad {
     {"training: {epoch: 3}\n",
      "10:12: training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle, early_stopping\n"},
     {"training.epochs: 3\n", "10:1: unknown key 'training.epochs'; write a key with dots as keys under each other"},
-    {"checkpoint: {every: 1}\n", "10:1: unknown key 'checkpoint'; valid here: "},
+    {"checkpiont: {every: 1}\n", "10:1: unknown key 'checkpiont'; did you mean 'checkpoint'? valid here: "},
+    {"checkpoint: {best: fastest}\n", "10:20: checkpoint.best: unknown metric 'fastest'; "},
+    {"checkpoint: {best: true}\n", "10:20: checkpoint.best: validation_loss needs validation data; "},
+    {"training: {early_stopping: {patience: 0}}\n", "10:39: training.early_stopping.patience: 0 is out of range; "},
     {"seed: 1\nseed: 2\n", "11:1: duplicate key 'seed', first at line 10; "},
     {"training: {epochs: 1, epochs: 2}\n", "10:23: duplicate key 'epochs', first at line 10; "},
     {"training: {epochs: abc}\n", "10:20: training.epochs: can't be 'abc'; give a whole number from 1 to 1000000\n"},
@@ -1125,7 +1128,7 @@ static void stop(int signal, const char *name, const char *often)
     snprintf(begins, sizeof begins, "deltoid: stopped by %s after step ", name);
     assert_int_equal(strncmp(r.err, begins, strlen(begins)), 0);
     assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
-    after(r.err, "; the run so far is in run\n");
+    after(r.err, "; go on with: deltoid train --resume run\n");
     after(r.out, often);
     forget(&r);
     assert_true(capture_is("run/capture.h5", "interrupted"));
@@ -1247,7 +1250,7 @@ static void output_that_can_not_be_written(void **state)
     forget(&r);
     r = finish(start(train, "/dev/full"), "/dev/full");
     expect(&r, 3);
-    after(r.err, "; the run so far is in run\n");
+    after(r.err, "; go on with: deltoid train --resume run\n");
     forget(&r);
     r = RUN("eval", "run");
     expect_success(&r);
@@ -1286,7 +1289,7 @@ static void a_limit_of_file_size(void **state)
         expect(&r, 3);
         assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
         assert_int_equal(strncmp(r.err, "deltoid: run/capture.h5: can't write: File too large; ", 54), 0);
-        after(r.err, "; the run so far is in run\n");
+        after(r.err, "; go on with: deltoid train --resume run\n");
         int epochs = 0;
         for (const char *c = r.out; (c = strstr(c, "epoch ")); c++)
             epochs++;
