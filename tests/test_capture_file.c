@@ -14,6 +14,8 @@
 #include "capture_reading.h"
 #include "counting_memory.h"
 #include "record/capture_file.h"
+#include "record/segment.h"
+#include "record/segments.h"
 #include "scratch.h"
 #include "small.h"
 
@@ -195,7 +197,7 @@ static void fill_slot(const dt_capture_layout *layout, char *slot, int64_t step)
     }
 }
 
-static void check_file(const char *path, const dt_capture_layout *layout, int64_t steps, const char *status)
+static void check_file(const char *path, const dt_capture_layout *layout, int64_t steps)
 {
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     assert_true(file >= 0);
@@ -211,7 +213,6 @@ static void check_file(const char *path, const dt_capture_layout *layout, int64_
                     fail_msg("%s of layer %d: step %d, place %d", s->name, (int)s->layer, (int)step, (int)p);
         drop(&t);
     }
-    assert_text(file, "status", status);
     H5Fclose(file);
 }
 
@@ -246,40 +247,52 @@ static void test_blocks_edges_and_flushes(void **state)
         dt_capture_layout layout;
         assert_int_equal(dt_capture_layout_init(&layout, &e, &info, u, 0, 4 << 20, NULL), DT_OK);
 
-        dt_capture_file *file;
+        dt_segment *segment;
         dt_error error = {0};
         char *slot = malloc(layout.slot_bytes), name[32];
         assert_non_null(slot);
-        snprintf(name, sizeof name, "%zu.h5", f);
-        const char *path = scratch_path(&files, name);
-        if (dt_capture_file_create(&file, path, &layout, 1, "", "", &error) != DT_OK)
-            fail_msg("%s", error.message);
-        int64_t steps = flush_every[f] == 1 ? 20 : 90;
-        for (int64_t step = 0; step < steps; step++) {
-            fill_slot(&layout, slot, step);
-            assert_int_equal(dt_capture_file_append(file, 0, slot, &error), DT_OK);
-            if ((step + 1) % flush_every[f] == 0)
-                assert_int_equal(dt_capture_file_flush(file, &error), DT_OK);
+        assert_int_equal(dt_segment_create(&segment, &layout, 1, false, &error), DT_OK);
+        /* One file after the other in the same memory: planned and not, as one that ends early. */
+        static const int64_t planned[] = {90, 61, 128};
+        for (size_t p = 0; p < COUNT(planned); p++) {
+            snprintf(name, sizeof name, "%zu-%zu.h5", f, p);
+            const char *path = scratch_path(&files, name);
+            int64_t steps = flush_every[f] == 1 ? 20 : p == 1 ? 61 : 90;
+            assert_int_equal(dt_segment_begin(segment, path, &planned[p], &error), DT_OK);
+            assert_true(dt_segment_is_open(segment));
+            for (int64_t step = 0; step < steps; step++) {
+                fill_slot(&layout, slot, step);
+                assert_true(dt_segment_takes(segment, 0));
+                assert_int_equal(dt_segment_append(segment, 0, slot, &error), DT_OK);
+                if ((step + 1) % flush_every[f] == 0)
+                    assert_int_equal(dt_segment_flush(segment, &error), DT_OK);
+            }
+            if (steps % flush_every[f] == 0) { /* as a run that is killed here leaves it */
+                const char *copy = scratch_path(&files, "copy.h5");
+                copy_file(path, copy);
+                check_file(copy, &layout, steps);
+            }
+            assert_int_equal(dt_segment_takes(segment, 0), steps < planned[p]);
+            assert_int_equal(dt_segment_finish(segment, &(int64_t){3}, &error), DT_OK);
+            check_file(path, &layout, steps);
+            dt_segment_facts facts;
+            const char *why;
+            assert_true(dt_segment_look(path, &layout, 1, &facts, &why));
+            assert_int_equal(facts.steps, steps);
+            assert_int_equal(facts.dropped, 3);
         }
-        if (steps % flush_every[f] == 0) { /* as a run that is killed here leaves it */
-            const char *copy = scratch_path(&files, "copy.h5");
-            copy_file(path, copy);
-            check_file(copy, &layout, steps, "running");
-        }
-        assert_int_equal(dt_capture_file_close(file, "interrupted", &error), DT_OK);
-        check_file(path, &layout, steps, "interrupted");
+        dt_segment_destroy(segment);
         free(slot);
         dt_capture_layout_clear(&layout);
     }
     scratch_remove(&files);
 }
 
-/* Steps of rule `everything` in a copy of a file that is being written; 0 where the copy fell into a flush. */
-static int64_t steps_on_disk(const char *path, const char *copy)
+/* Steps of rule `everything` in the index of a run that goes on. */
+static int64_t steps_on_disk(const char *path)
 {
     hsize_t count = 0;
-    copy_file(path, copy);
-    hid_t file = H5Fopen(copy, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     hid_t step = file < 0 ? -1 : H5Dopen2(file, "/everything/step", H5P_DEFAULT);
     hid_t space = step < 0 ? -1 : H5Dget_space(step);
     if (space >= 0)
@@ -303,17 +316,17 @@ static void test_steps_reach_the_disk_while_training_rests(void **state)
     scratch_make(&files);
     make_run(&m, 2, rules);
     const dt_trainer_data data = small_data(&m);
-    const char *path = scratch_path(&files, "capture.h5"), *copy = scratch_path(&files, "copy.h5");
+    const char *path = scratch_path(&files, "capture.h5");
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, NULL), DT_OK);
-    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL), DT_OK);
+    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL, NULL), DT_OK);
     for (int64_t steps = 3; steps <= 6; steps += 3) {
         assert_int_equal(dt_trainer_steps(t, 3, NULL), DT_OK);
-        while (steps_on_disk(path, copy) < steps) /* a writer that forgets them makes the test time out */
+        while (steps_on_disk(path) < steps) /* a writer that forgets them makes the test time out */
             nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
     assert_int_equal(dt_trainer_steps(t, 2, NULL), DT_OK);
     assert_int_equal(dt_capture_close(capture, "complete", NULL), DT_OK);
-    assert_int_equal(steps_on_disk(path, copy), 8);
+    assert_int_equal(steps_on_disk(path), 8);
     dt_trainer_destroy(t);
     scratch_remove(&files);
 }
@@ -346,7 +359,7 @@ static void test_full_disk_is_told_and_stops_training(void **state)
     const dt_trainer_data data = small_data(&m);
     const char *path = scratch_path(&files, "capture.h5");
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, &error), DT_OK);
-    assert_int_equal(dt_capture_create(&capture, path, t, "", "", &error), DT_OK);
+    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL, &error), DT_OK);
 
     getrlimit(RLIMIT_FSIZE, &before);
     limit = before;
@@ -359,18 +372,16 @@ static void test_full_disk_is_told_and_stops_training(void **state)
     setrlimit(RLIMIT_FSIZE, &before);
 
     assert_int_equal(closed, DT_IO);
-    assert_non_null(strstr(at_close.message, "capture.h5"));
+    assert_non_null(strstr(at_close.message, "capture/.seg-"));
     assert_non_null(strstr(at_close.message, "File too large"));
     if (status != DT_OK) { /* the writer may have failed after the last epoch's report */
         assert_int_equal(status, DT_IO);
         assert_string_equal(error.message, at_close.message);
     }
     dt_trainer_destroy(t);
-    const char *copy = scratch_path(&files, "copy.h5"); /* this process still has the other open */
-    copy_file(path, copy);
-    hid_t file = H5Fopen(copy, H5F_ACC_RDONLY, H5P_DEFAULT); /* what was flushed can be read */
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT); /* what was finished can be read */
     assert_true(file >= 0);
-    assert_text(file, "status", "running");
+    assert_text(file, "status", "interrupted");
     H5Fclose(file);
     scratch_remove(&files);
 }
@@ -392,13 +403,13 @@ static void test_files_are_never_replaced(void **state)
     assert_non_null(there);
     fclose(there);
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, &error), DT_OK);
-    assert_int_equal(dt_capture_create(&capture, path, t, "", "", &error), DT_EXISTS);
+    assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL, &error), DT_EXISTS);
     assert_null(capture);
     dt_error_clear(&error);
-    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "no/capture.h5"), t, "", "", &error), DT_IO);
-    assert_non_null(strstr(error.message, "no/capture.h5"));
+    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "no/capture.h5"), t, "", "", NULL, &error), DT_IO);
+    assert_non_null(strstr(error.message, "no/capture"));
     m.experiment.capture_count = 0;
-    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "c.h5"), t, "", "", NULL), DT_INVALID);
+    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "c.h5"), t, "", "", NULL, NULL), DT_INVALID);
     dt_trainer_destroy(t);
     assert_int_equal(scratch_files(&files), 1);
     scratch_remove(&files);
@@ -421,7 +432,7 @@ static void test_every_allocation_may_fail(void **state)
         dt_capture *capture;
         dt_error error = {0};
         count_memory(&memory, n);
-        dt_status status = dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", &error);
+        dt_status status = dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", NULL, &error);
         if (status == DT_OK)
             status = dt_capture_close(capture, "complete", &error);
         calls = memory.calls;
@@ -452,7 +463,7 @@ static void test_a_step_allocates_nothing(void **state)
     make_run(&m, 2, rules);
     const dt_trainer_data data = small_data(&m);
     assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, NULL), DT_OK);
-    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", NULL), DT_OK);
+    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "capture.h5"), t, "", "", NULL, NULL), DT_OK);
     assert_int_equal(dt_trainer_steps(t, 1, NULL), DT_OK);
     count_memory(&memory, 0);
     assert_int_equal(dt_trainer_steps(t, 40, NULL), DT_OK);

@@ -26,15 +26,33 @@ dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_i
 
 typedef struct dt_capture dt_capture;
 
-/* Creates the file (never over an existing one), starts its HDF5 thread, and adds one observer a rule to the trainer.
- * `experiment_text` and `provenance` are stored as attributes. The trainer and its experiment are borrowed until close.
- * After a failure there is no file; destroy the trainer, whose observers may lead nowhere. DT_EXISTS, DT_INVALID (a
- * rule that captures nothing, a layer or row that does not exist), DT_IO, DT_NO_MEMORY, DT_SYSTEM.
+typedef struct dt_capture_options {
+    bool live;   /* capture/live.h5 is the segment in the making, which readers may follow (SWMR) */
+    bool resume; /* go on with the capture of a run that was stopped or killed */
+} dt_capture_options;
+
+/* Makes `path` (capture.h5) and the folder `capture` beside it, starts an HDF5 thread, and adds one observer a rule to
+ * the trainer. Neither may exist. `experiment_text` and `provenance` are stored as attributes; `options` NULL: none.
+ * The trainer and its experiment are borrowed until close. After a failure nothing was made; destroy the trainer, whose
+ * observers may lead nowhere. DT_EXISTS, DT_INVALID (a rule that captures nothing, a layer or row that does not exist),
+ * DT_IO, DT_NO_MEMORY, DT_SYSTEM.
  *
- * What was captured is on the disk within about a second. A failed write (disk full) never makes training wait: the end
- * of the epoch reports it, and the file keeps what it had at its last flush. */
+ * Steps go to segments, capture/seg-000000.h5 and so on: files of a second, later of 2 % of the run so far. A finished
+ * one is on the disk for good. capture.h5 is an index whose virtual data sets present all of them as one; it is
+ * replaced as a whole when segments are finished, and opens at any instant. The segment in the making has a hidden name
+ * and is flushed every second. A failed write (disk full) never makes training wait: the end of the epoch reports it,
+ * and every finished segment stays readable.
+ *
+ * With `resume` both exist (capture.h5 may be missing): finished segments are kept, the one that was in the making is
+ * removed. The trainer starts at a checkpoint from before the last of their steps; those that are on disk are watched
+ * again, and not written again. DT_MALFORMED for damaged segments, those of another experiment, and strange files in
+ * the folder. */
 dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *trainer, const char *experiment_text,
-                            const char *provenance, dt_error *error);
+                            const char *provenance, const dt_capture_options *options, dt_error *error);
+
+/* Returns when all steps that ended before the call are in finished segments and in the index: before a checkpoint that
+ * a run may resume from is published. Any one thread but the HDF5 thread's. The first failure of that, if any. */
+dt_status dt_capture_seal(dt_capture *capture, dt_error *error);
 
 /* Writes what is queued, sets the attribute `status` ("complete", "interrupted") and closes; frees the capture also
  * when it fails. The first failure of the HDF5 thread, if any, is reported here and by the epoch observer. The trainer

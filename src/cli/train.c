@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -110,13 +111,19 @@ static dt_status enter_folder(run *r, dt_error *error)
     return status;
 }
 
+/* What a checkpoint's steps captured must be on the disk before it. */
+static dt_status seal_capture(void *capture, dt_error *error)
+{
+    return dt_capture_seal(capture, error);
+}
+
 /* What is known before the first step, and those who watch. Checkpoints come last: an epoch is done when all others have
  * recorded it. */
 static dt_status begin_records(run *r, dt_error *error)
 {
     const char *metrics = in_folder(r, "metrics.tsv"), *capture = in_folder(r, "capture.h5"),
-               *checkpoints = in_folder(r, "checkpoints");
-    dt_status status = metrics && capture && checkpoints ? DT_OK : dt_fail_memory(error, "a path");
+               *checkpoints = in_folder(r, "checkpoints"), *folder = in_folder(r, "capture");
+    dt_status status = metrics && capture && checkpoints && folder ? DT_OK : dt_fail_memory(error, "a path");
     if (status == DT_OK)
         status = make_provenance(r, false, error);
     if (status == DT_OK)
@@ -124,8 +131,10 @@ static dt_status begin_records(run *r, dt_error *error)
     if (status == DT_OK)
         status = r->resumes ? dt_metrics_resume(&r->metrics, metrics, r->resumed.epochs, r->trainer, error)
                             : dt_metrics_create(&r->metrics, metrics, r->trainer, error);
+    const bool begun = r->resumes && folder && access(folder, F_OK) == 0;
     if (status == DT_OK && r->config->experiment.capture_count)
-        status = dt_capture_create(&r->capture, capture, r->trainer, r->config->text, r->provenance, error);
+        status = dt_capture_create(&r->capture, capture, r->trainer, r->config->text, r->provenance,
+                                   &(dt_capture_options){.resume = begun}, error);
     dt_progress_start(&r->progress, r->trainer, r->json, r->quiet);
     dt_observer observer = dt_progress_observer(&r->progress);
     if (status == DT_OK)
@@ -134,6 +143,8 @@ static dt_status begin_records(run *r, dt_error *error)
                                            .provenance = r->provenance,
                                            .experiment_id = r->experiment_id,
                                            .data_id = r->data_id,
+                                           .before = r->capture ? seal_capture : NULL,
+                                           .context = r->capture,
                                            .from = r->resumed.checkpoint};
     return status == DT_OK ? dt_checkpoints_create(&r->checkpoints, checkpoints, r->trainer, &options, error) : status;
 }

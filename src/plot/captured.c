@@ -1,5 +1,5 @@
 /* A confined child looks for the step, reads the pieces and sends them, in the order they were asked for; this process
- * sees numbers alone (record/sandbox.h).
+ * sees numbers alone (base/sandbox.h).
  *
  * The search goes back from the last captured step. Each rule has a cursor in its own list of steps; at every step that
  * one of them captured, each piece is looked for in the rules whose cursor is there. */
