@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -32,7 +33,8 @@ struct dt_checkpoints {
     const dt_checkpoint_spec *spec;
     dt_checkpoint_options options;
     dt_checkpoint_source sources[SOURCES_MAX];
-    double best; /* of best.h5 */
+    double best;         /* of best.h5 */
+    double began, taken; /* seconds: when this was made, and the last checkpoint taken */
     char *path;  /* room for the thread's file names */
     size_t path_size;
 
@@ -229,13 +231,30 @@ static void take(dt_checkpoints *c)
     c->posted = c->snapshot->position.step;
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Epochs of milliseconds would do nothing but write: once a run is some seconds old, a second lies between two
+ * checkpoints. Short runs have all that they ask for. */
+static bool comes_too_soon(const dt_checkpoints *c, double time)
+{
+    const double young = 5, between = 1;
+    return time - c->began > young && time - c->taken < between;
+}
+
 static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error *error)
 {
     dt_checkpoints *c = self;
     dt_trainer_position position;
     dt_trainer_position_of(c->trainer, &position);
     unsigned todo = NOTHING;
-    if (c->spec->every > 0 && (report->epoch % c->spec->every == 0 || position.done))
+    const double time = now();
+    if (c->spec->every > 0 &&
+        (position.done || (report->epoch % c->spec->every == 0 && !comes_too_soon(c, time))))
         todo |= CHECKPOINT;
     if (c->spec->best) {
         const dt_metric *metric = dt_metric_named(c->spec->best);
@@ -251,6 +270,7 @@ static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error 
     if (status != DT_OK)
         return status;
     take(c);
+    c->taken = time;
     post(c, todo);
     return DT_OK;
 }
@@ -361,6 +381,7 @@ dt_status dt_checkpoints_create(dt_checkpoints **checkpoints, const char *folder
     c->trainer = trainer;
     c->spec = &dt_trainer_experiment(trainer)->checkpoint;
     c->best = NAN;
+    c->began = c->taken = now();
     c->newest = c->posted = -1;
     pthread_mutex_init(&c->mutex, NULL);
     pthread_cond_init(&c->changed, NULL);
