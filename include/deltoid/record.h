@@ -108,7 +108,7 @@ typedef struct dt_checkpoint_options {
     /* Called before a checkpoint gets its name, on the thread that writes: what else belongs to its steps must be on the
      * disk when it returns (dt_capture_seal). May be NULL. */
     dt_status (*before)(void *context, dt_error *error);
-    void *context;
+    void *context; /* needed until dt_checkpoints_newest or _write has returned after the last epoch, or close */
     const dt_checkpoint_source *sources; /* copied; up to 15 */
     size_t source_count;
     const dt_checkpoint *from; /* what this run goes on from; NULL: it begins. For the duration of the call */

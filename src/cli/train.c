@@ -181,6 +181,8 @@ static dt_status finish(run *r, bool complete, bool model, dt_error *error)
     dt_status status = DT_OK, own;
     if (r->checkpoints && model && !complete)
         status = dt_checkpoints_write(r->checkpoints, error);
+    if (r->checkpoints)
+        (void)dt_checkpoints_newest(r->checkpoints); /* none that is being written needs the capture any more */
     if (r->capture && (own = dt_capture_close(r->capture, complete ? "complete" : "interrupted", error)) != DT_OK &&
         status == DT_OK)
         status = own;
