@@ -8,6 +8,8 @@
 #include "status.h"
 #include "trainer.h"
 
+#pragma GCC visibility push(default)
+
 /* --- capture.h5 --- */
 
 /* Size of what a rule (or all rules together) will write, from the experiment alone. */
@@ -197,5 +199,7 @@ dt_status dt_provenance_json_of(char **json, const dt_trainer *trainer, const dt
 
 /* Writes a whole small file: temporary name, synchronised, renamed. */
 dt_status dt_file_write(const char *path, const void *bytes, size_t size, dt_error *error);
+
+#pragma GCC visibility pop
 
 #endif
