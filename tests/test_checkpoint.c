@@ -527,8 +527,9 @@ static void a_run_that_diverges_says_where(void **state)
     W[4 * 9 + 2] = NAN;
     dt_trainer_set_weights(t, 1, W, b);
     assert_int_equal(dt_trainer_run(t, &failure), DT_DIVERGED);
-    assert_non_null(strstr(failure.message, "the loss of step 0 (epoch 1) is not finite: the first is W of layer 1, unit "
-                                          "4, input 2; lower"));
+    assert_non_null(strstr(failure.message,
+                           "the loss of step 0 (epoch 1) is not finite: the first is W of layer 1, unit "
+                           "4, input 2; lower"));
     dt_trainer_destroy(t);
 
     t = trainer_of(s, NULL);

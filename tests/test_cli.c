@@ -329,8 +329,8 @@ static const struct bad {
     {"epocs: 3\n",
      "10:1: unknown key 'epocs'; did you mean 'training.epochs'? valid here: name, seed, precision, data,"},
     {"traning: {epochs: 3}\n", "10:1: unknown key 'traning'; did you mean 'training'? valid here: "},
-    {"training: {epoch: 3}\n",
-     "10:12: training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle, early_stopping\n"},
+    {"training: {epoch: 3}\n", "10:12: training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, "
+                               "batch_size, shuffle, early_stopping\n"},
     {"training.epochs: 3\n", "10:1: unknown key 'training.epochs'; write a key with dots as keys under each other"},
     {"checkpiont: {every: 1}\n", "10:1: unknown key 'checkpiont'; did you mean 'checkpoint'? valid here: "},
     {"checkpoint: {best: fastest}\n", "10:20: checkpoint.best: unknown metric 'fastest'; "},
@@ -508,8 +508,8 @@ static void overrides_are_refused_by_their_text(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"training.epoch=3",
-         "training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle, early_stopping\n"},
+        {"training.epoch=3", "training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, "
+                             "shuffle, early_stopping\n"},
         {"epochs=3", "unknown key 'epochs'; did you mean 'training.epochs'? "},
         {"data.units=3", "data: unknown key 'units'; did you mean 'network.0.units'? "},
         {"training.quantities=[z]", "training: unknown key 'quantities'; did you mean 'capture.RULE.quantities'? "},

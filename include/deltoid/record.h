@@ -72,17 +72,17 @@ dt_status dt_metrics_close(dt_metrics *metrics, dt_error *error);
 /* How many epochs, from the first on, the file has whole rows of: 0 where there is no file, or another. */
 dt_status dt_metrics_epochs(const char *path, int64_t *epochs, dt_error *error);
 
-/* The same as dt_metrics_create for a run that goes on: keeps the first `epochs` rows, which the file has, and takes away
- * what follows them, a torn row as well. */
+/* The same as dt_metrics_create for a run that goes on: keeps the first `epochs` rows, which the file has, and takes
+ * away what follows them, a torn row as well. */
 dt_status dt_metrics_resume(dt_metrics **metrics, const char *path, int64_t epochs, dt_trainer *trainer,
                             dt_error *error);
 
 /* --- model.h5 and checkpoints --- */
 
-/* Both are one format: /layer01/W, /layer01/b, ..., and under /state all that going on needs: a group of each array that
- * the optimizer keeps (/state/momentum_buffer/layer01/W), the numbers of dt_trainer_position (/state/step), what others
- * keep (/state/bytes/NAME), and as attribute `sha256` a hash over all of it, by which a file is judged before it is
- * believed. So whatever reads a model reads a checkpoint.
+/* Both are one format: /layer01/W, /layer01/b, ..., and under /state all that going on needs: a group of each array
+ * that the optimizer keeps (/state/momentum_buffer/layer01/W), the numbers of dt_trainer_position (/state/step), what
+ * others keep (/state/bytes/NAME), and as attribute `sha256` a hash over all of it, by which a file is judged before it
+ * is believed. So whatever reads a model reads a checkpoint.
  *
  * dt_model_write writes one to a temporary file, synchronises and renames it to `path`; dt_model_read fills a trainer's
  * weights from either, also of a file without /state. Shapes and precision must be those of the file; a hostile file is
@@ -107,8 +107,8 @@ typedef struct dt_checkpoint_options {
     /* What a run that goes on must have in common with this one, as up to 64 characters (hashes): the experiment, but
      * for what may differ, and the data. NULL: "". */
     const char *experiment_id, *data_id;
-    /* Called before a checkpoint gets its name, on the thread that writes: what else belongs to its steps must be on the
-     * disk when it returns (dt_capture_seal). May be NULL. */
+    /* Called before a checkpoint gets its name, on the thread that writes: what else belongs to its steps must be on
+     * the disk when it returns (dt_capture_seal). May be NULL. */
     dt_status (*before)(void *context, dt_error *error);
     void *context; /* needed until dt_checkpoints_newest or _write has returned after the last epoch, or close */
     const dt_checkpoint_source *sources; /* copied; up to 15 */
@@ -121,11 +121,11 @@ typedef struct dt_checkpoints dt_checkpoints;
 
 /* Makes the folder where there is none, starts the thread that writes, and adds an observer to the trainer (after those
  * that must have recorded an epoch before it counts as done). At the end of every experiment.checkpoint.every epochs,
- * and of the last, the state is copied, which takes as long as that; the thread writes it, at most one at a time, under a
- * temporary name, synchronised before it is renamed, and only then removes all but the newest `keep`, and those of later
- * steps, which a run that fell back has left. Where epochs are short, one that is due less than a second after the last
- * is left out, but in a program's first five seconds. With checkpoint.best, best.h5 is that of the best epoch by this metric.
- * Weights that are not finite are no checkpoint. A failed write stops the trainer; close reports it.
+ * and of the last, the state is copied, which takes as long as that; the thread writes it, at most one at a time, under
+ * a temporary name, synchronised before it is renamed, and only then removes all but the newest `keep`, and those of
+ * later steps, which a run that fell back has left. Where epochs are short, one that is due less than a second after
+ * the last is left out, but in a program's first five seconds. With checkpoint.best, best.h5 is that of the best epoch
+ * by this metric. Weights that are not finite are no checkpoint. A failed write stops the trainer; close reports it.
  *
  * One process at a time may use the folder. `trainer` is borrowed until close. */
 dt_status dt_checkpoints_create(dt_checkpoints **checkpoints, const char *folder, dt_trainer *trainer,

@@ -122,15 +122,17 @@ static dt_status open_checkpoint(dt_checkpoint **checkpoint, const char *path, c
     if (status != DT_OK)
         return status;
     if (strcmp(dt_checkpoint_experiment_id(*checkpoint), experiment_id) != 0)
-        status = dt_fail(error, DT_INVALID,
-                         "%s: was made by another experiment than the experiment.yaml beside it; put the run's own file "
-                         "back, or start a new run",
-                         path);
+        status =
+            dt_fail(error, DT_INVALID,
+                    "%s: was made by another experiment than the experiment.yaml beside it; put the run's own file "
+                    "back, or start a new run",
+                    path);
     else if (strcmp(dt_checkpoint_data_id(*checkpoint), data_id) != 0)
-        status = dt_fail(error, DT_INVALID,
-                         "%s: was trained on other data (its files' SHA-256 are in provenance.json); put these back, or "
-                         "start a new run",
-                         path);
+        status =
+            dt_fail(error, DT_INVALID,
+                    "%s: was trained on other data (its files' SHA-256 are in provenance.json); put these back, or "
+                    "start a new run",
+                    path);
     if (status != DT_OK) {
         dt_checkpoint_close(*checkpoint);
         *checkpoint = NULL;

@@ -1,5 +1,5 @@
-/* deltoid train --resume: a run that was stopped or killed, found again. What is wrong with the newest checkpoint is said
- * in a warning, and the one before is taken; with none, the run begins anew in its folder.
+/* deltoid train --resume: a run that was stopped or killed, found again. What is wrong with the newest checkpoint is
+ * said in a warning, and the one before is taken; with none, the run begins anew in its folder.
  */
 #ifndef DT_CLI_RESUME_H
 #define DT_CLI_RESUME_H

@@ -117,8 +117,8 @@ static dt_status seal_capture(void *capture, dt_error *error)
     return dt_capture_seal(capture, error);
 }
 
-/* What is known before the first step, and those who watch. Checkpoints come last: an epoch is done when all others have
- * recorded it. */
+/* What is known before the first step, and those who watch. Checkpoints come last: an epoch is done when all others
+ * have recorded it. */
 static dt_status begin_records(run *r, dt_error *error)
 {
     const char *metrics = in_folder(r, "metrics.tsv"), *capture = in_folder(r, "capture.h5"),
@@ -157,8 +157,8 @@ static dt_status tell_where(const run *r, dt_error *error)
     dt_trainer_position p;
     dt_trainer_position_of(r->trainer, &p);
     if (r->resumed.checkpoint)
-        printf("going on after step %" PRId64 " (epoch %" PRId64 "), from %s\n", p.step,
-               p.epochs + (p.epoch_step > 0), r->resumed.path);
+        printf("going on after step %" PRId64 " (epoch %" PRId64 "), from %s\n", p.step, p.epochs + (p.epoch_step > 0),
+               r->resumed.path);
     else
         printf("going on from the beginning: %s has no good checkpoint\n", r->folder);
     return dt_terminal_flush(error);
@@ -331,8 +331,8 @@ static dt_status prepare(run *r, dt_error *error)
     if (status != DT_OK)
         dt_schema_place(error, r->config->root);
     if (status == DT_OK && r->resumes)
-        status = dt_resume_find(&r->resumed, r->folder, r->trainer, r->experiment_id, r->data_id, experiment->arena,
-                                error);
+        status =
+            dt_resume_find(&r->resumed, r->folder, r->trainer, r->experiment_id, r->data_id, experiment->arena, error);
     return status;
 }
 
@@ -397,7 +397,8 @@ static dt_status check_arguments(const dt_arguments *arguments, dt_error *error)
                                   : "resume",
                        print ? "print-config" : "dry-run");
     if (resumes && out)
-        return dt_fail(error, DT_INVALID, "--out has no use with --resume, which goes on in the run's folder; remove it");
+        return dt_fail(error, DT_INVALID,
+                       "--out has no use with --resume, which goes on in the run's folder; remove it");
     if (resumes && arguments->positional_count)
         return dt_fail(error, DT_INVALID,
                        "'%.200s' has no use with --resume, which goes on with the run's own experiment.yaml; remove it",
@@ -504,7 +505,8 @@ const dt_command dt_command_train = {
         "\n"
         "SIGINT (Ctrl-C), SIGTERM and SIGHUP stop after the step at hand, write a checkpoint of it and the model; a "
         "second one\n"
-        "leaves at once. --resume RUN goes on from the newest good checkpoint, also of a run that was killed, to the bits "
+        "leaves at once. --resume RUN goes on from the newest good checkpoint, also of a run that was killed, to the "
+        "bits "
         "it\n"
         "would have had without an interruption. Its experiment is RUN/experiment.yaml; parallel.threads, "
         "parallel.reduction\n"

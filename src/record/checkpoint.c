@@ -35,7 +35,7 @@ struct dt_checkpoints {
     dt_checkpoint_source sources[SOURCES_MAX];
     double best;         /* of best.h5 */
     double began, taken; /* seconds: when this was made, and the last checkpoint taken */
-    char *path;  /* room for the thread's file names */
+    char *path;          /* room for the thread's file names */
     size_t path_size;
 
     dt_snapshot *snapshot; /* the thread's while `todo` says so, else the trainer's */
@@ -43,7 +43,7 @@ struct dt_checkpoints {
     bool running;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
-    unsigned todo; /* set of work */
+    unsigned todo;          /* set of work */
     int64_t newest, posted; /* steps: of the newest on the disk, and handed to the thread last; -1: none */
     char *newest_path;
     dt_error failure;
@@ -194,10 +194,10 @@ static dt_status start_thread(dt_checkpoints *c, dt_error *error)
     const int failed = pthread_create(&c->thread, NULL, write_checkpoints, c);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     c->running = failed == 0;
-    return failed ? dt_fail(error, DT_SYSTEM,
-                            "%s: can't start the thread that writes it; raise the limit of threads (ulimit -u)",
-                            c->folder)
-                  : DT_OK;
+    return failed
+               ? dt_fail(error, DT_SYSTEM,
+                         "%s: can't start the thread that writes it; raise the limit of threads (ulimit -u)", c->folder)
+               : DT_OK;
 }
 
 /* --- the thread that trains --- */
@@ -253,8 +253,7 @@ static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error 
     dt_trainer_position_of(c->trainer, &position);
     unsigned todo = NOTHING;
     const double time = now();
-    if (c->spec->every > 0 &&
-        (position.done || (report->epoch % c->spec->every == 0 && !comes_too_soon(c, time))))
+    if (c->spec->every > 0 && (position.done || (report->epoch % c->spec->every == 0 && !comes_too_soon(c, time))))
         todo |= CHECKPOINT;
     if (c->spec->best) {
         const dt_metric *metric = dt_metric_named(c->spec->best);

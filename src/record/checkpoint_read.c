@@ -93,8 +93,7 @@ static dt_status read_header(reader *r, hid_t file, dt_error *error)
         return fail_with(r, error, "/state", "is missing, as in the models of older versions");
     hid_t state = H5Gopen2(file, "/state", H5P_DEFAULT);
     bool good = state >= 0 && dt_hdf5_get_integer(state, "format_version", &version) &&
-                version == DT_STATE_FORMAT_VERSION &&
-                dt_hdf5_get_text(state, "sha256", h->sha256, sizeof h->sha256) &&
+                version == DT_STATE_FORMAT_VERSION && dt_hdf5_get_text(state, "sha256", h->sha256, sizeof h->sha256) &&
                 dt_hdf5_get_text(state, "experiment_id", h->experiment_id, sizeof h->experiment_id) &&
                 dt_hdf5_get_text(state, "data_id", h->data_id, sizeof h->data_id);
     dt_hdf5_close(state);
@@ -111,8 +110,8 @@ static dt_status list_kept(reader *r, hid_t file, dt_error *error)
     bool good = group >= 0 && H5Gget_info(group, &info) >= 0 && info.nlinks <= DT_BYTES_MAX;
     for (h->kept_count = 0; good && h->kept_count < info.nlinks; h->kept_count++) {
         char *name = h->kept[h->kept_count].name;
-        ssize_t length = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, h->kept_count, name, DT_BYTES_NAME,
-                                            H5P_DEFAULT);
+        ssize_t length =
+            H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, h->kept_count, name, DT_BYTES_NAME, H5P_DEFAULT);
         good = length > 0 && length < DT_BYTES_NAME && dt_hdf5_is_hard(group, name);
         hid_t set = good ? H5Dopen2(group, name, H5P_DEFAULT) : -1, space = set >= 0 ? H5Dget_space(set) : -1;
         hssize_t size = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
@@ -234,7 +233,8 @@ dt_status dt_checkpoint_open(dt_checkpoint **checkpoint, const char *path, const
     *checkpoint = NULL;
     dt_checkpoint *c = dt_allocate_zeroed(1, sizeof *c);
     reader *r = dt_allocate_zeroed(1, sizeof *r);
-    dt_status status = c && r ? dt_snapshot_create(&c->snapshot, trainer, error) : dt_fail_memory(error, "a checkpoint");
+    dt_status status =
+        c && r ? dt_snapshot_create(&c->snapshot, trainer, error) : dt_fail_memory(error, "a checkpoint");
     if (status == DT_OK) {
         r->path = path;
         r->snapshot = c->snapshot;

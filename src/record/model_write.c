@@ -29,10 +29,9 @@ static hid_t put_part(const model_writer *m, hid_t group, const char *name, hid_
     hsize_t size[2] = {(hsize_t)part->size[0], (hsize_t)part->size[1]};
     hid_t type = type_of(m, part), id = -1;
     hid_t space = part->rank ? H5Screate_simple(part->rank, size, NULL) : H5Screate(H5S_SCALAR);
-    bool good =
-        dt_hdf5_ok(space) &&
-        dt_hdf5_ok(id = H5Dcreate2(group, name, type, space, links, H5P_DEFAULT, H5P_DEFAULT)) &&
-        dt_hdf5_ok(H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, m->snapshot->block + part->offset));
+    bool good = dt_hdf5_ok(space) &&
+                dt_hdf5_ok(id = H5Dcreate2(group, name, type, space, links, H5P_DEFAULT, H5P_DEFAULT)) &&
+                dt_hdf5_ok(H5Dwrite(id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, m->snapshot->block + part->offset));
     dt_hdf5_close(space);
     if (good)
         return id;
@@ -90,10 +89,10 @@ static bool put_bytes(const dt_kept_bytes *kept, hid_t group)
 {
     hsize_t size = kept->size;
     hid_t space = H5Screate_simple(1, &size, NULL), id = -1;
-    bool good =
-        dt_hdf5_ok(space) &&
-        dt_hdf5_ok(id = H5Dcreate2(group, kept->name, H5T_NATIVE_UINT8, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT)) &&
-        dt_hdf5_ok(H5Dwrite(id, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, kept->bytes));
+    bool good = dt_hdf5_ok(space) &&
+                dt_hdf5_ok(id = H5Dcreate2(group, kept->name, H5T_NATIVE_UINT8, space, H5P_DEFAULT, H5P_DEFAULT,
+                                           H5P_DEFAULT)) &&
+                dt_hdf5_ok(H5Dwrite(id, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, kept->bytes));
     dt_hdf5_close(id);
     dt_hdf5_close(space);
     return good;

@@ -165,8 +165,8 @@ void dt_session_now(dt_session *session, const dt_trainer *trainer)
 {
     dt_trainer_info info;
     dt_trainer_describe(trainer, &info);
-    *session = (dt_session){
-        .started = (int64_t)time(NULL), .from_step = dt_trainer_step(trainer), .threads = info.workers};
+    *session =
+        (dt_session){.started = (int64_t)time(NULL), .from_step = dt_trainer_step(trainer), .threads = info.workers};
     if (gethostname(session->host, sizeof session->host - 1) != 0)
         session->host[0] = '\0';
 }

@@ -2,8 +2,8 @@
  * the position, and what others (a capture) asked to be kept. It is taken quickly, by the thread that trains, and
  * written by another: model_write.c; checkpoint_read.c makes one from a file.
  *
- * Everything with a fixed size is a part: one data set of the file, one piece of one block. The parts' list follows from
- * the trainer alone, so that writer, reader and hash walk the same one.
+ * Everything with a fixed size is a part: one data set of the file, one piece of one block. The parts' list follows
+ * from the trainer alone, so that writer, reader and hash walk the same one.
  */
 #ifndef DT_RECORD_SNAPSHOT_H
 #define DT_RECORD_SNAPSHOT_H

@@ -57,7 +57,7 @@ typedef struct dt_engine_ops {
     void (*get)(const dt_engine *engine, int64_t l, void *W, void *b);
     void (*set)(dt_engine *engine, int64_t l, const void *W, const void *b);
     void (*exchange)(dt_engine *engine, int64_t l, void *W, void *b); /* the network's for these */
-    const char *(*state_name)(const dt_engine *engine, int i); /* NULL past the last */
+    const char *(*state_name)(const dt_engine *engine, int i);        /* NULL past the last */
     void (*get_state)(const dt_engine *engine, int i, int64_t l, void *W, void *b);
     void (*set_state)(dt_engine *engine, int i, int64_t l, const void *W, const void *b);
     /* Of a step whose loss is not finite, with the weights that it began with. Outside the team. */

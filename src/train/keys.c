@@ -62,8 +62,8 @@ static const dt_key keys[] = {
      .help = "Samples of a minibatch. The last of an epoch may be shorter."},
     {"training.shuffle", DT_KEY_BOOL, EXPERIMENT(training.shuffle), .number = 1,
      .help = "Another order in each epoch."},
-    {"training.early_stopping.patience", DT_KEY_INTEGER, EXPERIMENT(early_stopping.patience), .low = 1,
-     .high = 1000000, .word = "none", .help = "Stops after so many epochs without a better metric."},
+    {"training.early_stopping.patience", DT_KEY_INTEGER, EXPERIMENT(early_stopping.patience), .low = 1, .high = 1000000,
+     .word = "none", .help = "Stops after so many epochs without a better metric."},
     {"training.early_stopping.metric", DT_KEY_METRIC, EXPERIMENT(early_stopping.metric), .table = DT_METRICS,
      .text = "validation_loss", .help = "What must get better."},
     {"training.early_stopping.min_delta", DT_KEY_REAL, EXPERIMENT(early_stopping.min_delta), .high = 1e30,
@@ -91,9 +91,9 @@ static const dt_key keys[] = {
      .help = "How many of the minibatch's samples; batch: all; a list: these rows of the training set, at every "
              "captured step."},
 
-    {"checkpoint.every", DT_KEY_INTEGER, EXPERIMENT(checkpoint.every), .high = 1000000, .number = 1,
-     .word = "none", .help = "Epochs between two checkpoints, from which deltoid train --resume goes on. A run that a "
-                             "signal stops writes one in any case."},
+    {"checkpoint.every", DT_KEY_INTEGER, EXPERIMENT(checkpoint.every), .high = 1000000, .number = 1, .word = "none",
+     .help = "Epochs between two checkpoints, from which deltoid train --resume goes on. A run that a "
+             "signal stops writes one in any case."},
     {"checkpoint.keep", DT_KEY_INTEGER, EXPERIMENT(checkpoint.keep), .low = 1, .high = 1000000, .number = 2,
      .help = "The newest so many are kept."},
     {"checkpoint.best", DT_KEY_METRIC, EXPERIMENT(checkpoint.best), .table = DT_METRICS, .word = "none",

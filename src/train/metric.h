@@ -13,17 +13,18 @@
 
 typedef struct dt_metric {
     dt_entry entry;
-    size_t offset; /* of the double in dt_epoch_report */
-    bool larger;   /* is better; else smaller */
+    size_t offset;         /* of the double in dt_epoch_report */
+    bool larger;           /* is better; else smaller */
     bool validation, test; /* needs that data set */
 } dt_metric;
 
-const dt_metric *dt_metric_at(size_t i); /* NULL past the last */
+const dt_metric *dt_metric_at(size_t i);            /* NULL past the last */
 const dt_metric *dt_metric_named(const char *name); /* NULL: the first; none of that name gives NULL */
 
 double dt_metric_value(const dt_metric *metric, const dt_epoch_report *report);
 
-/* Is `value` better than `best` by more than `least`? A number is better than NaN (no epoch yet); NaN is never better. */
+/* Is `value` better than `best` by more than `least`? A number is better than NaN (no epoch yet); NaN is never better.
+ */
 bool dt_metric_better(const dt_metric *metric, double value, double best, double least);
 
 /* DT_INVALID with the key's path where a metric that the experiment names needs data that there isn't. */

@@ -129,10 +129,11 @@ static bool is_possible(const dt_trainer *t, const dt_trainer_position *p)
 dt_status dt_trainer_set_position(dt_trainer *t, const dt_trainer_position *p, dt_error *error)
 {
     if (!is_possible(t, p))
-        return dt_fail(error, DT_INVALID,
-                       "step %lld (%lld of epoch %lld) is no place where this experiment can stand; use a position that "
-                       "it had itself",
-                       (long long)p->step, (long long)p->epoch_step, (long long)p->epochs + 1);
+        return dt_fail(
+            error, DT_INVALID,
+            "step %lld (%lld of epoch %lld) is no place where this experiment can stand; use a position that "
+            "it had itself",
+            (long long)p->step, (long long)p->epoch_step, (long long)p->epochs + 1);
     t->step = p->step;
     t->run.loss_sum = p->loss_sum;
     t->run.right = p->right;
