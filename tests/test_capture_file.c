@@ -406,8 +406,7 @@ static void test_files_are_never_replaced(void **state)
     assert_int_equal(dt_capture_create(&capture, path, t, "", "", NULL, &error), DT_EXISTS);
     assert_null(capture);
     dt_error_clear(&error);
-    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "no/capture.h5"), t, "", "", NULL, &error),
-                     DT_IO);
+    assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "no/capture.h5"), t, "", "", NULL, &error), DT_IO);
     assert_non_null(strstr(error.message, "no/capture"));
     m.experiment.capture_count = 0;
     assert_int_equal(dt_capture_create(&capture, scratch_path(&files, "c.h5"), t, "", "", NULL, NULL), DT_INVALID);

@@ -314,8 +314,8 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
     if (status == DT_OK)
         status = keep_texts(c, experiment_text, provenance, error);
     if (status == DT_OK)
-        status =
-            dt_capture_file_create(&c->file, path, c->layouts, c->count, c->experiment, c->provenance, options, error);
+        status = dt_capture_file_create(&c->file, path, c->layouts, c->count, c->experiment, c->provenance, options,
+                                        error);
     if (status != DT_OK)
         goto fail;
     for (size_t i = 0; i < c->count; i++)

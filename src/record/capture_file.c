@@ -35,8 +35,8 @@ struct dt_capture_file {
     bool live, failed;
 
     /* One a rule. */
-    int64_t *planned, *steps;          /* of the segment at hand */
-    int64_t *done, *last;              /* steps in finished segments, and the last of them */
+    int64_t *planned, *steps; /* of the segment at hand */
+    int64_t *done, *last;     /* steps in finished segments, and the last of them */
     int64_t *dropped, *dropped_before; /* in all, and up to the segment's begin */
     dt_segment_facts *facts;
 
@@ -87,8 +87,7 @@ static double duration(const dt_capture_file *file, double now)
     return seconds;
 }
 
-/* A segment from training step `first` on, which `layout` captured: its chunks are cut for the very steps that each
- * rule captures in it. */
+/* A segment from training step `first` on, which `layout` captured: its chunks are cut for the very steps that each rule captures in it. */
 static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_error *error)
 {
     double now = dt_queue_now(), seconds = duration(file, now);
@@ -108,10 +107,10 @@ static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_e
     }
     memcpy(file->dropped_before, file->dropped, file->count * sizeof *file->dropped);
     name_part(file);
-    dt_status status =
-        file->segments.count < DT_SEGMENTS_MAX
-            ? dt_segments_reserve(&file->segments, error)
-            : dt_fail(error, DT_IO, "%s: more segments than its names can count; capture less often", file->path);
+    dt_status status = file->segments.count < DT_SEGMENTS_MAX
+                           ? dt_segments_reserve(&file->segments, error)
+                           : dt_fail(error, DT_IO, "%s: more segments than its names can count; capture less often",
+                                     file->path);
     return status == DT_OK ? dt_segment_begin(file->segment, file->part, file->planned, error) : status;
 }
 
@@ -295,8 +294,7 @@ static void release(dt_capture_file *file)
 
 static bool allocate_rules(dt_capture_file *file)
 {
-    int64_t **const lists[] = {&file->planned, &file->steps,   &file->done,
-                               &file->last,    &file->dropped, &file->dropped_before};
+    int64_t **const lists[] = {&file->planned, &file->steps, &file->done, &file->last, &file->dropped, &file->dropped_before};
     bool good = true;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         good = (*lists[i] = dt_allocate_zeroed(file->count, sizeof **lists[i])) && good;
@@ -355,8 +353,8 @@ static dt_status take_up(dt_capture_file *file, dt_error *error)
     const char *folder = folder_of(file);
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return dt_fail_errno(error, errno, folder, "make the folder");
-    dt_status status =
-        dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last, file->dropped, error);
+    dt_status status = dt_segments_scan(&file->segments, file->path, file->layouts, file->count, file->last,
+                                        file->dropped, error);
     for (int64_t n = 0; n < file->segments.count; n++)
         for (size_t r = 0; r < file->count; r++)
             file->done[r] += file->segments.steps[(size_t)n * file->count + r];

@@ -198,7 +198,8 @@ static bool make_indices(hid_t group, const maker *m, axes *scales)
         dt_hdf5_axis(group, "sample", layout->samples, "place in the minibatch or in the rule's list of rows");
     bool good = scales->sample >= 0;
     for (int i = 0; good && i < DT_SET_FIRST_QUANTITY; i++)
-        good = make_set(group, m, (size_t)i) && describe_index(m->ids[i], i, layout->rule->samples == DT_SAMPLES_ROWS);
+        good = make_set(group, m, (size_t)i) &&
+               describe_index(m->ids[i], i, layout->rule->samples == DT_SAMPLES_ROWS);
     scales->step = m->ids[DT_SET_STEP];
     return good && dt_hdf5_ok(H5DSset_scale(scales->step, "step")) &&
            attach(m->ids[DT_SET_EPOCH], &layout->sets[DT_SET_EPOCH], scales) &&
@@ -216,7 +217,8 @@ bool dt_capture_tree_rule(hid_t file, const dt_capture_layout *layout, int64_t s
     maker m = {layout, steps, storage, context, ids};
     axes scales = {.step = -1, .sample = -1, .unit = -1, .input = -1};
     hid_t group = H5Gcreate2(file, layout->rule->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = dt_hdf5_ok(group) && dt_hdf5_put_integer(group, "dropped", dropped) && make_indices(group, &m, &scales);
+    bool good =
+        dt_hdf5_ok(group) && dt_hdf5_put_integer(group, "dropped", dropped) && make_indices(group, &m, &scales);
     for (size_t i = DT_SET_FIRST_QUANTITY; good && i < layout->count; i++)
         if (layout->sets[i].layer != layout->sets[i - 1].layer)
             good = make_layer(group, &m, i, scales);

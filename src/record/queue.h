@@ -44,8 +44,7 @@ typedef enum dt_queue_event { DT_QUEUE_SLOT, DT_QUEUE_MARK, DT_QUEUE_TIMEOUT, DT
 /* Consumer. The next committed slot in order of commits; waits at most until `deadline` (seconds of dt_queue_now,
  * negative: for ever). DT_QUEUE_CLOSED when it is closed and empty. */
 dt_queue_event dt_queue_next(dt_queue *queue, double deadline, dt_slot **slot);
-void dt_queue_give_back(dt_queue *queue,
-                        dt_slot *slot); /* of a pool, also by a producer that has no use for it; or a mark */
+void dt_queue_give_back(dt_queue *queue, dt_slot *slot); /* of a pool, also by a producer that has no use for it; or a mark */
 
 /* Seconds of a clock that is never set back. */
 double dt_queue_now(void);

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
-#include "hdf5/hdf5.h"
 #include "record/capture_tree.h"
+#include "base/file.h"
+#include "hdf5/hdf5.h"
 
 /* One data set of the file, cut as this segment's steps want it. Its block holds steps
  * steps/chunk_steps*chunk_steps .. steps-1 as chunks in row-major order of the grid (rows / chunk_rows,
@@ -22,8 +22,8 @@ typedef struct written_set {
     size_t room;        /* bytes of the block, for any segment, */
     int64_t most_steps; /* and the most steps of a chunk */
     int64_t stride;     /* steps that a chunk has room for in the block */
-    int64_t flushed;    /* steps of the block that the file has */
-    int64_t extent;     /* steps that the data set's dimension says */
+    int64_t flushed; /* steps of the block that the file has */
+    int64_t extent;  /* steps that the data set's dimension says */
 } written_set;
 
 typedef struct written_rule {

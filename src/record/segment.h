@@ -1,9 +1,9 @@
 /* One file of captured steps in the making: a data set for each of a rule's sets, with the numbers and nothing that the
  * index tells already (descriptions, dimension scales).
  *
- * Steps gather in memory as the chunks they will be, one block of chunk_steps a set, and go to the file as whole
- * chunks; a flush writes the begun blocks too. A file that is killed holds what its last flush wrote. The memory is
- * made once for all files of a run, which come one after the other. One thread at a time.
+ * Steps gather in memory as the chunks they will be, one block of chunk_steps a set, and go to the file as whole chunks;
+ * a flush writes the begun blocks too. A file that is killed holds what its last flush wrote. The memory is made once
+ * for all files of a run, which come one after the other. One thread at a time.
  */
 #ifndef DT_RECORD_SEGMENT_H
 #define DT_RECORD_SEGMENT_H
@@ -40,8 +40,7 @@ dt_status dt_segment_append(dt_segment *segment, size_t rule, const void *slot, 
 /* All that was appended, down to the disk. */
 dt_status dt_segment_flush(dt_segment *segment, dt_error *error);
 
-/* Writes what is left, with the attribute `dropped` of rules where dropped[r] is not 0, and closes; not synchronised.
- */
+/* Writes what is left, with the attribute `dropped` of rules where dropped[r] is not 0, and closes; not synchronised. */
 dt_status dt_segment_finish(dt_segment *segment, const int64_t *dropped, dt_error *error);
 
 #endif

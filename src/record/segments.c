@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
-#include "hdf5/hdf5.h"
 #include "record/capture_tree.h"
+#include "base/file.h"
+#include "hdf5/hdf5.h"
 #include "record/segment.h"
 
 /* --- the list --- */
@@ -162,7 +162,7 @@ bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t 
                      const char **why)
 {
     hid_t file = dt_hdf5_open(path);
-    *why = file < 0                                ? "is not an HDF5 file, or is cut short"
+    *why = file < 0                                       ? "is not an HDF5 file, or is cut short"
            : H5Aexists(file, DT_SEGMENT_MARK) <= 0 ? "is no segment of a capture"
                                                    : NULL;
     for (size_t r = 0; r < count && !*why; r++)

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/sandbox.h"
+#include "base/file.h"
 #include "hdf5/hdf5.h"
+#include "base/sandbox.h"
 
 /* The child's memory: HDF5's tables for one file at a time. */
 enum { CHILD_MEMORY = 256 << 20 };
