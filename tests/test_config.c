@@ -34,6 +34,7 @@ static const char everything[] =
     "loss: squared_error\n"
     "optimizer: {name: sgd, learning_rate: 0.1, momentum: .9, nesterov: true, weight_decay: 3.}\n"
     "schedule: {name: step, every: 2, factor: 0.3333333333333333}\n"
+    "checkpoint: {every: 0, keep: 3, best: true}\n"
     "training: {epochs: 3, batch_size: 32, shuffle: false}\n"
     "parallel: {threads: 2, shard_size: 8, reduction: owner}\n"
     "capture:\n"
@@ -89,6 +90,11 @@ static const char everything_resolved[] = "name: all.of-it_1\n"
                                           "  epochs: 3\n"
                                           "  batch_size: 32\n"
                                           "  shuffle: false\n"
+                                          "  early_stopping:\n"
+                                          "    patience: none\n"
+                                          "    metric: validation_loss\n"
+                                          "    min_delta: 0\n"
+                                          "    restore_best: false\n"
                                           "parallel:\n"
                                           "  threads: 2\n"
                                           "  shard_size: 8\n"
@@ -118,7 +124,11 @@ static const char everything_resolved[] = "name: all.of-it_1\n"
                                           "    compression: none\n"
                                           "    compression_level: auto\n"
                                           "    queue: block\n"
-                                          "capture_budget: none\n";
+                                          "capture_budget: none\n"
+                                          "checkpoint:\n"
+                                          "  every: none\n"
+                                          "  keep: 3\n"
+                                          "  best: validation_loss\n";
 
 static dt_status parse(dt_config *config, const char *text, const char *label, const char *const *overrides,
                        size_t count, dt_error *error)

@@ -92,11 +92,27 @@ typedef struct dt_schedule_spec {
     double warmup_factor;     /* from this share of the learning rate, default 1/3 */
 } dt_schedule_spec;
 
+/* Stops after `patience` epochs without a better `metric`: one that is better than the best so far by more than
+ * min_delta. The weights are then the last ones; with restore_best, those of the best epoch. */
+typedef struct dt_early_stopping_spec {
+    int64_t patience;   /* epochs; 0: none, the default */
+    const char *metric; /* a name of the table in src/train/metric.c; default "validation_loss" */
+    double min_delta;   /* default 0 */
+    bool restore_best;  /* default false */
+} dt_early_stopping_spec;
+
 typedef struct dt_training_spec {
     int64_t epochs;     /* default 10 */
     int64_t batch_size; /* default 128 */
     bool shuffle;       /* default true */
 } dt_training_spec;
+
+/* What is kept on disk to go on from: see dt_checkpoints in deltoid/record.h. */
+typedef struct dt_checkpoint_spec {
+    int64_t every;    /* epochs; default 1; 0: none but for a stop by a signal */
+    int64_t keep;     /* the newest so many; default 2 */
+    const char *best; /* a metric by which one more is kept: the best epoch's; NULL: none, the default */
+} dt_checkpoint_spec;
 
 typedef struct dt_parallel_spec {
     int64_t threads;       /* 0: auto, the processors this process may use, fewer for networks too small for them */
@@ -162,10 +178,12 @@ typedef struct dt_experiment {
     dt_optimizer_spec optimizer;
     dt_schedule_spec schedule;
     dt_training_spec training;
+    dt_early_stopping_spec early_stopping; /* training.early_stopping in a file */
     dt_parallel_spec parallel;
     dt_capture_rule *capture;
     size_t capture_count;
     int64_t capture_budget; /* bytes that the capture may take on disk; 0: any */
+    dt_checkpoint_spec checkpoint;
     struct dt_arena *arena; /* owns what the parser put here; may be NULL */
 } dt_experiment;
 

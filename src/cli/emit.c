@@ -55,6 +55,11 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
     case DT_KEY_BOOL:
         dt_text_add(text, "%s", *(const bool *)field ? "true" : "false");
         break;
+    case DT_KEY_METRIC:
+        if (!*(const char *const *)field) {
+            dt_text_add(text, "%s", key->word);
+            break;
+        } /* fall through */
     case DT_KEY_NAME:
     case DT_KEY_FILE:
     case DT_KEY_ENTRY: {

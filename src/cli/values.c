@@ -244,6 +244,21 @@ static dt_status read_text(value_reader *r, const dt_key *key, const char *path,
     return DT_OK;
 }
 
+/* A metric's name, or whether there is to be one: true names the first that is looked at. */
+static dt_status read_metric(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
+                             const char **field)
+{
+    if (key->word && (is_word(node, key->word) || is_word(node, "false"))) {
+        *field = NULL;
+        return DT_OK;
+    }
+    if (key->word && is_word(node, "true")) {
+        *field = "validation_loss";
+        return DT_OK;
+    }
+    return read_text(r, key, path, node, field);
+}
+
 dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node, void *base, dt_arena *arena,
                         dt_error *error)
 {
@@ -263,6 +278,8 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
     case DT_KEY_FILE:
     case DT_KEY_ENTRY:
         return read_text(r, key, path, node, field);
+    case DT_KEY_METRIC:
+        return read_metric(r, key, path, node, field);
     case DT_KEY_PRECISION:
         for (dt_precision p = DT_FLOAT32; p <= DT_FLOAT64; p++)
             if (node->kind == DT_NODE_SCALAR && strcmp(node->text, dt_precision_name(p)) == 0) {

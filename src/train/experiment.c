@@ -161,6 +161,10 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         return check_file(path, *(const char *const *)field, error);
     case DT_KEY_ENTRY:
         return check_entry(key, path, *(const char *const *)field, error);
+    case DT_KEY_METRIC: {
+        const char *name = *(const char *const *)field;
+        return name ? check_entry(key, path, name, error) : DT_OK; /* none, or the default */
+    }
     case DT_KEY_PRECISION:
         if ((unsigned)*(const dt_precision *)field > DT_FLOAT64)
             return dt_fail(error, DT_INVALID, "%s: unknown; use float32 or float64", path);

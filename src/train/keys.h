@@ -25,6 +25,7 @@ typedef enum dt_key_kind {
     DT_KEY_NAME,       /* const char *: letters, digits, '.', '_', '-', no leading dot */
     DT_KEY_FILE,       /* const char *, NULL: none */
     DT_KEY_ENTRY,      /* const char *: a name of `table` */
+    DT_KEY_METRIC,     /* const char *: a name of `table`; NULL where `word` stands for it; true: validation_loss */
     DT_KEY_PRECISION,  /* dt_precision */
     DT_KEY_INTEGERS,   /* dt_integers: a list, ascending, in low .. high */
     DT_KEY_QUANTITIES, /* the fields of a dt_capture_rule: a list of quantities, */
@@ -43,11 +44,11 @@ typedef struct dt_key {
     dt_key_kind kind;
     dt_key_of of;
     size_t offset;
-    dt_table table;   /* DT_KEY_ENTRY */
+    dt_table table;   /* DT_KEY_ENTRY, DT_KEY_METRIC */
     double low, high; /* numbers */
     bool low_open;    /* low itself is outside */
     bool high_open;
-    const char *word;     /* DT_KEY_INTEGER: spells 0 */
+    const char *word;     /* DT_KEY_INTEGER: spells 0; DT_KEY_METRIC: NULL */
     const char *words[3]; /* DT_KEY_CHOICE: up to two, then NULL; the first is the default */
     double number;        /* default, of numbers and bools */
     const char *text;     /* default, of names; of the kinds above that have no number, its words for help */
