@@ -393,7 +393,7 @@ static void test_damaged_segments_are_left_out(void **state)
         assert_true(steps[i] > steps[i - 1]);
     dt_capture_release(steps);
     dt_capture_reader_close(r);
-    shell("test -e bad/capture/seg-000001.h5");
+    shell("test -e bad/capture/seg-000001.h5.lost && test ! -e bad/capture/seg-000001.h5");
     hid_t file = H5Fopen("bad/capture.h5", H5F_ACC_RDONLY, H5P_DEFAULT); /* as users read it */
     table z = read_table(file, "/everything/layer01/z");
     assert_int_equal(z.size[0], count);
@@ -619,6 +619,8 @@ static void test_flipped_bytes(void **state)
 
 int main(void)
 {
+    if (access("/dev/shm", W_OK) == 0) /* these tests synchronise hundreds of files */
+        setenv("TMPDIR", "/dev/shm", 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_what_hdf5_reads),
         cmocka_unit_test(test_copies_are_equal),

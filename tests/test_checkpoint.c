@@ -59,6 +59,26 @@ static void make(small *s, dt_precision precision, const char *reduction, double
     s->experiment.parallel.reduction = reduction;
 }
 
+/* All that remembers something from step to step, and all that is drawn for a step. */
+static void plateaus_and_adam(small *s)
+{
+    dt_experiment_set_optimizer(&s->experiment, "adam");
+    s->experiment.optimizer.clip_norm = 0.5;
+    s->experiment.data.noise = 0.1;
+    s->layers[0].dropout = 0.3;
+    dt_experiment_set_schedule(&s->experiment, "reduce_on_plateau");
+    s->experiment.schedule.patience = 0;
+    s->experiment.schedule.threshold = 0.9; /* every second epoch is one */
+    s->experiment.schedule.cooldown = 1;
+    s->experiment.schedule.factor = 0.5;
+}
+
+static void one_cycle(small *s)
+{
+    dt_experiment_set_schedule(&s->experiment, "one_cycle");
+    s->layers[0].max_norm = 0.8;
+}
+
 static dt_trainer *trainer_of(const small *s, record *r)
 {
     dt_trainer *t;
@@ -139,7 +159,12 @@ static void resuming_gives_the_bits_of_a_run_without_a_break(void **state)
         dt_precision precision;
         const char *reduction;
         double momentum;
-    } cases[] = {{DT_FLOAT32, "tree", 0.9}, {DT_FLOAT32, "owner", 0}, {DT_FLOAT64, "split", 0.9}};
+        void (*change)(small *s);
+    } cases[] = {{DT_FLOAT32, "tree", 0.9, NULL},
+                 {DT_FLOAT32, "owner", 0, NULL},
+                 {DT_FLOAT64, "split", 0.9, NULL},
+                 {DT_FLOAT32, "tree", 0, plateaus_and_adam},
+                 {DT_FLOAT64, "tree", 0.9, one_cycle}};
     static const int64_t threads[] = {1, 2, 3, 5};
     scratch folder;
     scratch_make(&folder);
@@ -150,7 +175,11 @@ static void resuming_gives_the_bits_of_a_run_without_a_break(void **state)
         assert_non_null(s);
         record whole = {0};
         make(s, cases[c].precision, cases[c].reduction, cases[c].momentum);
+        if (cases[c].change)
+            cases[c].change(s);
         run_whole(s, &whole);
+        if (cases[c].change == plateaus_and_adam) /* it did reduce */
+            assert_true(whole.report[EPOCHS - 1].learning_rate < whole.report[0].learning_rate);
         for (int64_t at = 1; at < STEPS; at++) { /* epochs' ends are among them */
             record parts = {0};
             s->experiment.parallel.threads = threads[at % 4];
@@ -259,6 +288,8 @@ static void no_changed_number_is_believed(void **state)
                                           "/state/right",
                                           "/state/seen",
                                           "/state/best_epoch",
+                                          "/state/schedule_factor",
+                                          "/state/schedule_bad_epochs",
                                           "/state/seconds",
                                           "/state/momentum_buffer/layer01/W",
                                           "/state/momentum_buffer/layer02/b"};

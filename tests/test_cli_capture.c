@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
+#include <time.h>
 #include <hdf5.h>
 #include <spawn.h>
 #include <sys/stat.h>
@@ -41,7 +43,7 @@ static void read_into(const char *name, char *text, size_t size)
     fclose(f);
 }
 
-static void run(const char *const *arguments)
+static pid_t start(const char *const *arguments)
 {
     char *argv[ARGUMENTS_MAX + 2] = {strdup(DELTOID_PROGRAM)};
     for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
@@ -51,12 +53,18 @@ static void run(const char *const *arguments)
     posix_spawn_file_actions_addopen(&files, 1, "stdout.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addopen(&files, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     pid_t pid;
-    int status;
     assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &files, NULL, argv, environ), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
     posix_spawn_file_actions_destroy(&files);
     for (size_t i = 0; argv[i]; i++)
         free(argv[i]);
+    return pid;
+}
+
+static void run(const char *const *arguments)
+{
+    int status;
+    const pid_t pid = start(arguments);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
     last.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     read_into("stdout.txt", last.out, sizeof last.out);
     read_into("stderr.txt", last.err, sizeof last.err);
@@ -338,6 +346,54 @@ static void test_repack_and_recover(void **state)
     assert_int_equal(system("cmp -s a.csv b.csv && rm -r lost"), 0);
 }
 
+static void test_a_run_that_trains_is_left_alone(void **state)
+{
+    (void)state;
+    int status;
+    const pid_t pid = start((const char *const[]){"train", "e.yaml", "training.epochs=1000000", "capture.all.every=100000",
+                                                  "--out", "live", "--quiet", NULL});
+    while (access("live/metrics.tsv", F_OK) != 0 && waitpid(pid, &status, WNOHANG) == 0)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    RUN("capture", "recover", "live");
+    expect_failure(2, "live: another process is training this run");
+    kill(pid, SIGTERM);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 128 + SIGTERM);
+    RUN("capture", "recover", "live");
+    expect_success();
+    assert_string_equal(last.out, "nothing to recover\n");
+}
+
+/* A segment damaged between two sessions: refused, then a hole; what comes after is captured. */
+static void test_a_run_goes_on_over_a_hole(void **state)
+{
+    (void)state;
+    static const char *const damages[] = {"truncate -s 3000 hole/capture/seg-000000.h5", "rm hole/capture/seg-000000.h5"};
+    for (size_t i = 0; i < 2; i++) {
+        RUN("train", "e.yaml", "--out", "hole", "--quiet");
+        expect_success();
+        RUN("train", "--resume", "hole", "training.epochs=4", "--quiet");
+        expect_success();
+        assert_int_equal(access("hole/capture/seg-000001.h5", F_OK), 0);
+        assert_int_equal(system(damages[i]), 0);
+        RUN("train", "--resume", "hole", "training.epochs=6", "--quiet");
+        expect_failure(2, "or go on without it after: deltoid capture recover hole");
+        RUN("capture", "recover", "hole");
+        assert_int_equal(last.status, 1);
+        assert_int_equal(access("hole/capture/seg-000000.h5.lost", F_OK), 0);
+        RUN("train", "--resume", "hole", "training.epochs=6", "--quiet");
+        expect_success();
+        RUN("capture", "info", "hole");
+        expect_success();
+        assert_non_null(strstr(last.out, "rule all: every 1; 12 steps, 6 to 17;"));
+        assert_non_null(strstr(last.out, "  missing: 6 of 18 steps: 0 to 5\n"));
+        RUN("capture", "recover", "hole");
+        expect_success();
+        assert_string_equal(last.out, "nothing to recover\n");
+        assert_int_equal(system("rm -r hole"), 0);
+    }
+}
+
 static void test_mistakes(void **state)
 {
     (void)state;
@@ -382,6 +438,8 @@ int main(void)
         cmocka_unit_test(test_gradients_have_the_mean_dW),
         cmocka_unit_test(test_repack_and_recover),
         cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_a_run_that_trains_is_left_alone),
+        cmocka_unit_test(test_a_run_goes_on_over_a_hole),
         cmocka_unit_test(test_info_says_what_is_there),
         cmocka_unit_test(test_holes),
         cmocka_unit_test(test_ranges),

@@ -459,7 +459,7 @@ dt_status dt_capture_series_read(const char *path, const dt_figure_query *query,
     r->query = query;
     r->columns = dt_figure_column(query, query->count);
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    status = dt_sandbox_start(&box, path, read_in_child, r, CHILD_MEMORY, error);
+    status = dt_sandbox_start(&box, path, read_in_child, r, CHILD_MEMORY, DT_SANDBOX_LONG, error);
     dt_hdf5_leave();
     if (status == DT_OK) {
         status = receive(&box, query, arena, capture, error);

@@ -345,7 +345,7 @@ dt_status dt_captured_read(const char *path, const dt_captured_query *query, dt_
     r->path = path;
     r->query = query;
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    status = dt_sandbox_start(&box, path, read_in_child, r, CHILD_MEMORY, error);
+    status = dt_sandbox_start(&box, path, read_in_child, r, CHILD_MEMORY, DT_SANDBOX_LONG, error);
     dt_hdf5_leave();
     if (status == DT_OK) {
         status = receive(&box, query, place, error);

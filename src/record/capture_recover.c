@@ -6,12 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
+#include "deltoid/record.h"
 #include "record/capture_copy.h"
 #include "record/capture_read.h"
 #include "record/capture_salvage.h"
-#include "base/file.h"
 #include "record/segments.h"
 
 enum { RULES_MAX = 64, LINE = 640 };
@@ -195,7 +196,8 @@ static dt_status inspect_all(recover *r, dt_error *error)
         if (!part->damaged || part->unfinished)
             continue;
         r->told->lost++;
-        say(r, "lost: %s: %s; it is left where it is, and out of the index", part->path, part->why);
+        say(r, "lost: %s: %s; the index leaves it out, and it is kept with " DT_SEGMENT_LOST " behind its name", part->path,
+            part->why);
     }
     return status;
 }
@@ -316,6 +318,32 @@ static dt_status check_index(const recover *r, dt_error *error)
     return status;
 }
 
+/* What the new index leaves out gets another name, and numbers that are missing a file of that name, so that a run may
+ * go on over the hole. */
+static dt_status name_lost(recover *r, dt_error *error)
+{
+    const dt_capture_part *part;
+    char name[DT_SEGMENT_NAME], lost_name[DT_SEGMENT_NAME];
+    int64_t next = 0;
+    for (size_t i = 0; (part = dt_capture_reader_part(r->reader, i)); i++) {
+        bool unfinished;
+        const int64_t number = number_of(part, &unfinished), end = unfinished ? number : number + 1;
+        for (; next < end && next < DT_SEGMENTS_MAX; next++) {
+            dt_segment_name(next, name);
+            dt_segment_lost_name(next, lost_name);
+            const char *file = in_run(r, name), *lost = in_run(r, lost_name);
+            if (!file || !lost)
+                return dt_fail_memory(error, "a file name");
+            const bool there = access(file, F_OK) == 0;
+            if (there && next == number && part->damaged && rename(file, lost) != 0)
+                return dt_fail_errno(error, errno, file, "rename");
+            if (!there && access(lost, F_OK) != 0 && dt_file_write(lost, "", 0, error) != DT_OK)
+                return DT_IO;
+        }
+    }
+    return DT_OK;
+}
+
 /* --- a plain file --- */
 
 /* In the place of the one that was not closed; that stays under another name where something of it is lost. */
@@ -387,12 +415,16 @@ static dt_status recover_segments(recover *r, dt_error *error)
             status = take_part(r, i, error);
     if (status == DT_OK)
         status = inspect_all(r, error);
-    if (status != DT_OK || (!out && r->index_is_good && !r->told->changed && !r->told->lost))
+    if (status == DT_OK && !out && r->index_is_good && !r->told->changed && !r->told->lost)
+        return name_lost(r, error);
+    if (status != DT_OK)
         return status;
     if (!out) {
         status = write_index(r, error);
         if (status == DT_OK)
             status = check_index(r, error);
+        if (status == DT_OK)
+            status = name_lost(r, error);
         r->told->changed = true;
         return status;
     }

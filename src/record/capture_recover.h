@@ -2,7 +2,8 @@
  * index is made anew from the segments that are sound.
  *
  * Nothing of the run is changed before what replaces it is on the disk and was read again; every step of the work is
- * one rename, so that it may be killed anywhere and done again. What is damaged is left out and left where it is.
+ * one rename, so that it may be killed anywhere and done again. What is damaged is left out and kept: a
+ * finished segment as seg-000003.h5.lost, so that the run may go on over the hole.
  */
 #ifndef DT_RECORD_CAPTURE_RECOVER_H
 #define DT_RECORD_CAPTURE_RECOVER_H

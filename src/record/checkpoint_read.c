@@ -187,7 +187,7 @@ static dt_status start(reader *r, dt_sandbox *box, dt_sandbox_work work, dt_erro
         return status;
     r->most = stat(r->path, &file) == 0 ? (uint64_t)file.st_size : 0;
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    status = dt_sandbox_start(box, r->path, work, r, CHILD_MEMORY + (size_t)r->most, error);
+    status = dt_sandbox_start(box, r->path, work, r, CHILD_MEMORY + (size_t)r->most, (int64_t)r->most, error);
     dt_hdf5_leave();
     return status;
 }

@@ -73,7 +73,7 @@ static dt_status start(dt_hdf5_reader *r, const char *path, dt_error *error)
     (void)fcntl(r->server.ends[0], F_SETFD, FD_CLOEXEC);
     (void)fcntl(r->server.ends[1], F_SETFD, FD_CLOEXEC);
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    dt_status status = dt_sandbox_start(&r->box, path, dt_serve, &r->server, CHILD_MEMORY, error);
+    dt_status status = dt_sandbox_start(&r->box, path, dt_serve, &r->server, CHILD_MEMORY, DT_SANDBOX_LONG, error);
     dt_hdf5_leave();
     close(r->server.ends[0]);
     r->server.ends[0] = -1;

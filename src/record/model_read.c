@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/sandbox.h"
@@ -172,8 +173,10 @@ static dt_status receive(model_reader *m, dt_error *error)
 {
     enum { CHILD_MEMORY = 512 << 20 };
     dt_sandbox box;
+    struct stat file;
+    const int64_t bytes = stat(m->path, &file) == 0 ? (int64_t)file.st_size : 0;
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    dt_status status = dt_sandbox_start(&box, m->path, read_in_child, m, CHILD_MEMORY, error);
+    dt_status status = dt_sandbox_start(&box, m->path, read_in_child, m, CHILD_MEMORY, bytes, error);
     dt_hdf5_leave();
     if (status != DT_OK)
         return status;

@@ -51,6 +51,11 @@ void dt_segment_part_name(int64_t number, char name[DT_SEGMENT_NAME])
     snprintf(name, DT_SEGMENT_NAME, "capture/.seg-%06" PRId64 ".h5.part", number);
 }
 
+void dt_segment_lost_name(int64_t number, char name[DT_SEGMENT_NAME])
+{
+    snprintf(name, DT_SEGMENT_NAME, "capture/seg-%06" PRId64 ".h5" DT_SEGMENT_LOST, number);
+}
+
 bool dt_segment_is_name(const char *name)
 {
     static const char before[] = "capture/seg-", after[] = ".h5";

@@ -4,6 +4,7 @@
  *     RUN/capture.h5                      the index: virtual data sets that map to
  *     RUN/capture/seg-000000.h5           finished segments, numbered without gaps, never changed again;
  *     RUN/capture/.seg-000001.h5.part     the one in the making
+ *     RUN/capture/seg-000002.h5.lost      what `deltoid capture recover` found damaged, or in its place nothing: a hole
  */
 #ifndef DT_RECORD_SEGMENTS_H
 #define DT_RECORD_SEGMENTS_H
@@ -31,6 +32,9 @@ void dt_segments_clear(dt_segments *segments);
 enum { DT_SEGMENT_NAME = 48, DT_SEGMENTS_MAX = 1000000 };
 void dt_segment_name(int64_t number, char name[DT_SEGMENT_NAME]);
 void dt_segment_part_name(int64_t number, char name[DT_SEGMENT_NAME]);
+
+#define DT_SEGMENT_LOST ".lost" /* behind the name of a finished segment */
+void dt_segment_lost_name(int64_t number, char name[DT_SEGMENT_NAME]);
 
 /* In the folder `capture` of a run with options.live: a link to the segment in the making. */
 #define DT_LIVE_NAME "live.h5"

@@ -13,8 +13,8 @@
 #include "base/sandbox.h"
 #include "hdf5/hdf5.h"
 
-/* The child's memory: HDF5's tables for one file at a time. */
-enum { CHILD_MEMORY = 256 << 20 };
+/* The child's memory: HDF5's tables for one file at a time; and its time, by what a file's tables may be. */
+enum { CHILD_MEMORY = 256 << 20, SEGMENT_BYTES = 8 << 20 };
 
 typedef struct scan {
     const char *path; /* of the index */
@@ -27,10 +27,10 @@ typedef struct scan {
     dt_segment_facts *facts; /* of one segment, one a rule */
 } scan;
 
-static void name_segment(scan *s, int64_t number)
+static void name_segment(scan *s, int64_t number, bool lost)
 {
     char name[DT_SEGMENT_NAME];
-    dt_segment_name(number, name);
+    (lost ? dt_segment_lost_name : dt_segment_name)(number, name);
     snprintf(s->file + s->folder, s->file_size - s->folder, "%s", name);
 }
 
@@ -54,7 +54,8 @@ static dt_status meet(scan *s, const char *name, dt_error *error)
     snprintf(s->file + s->folder, s->file_size - s->folder, "capture/%s", name);
     if (is_left_over(name))
         return unlink(s->file) == 0 ? DT_OK : dt_fail_errno(error, errno, s->file, "remove");
-    int length = snprintf(relative, sizeof relative, "capture/%s", name);
+    const size_t lost = ends(name, DT_SEGMENT_LOST) ? strlen(DT_SEGMENT_LOST) : 0;
+    int length = snprintf(relative, sizeof relative, "capture/%.*s", (int)(strlen(name) - lost), name);
     if (length >= (int)sizeof relative || !dt_segment_is_name(relative))
         return dt_fail(error, DT_MALFORMED, "%s: is no segment of a capture; move it elsewhere", s->file);
     int64_t number = strtoll(relative + strlen("capture/seg-"), NULL, 10);
@@ -68,7 +69,7 @@ static dt_status list(scan *s, dt_error *error)
     DIR *folder = opendir(s->file);
     if (!folder)
         return dt_fail_errno(error, errno, s->file, "read");
-    dt_status status = DT_OK;
+    dt_status status = dt_new_files_sweep(s->file, error);
     for (struct dirent *entry; status == DT_OK && (entry = readdir(folder));)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             status = meet(s, entry->d_name, error);
@@ -95,18 +96,33 @@ static dt_status tidy(scan *s, dt_error *error)
 
 /* --- the files, in the child --- */
 
+#define OR_RECOVER ", or go on without it after: deltoid capture recover %.*s"
+
+/* Named lost, and no sound copy came in its place. s->file is then its own name again. */
+static bool is_lost(scan *s, int64_t n)
+{
+    name_segment(s, n, true);
+    const bool lost = access(s->file, F_OK) == 0;
+    name_segment(s, n, false);
+    return lost && access(s->file, F_OK) != 0;
+}
+
 static dt_status look_at_all(void *context, int pipe, dt_error *error)
 {
     scan *s = context;
     dt_status status = DT_OK;
     for (int64_t n = 0; status == DT_OK && n < s->found; n++) {
         const char *why;
-        name_segment(s, n);
-        if (access(s->file, F_OK) != 0)
-            return dt_fail(error, DT_MALFORMED, "%s: is missing, and later ones are there; put it back", s->file);
-        if (!dt_segment_look(s->file, s->layouts, s->count, s->facts, &why))
-            return dt_fail(error, DT_MALFORMED, "%s: %s; use a copy that is sound, of the same experiment", s->file,
-                           why);
+        if (is_lost(s, n)) {
+            for (size_t r = 0; r < s->count; r++)
+                s->facts[r] = (dt_segment_facts){.first = -1, .last = -1};
+        } else if (access(s->file, F_OK) != 0) {
+            return dt_fail(error, DT_MALFORMED, "%s: is missing, and later ones are there; put it back" OR_RECOVER,
+                           s->file, (int)s->folder, s->path);
+        } else if (!dt_segment_look(s->file, s->layouts, s->count, s->facts, &why)) {
+            return dt_fail(error, DT_MALFORMED, "%s: %s; use a copy that is sound, of the same experiment" OR_RECOVER,
+                           s->file, why, (int)s->folder, s->path);
+        }
         status = dt_sandbox_send(pipe, s->facts, s->count * sizeof *s->facts);
     }
     return status;
@@ -125,7 +141,7 @@ static dt_status take(scan *s, int64_t n, dt_segments *segments, int64_t *last, 
         const dt_segment_facts *f = &s->facts[r];
         bool any = f->steps > 0;
         if (f->steps < 0 || f->dropped < 0 || (any && (f->first <= last[r] || f->last - f->first < f->steps - 1))) {
-            name_segment(s, n);
+            name_segment(s, n, false);
             return dt_fail(error, DT_MALFORMED, "%s: its steps don't follow those before; use a copy that is sound",
                            s->file);
         }
@@ -141,11 +157,13 @@ static dt_status receive(scan *s, dt_segments *segments, int64_t *last, int64_t 
 {
     dt_sandbox box;
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    dt_status status = dt_sandbox_start(&box, s->path, look_at_all, s, CHILD_MEMORY, error);
+    dt_status status = dt_sandbox_start(&box, s->path, look_at_all, s, CHILD_MEMORY, s->found * SEGMENT_BYTES, error);
     dt_hdf5_leave();
     if (status != DT_OK)
         return status;
+    box.path = s->file;
     for (int64_t n = 0; status == DT_OK && n < s->found; n++) {
+        name_segment(s, n, false);
         status = dt_sandbox_receive(&box, s->facts, s->count * sizeof *s->facts, error);
         if (status == DT_OK)
             status = take(s, n, segments, last, dropped, error);
