@@ -102,7 +102,7 @@ typedef struct dt_trainer_position {
     int64_t best_epoch;         /* its epoch, from 1; 0: none; */
     int64_t restored;           /* 1: the weights are that epoch's, and the state array "best_weights" the last ones */
     dt_schedule_state schedule;
-    int64_t done;               /* 1: no step is left to make; not looked at by set_position */
+    int64_t done; /* 1: no step is left to make; not looked at by set_position */
 } dt_trainer_position;
 
 /* Not while steps are made: between calls, and in an observer's `epoch`. */

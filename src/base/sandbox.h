@@ -2,8 +2,8 @@
  * time, can't write files, and hands back nothing but bytes through a pipe.
  *
  *     dt_sandbox box;
- *     dt_sandbox_start(&box, path, work, context, memory, bytes, error);     the child runs work(context, pipe) and ends
- *     dt_sandbox_receive(&box, numbers, size, error);           exactly what the child sent with dt_sandbox_send
+ *     dt_sandbox_start(&box, path, work, context, memory, bytes, error);     the child runs work(context, pipe) and
+ * ends dt_sandbox_receive(&box, numbers, size, error);           exactly what the child sent with dt_sandbox_send
  *     dt_sandbox_finish(&box, error);                           always, once started
  *
  * The child must not use memory hooks, locks or OpenMP: it may be a copy of one thread of many. It may use buffers made

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/file.h"
 #include "cli/command.h"
 #include "deltoid/capture.h"
-#include "base/file.h"
 
 /* Each takes the command's arguments, of which positional[0] is the action's name and [1] the run. */
 dt_status dt_capture_info(const dt_arguments *arguments, dt_error *error);

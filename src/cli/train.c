@@ -379,7 +379,7 @@ static dt_status train(run *r, const char *out, dt_error *error)
     }
     if (status == DT_STOPPED)
         dt_fail(error, DT_STOPPED, "stopped by %s after step %" PRId64, dt_signals_name(), dt_trainer_step(r->trainer));
-    if (status != DT_OK)
+    if (status != DT_OK && (ran || !r->resumes)) /* else the message says what must be done first */
         add_folder(r, status, error);
     dt_checkpoints_close(r->checkpoints, NULL);
     dt_signals_forget();

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
-#include "record/capture_read.h"
-#include "base/file.h"
 #include "hdf5/hdf5.h"
+#include "record/capture_read.h"
 #include "record/hdf5_scan.h"
 
 enum { PART_BYTES = 16 << 20 };

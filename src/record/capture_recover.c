@@ -196,8 +196,11 @@ static dt_status inspect_all(recover *r, dt_error *error)
         if (!part->damaged || part->unfinished)
             continue;
         r->told->lost++;
-        say(r, "lost: %s: %s; the index leaves it out, and it is kept with " DT_SEGMENT_LOST " behind its name", part->path,
-            part->why);
+        if (r->out)
+            say(r, "lost: %s: %s; it is left out", part->path, part->why);
+        else
+            say(r, "lost: %s: %s; the index leaves it out, %s" DT_SEGMENT_LOST " keeps its place", part->path,
+                part->why, strrchr(part->path, '/') + 1);
     }
     return status;
 }

@@ -2,8 +2,8 @@
 
 #include <hdf5_hl.h>
 
-#include "base/memory.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "hdf5/hdf5.h"
 
 static bool write_rows(hid_t set, const dt_sample_gradient *g, double *row)

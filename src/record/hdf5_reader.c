@@ -7,11 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/memory.h"
 #include "base/file.h"
+#include "base/memory.h"
+#include "base/sandbox.h"
 #include "hdf5/hdf5.h"
 #include "record/hdf5_serve.h"
-#include "base/sandbox.h"
 
 enum { CHILD_MEMORY = 512 << 20 };
 

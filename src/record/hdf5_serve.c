@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/sandbox.h"
 #include "hdf5/hdf5.h"
 #include "record/hdf5_scan.h"
-#include "base/sandbox.h"
 
 /* What the child has open: of the last request, mostly that of the next. */
 typedef struct open_set {

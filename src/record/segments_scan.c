@@ -118,10 +118,10 @@ static dt_status look_at_all(void *context, int pipe, dt_error *error)
                 s->facts[r] = (dt_segment_facts){.first = -1, .last = -1};
         } else if (access(s->file, F_OK) != 0) {
             return dt_fail(error, DT_MALFORMED, "%s: is missing, and later ones are there; put it back" OR_RECOVER,
-                           s->file, (int)s->folder, s->path);
+                           s->file, (int)(s->folder > 1 ? s->folder - 1 : s->folder), s->path);
         } else if (!dt_segment_look(s->file, s->layouts, s->count, s->facts, &why)) {
             return dt_fail(error, DT_MALFORMED, "%s: %s; use a copy that is sound, of the same experiment" OR_RECOVER,
-                           s->file, why, (int)s->folder, s->path);
+                           s->file, why, (int)(s->folder > 1 ? s->folder - 1 : s->folder), s->path);
         }
         status = dt_sandbox_send(pipe, s->facts, s->count * sizeof *s->facts);
     }

@@ -469,10 +469,11 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
         .samples_per_second = (double)run->seen / t->trained,
     };
     if (status == DT_OK)
-    if (status == DT_OK) { /* what they remember belongs to the checkpoint that an observer may write */
-        dt_schedule_observe(t->experiment, has_validation(t) ? validation.loss : report.train_loss, &t->run.schedule);
-        dt_trainer_judge(t, &report);
-    }
+        if (status == DT_OK) { /* what they remember belongs to the checkpoint that an observer may write */
+            dt_schedule_observe(t->experiment, has_validation(t) ? validation.loss : report.train_loss,
+                                &t->run.schedule);
+            dt_trainer_judge(t, &report);
+        }
     for (int i = 0; status == DT_OK && i < run->observer_count; i++)
         if (run->observers[i].epoch)
             status = run->observers[i].epoch(run->observers[i].self, &report, error);
