@@ -164,11 +164,27 @@ typedef struct dt_schedule_spec {
     double warmup_factor;     /* from this share of the learning rate, default 1/3 */
 } dt_schedule_spec;
 
+/* Stops after `patience` epochs without a better `metric`: one that is better than the best so far by more than
+ * min_delta. The weights are then the last ones; with restore_best, those of the best epoch. */
+typedef struct dt_early_stopping_spec {
+    int64_t patience;   /* epochs; 0: none, the default */
+    const char *metric; /* a name of the table in src/train/metric.c; default "validation_loss" */
+    double min_delta;   /* default 0 */
+    bool restore_best;  /* default false */
+} dt_early_stopping_spec;
+
 typedef struct dt_training_spec {
     int64_t epochs;     /* default 10 */
     int64_t batch_size; /* default 128 */
     bool shuffle;       /* default true */
 } dt_training_spec;
+
+/* What is kept on disk to go on from: see dt_checkpoints in deltoid/record.h. */
+typedef struct dt_checkpoint_spec {
+    int64_t every;    /* epochs; default 1; 0: none but for a stop by a signal */
+    int64_t keep;     /* the newest so many; default 2 */
+    const char *best; /* a metric by which one more is kept: the best epoch's; NULL: none, the default */
+} dt_checkpoint_spec;
 
 typedef struct dt_parallel_spec {
     int64_t threads;       /* 0: auto, the processors this process may use, fewer for networks too small for them */
@@ -201,6 +217,11 @@ typedef enum dt_capture_samples {
     DT_SAMPLES_ROWS   /* fixed rows of the training set, the same at every captured step */
 } dt_capture_samples;
 
+enum { DT_COMPRESSION_NONE, DT_COMPRESSION_GZIP };
+
+/* What happens to a step while the queue to the disk is full: training waits, or the step is left out. */
+enum { DT_QUEUE_BLOCK, DT_QUEUE_DROP };
+
 typedef struct dt_capture_rule {
     const char *name;      /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
     unsigned quantities;   /* set of 1u << dt_quantity */
@@ -213,6 +234,9 @@ typedef struct dt_capture_rule {
     dt_capture_samples samples;
     int64_t sample_count; /* DT_SAMPLES_FIRST: how many (default 64); DT_SAMPLES_ROWS: the length of sample_rows */
     const int64_t *sample_rows; /* DT_SAMPLES_ROWS */
+    unsigned compression;       /* DT_COMPRESSION_... */
+    int64_t compression_level;  /* 1 .. 9; 0: a fast one */
+    unsigned queue;             /* DT_QUEUE_... */
 } dt_capture_rule;
 
 typedef struct dt_experiment {
@@ -227,9 +251,12 @@ typedef struct dt_experiment {
     dt_optimizer_spec optimizer;
     dt_schedule_spec schedule;
     dt_training_spec training;
+    dt_early_stopping_spec early_stopping; /* training.early_stopping in a file */
     dt_parallel_spec parallel;
     dt_capture_rule *capture;
     size_t capture_count;
+    int64_t capture_budget; /* bytes that the capture may take on disk; 0: any */
+    dt_checkpoint_spec checkpoint;
     struct dt_arena *arena; /* owns what the parser put here; may be NULL */
 } dt_experiment;
 

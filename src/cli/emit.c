@@ -81,6 +81,11 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
     case DT_KEY_BOOL:
         dt_text_add(text, "%s", *(const bool *)field ? "true" : "false");
         break;
+    case DT_KEY_METRIC:
+        if (!*(const char *const *)field) {
+            dt_text_add(text, "%s", key->word);
+            break;
+        } /* fall through */
     case DT_KEY_NAME:
     case DT_KEY_FILE:
     case DT_KEY_ENTRY: {
@@ -118,6 +123,15 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
             dt_text_add(text, "log");
         else
             emit_integers(text, rule->steps, rule->step_count);
+        break;
+    case DT_KEY_BYTES:
+        if (*(const int64_t *)field)
+            dt_text_add(text, "%" PRId64, *(const int64_t *)field);
+        else
+            dt_text_add(text, "%s", key->word);
+        break;
+    case DT_KEY_EITHER:
+        dt_text_add(text, "%s", key->words[*(const unsigned *)field]);
         break;
     case DT_KEY_SAMPLES:
         emit_samples(text, rule);

@@ -32,6 +32,7 @@ static const struct topic {
     {"schedules", "how the learning rate changes", NULL, DT_SCHEDULES},
     {"reductions", "how the workers' gradients are added", NULL, DT_REDUCTIONS},
     {"formats", "data formats", NULL, DT_FORMATS},
+    {"metrics", "by what an epoch is better than another", NULL, DT_METRICS},
     {"quantities", "what can be captured", print_quantities, DT_TABLES},
     {"plots", "kinds of pictures", print_plots, DT_TABLES},
 };

@@ -224,6 +224,36 @@ static dt_status read_reals(value_reader *r, const dt_key *key, const char *path
     return DT_OK;
 }
 
+/* Bytes: a whole number with K, M, G or T behind it, each 1024 of the one before. */
+static dt_status read_bytes(value_reader *r, const dt_key *key, const char *path, const dt_node *node, int64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    if (is_word(node, key->word)) {
+        *bytes = 0;
+        return DT_OK;
+    }
+    size_t digits = node->kind == DT_NODE_SCALAR && !node->quoted ? strspn(node->text, "0123456789") : 0;
+    const char *unit = digits && node->text[digits] ? strchr(units, node->text[digits]) : units;
+    if (!digits || !unit || (node->text[digits] && node->text[digits + 1]))
+        return wrong_type(r, key, path, node);
+    errno = 0;
+    long long number = strtoll(node->text, NULL, 10);
+    int shift = node->text[digits] ? 10 * (int)(unit - units + 1) : 0;
+    if (errno == ERANGE || number < 1 || number > INT64_MAX >> shift)
+        return outside(r, key, path, node);
+    *bytes = (int64_t)number << shift;
+    return DT_OK;
+}
+
+static dt_status read_either(value_reader *r, const dt_key *key, const char *path, const dt_node *node, unsigned *place)
+{
+    for (*place = 0; key->words[*place]; ++*place)
+        if (is_word(node, key->words[*place]))
+            return DT_OK;
+    *place = 0;
+    return wrong_type(r, key, path, node);
+}
+
 static dt_status read_text(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
                            const char **field)
 {
@@ -255,6 +285,21 @@ static dt_status read_names(value_reader *r, const dt_key *key, const char *path
     }
     *names = (dt_name_list){at, i};
     return DT_OK;
+}
+
+/* A metric's name, or whether there is to be one: true names the first that is looked at. */
+static dt_status read_metric(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
+                             const char **field)
+{
+    if (key->word && (is_word(node, key->word) || is_word(node, "false"))) {
+        *field = NULL;
+        return DT_OK;
+    }
+    if (key->word && is_word(node, "true")) {
+        *field = "validation_loss";
+        return DT_OK;
+    }
+    return read_text(r, key, path, node, field);
 }
 
 dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node, void *base, dt_arena *arena,
@@ -292,6 +337,8 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
                 return DT_OK;
             }
         return wrong_type(r, key, path, node);
+    case DT_KEY_METRIC:
+        return read_metric(r, key, path, node, field);
     case DT_KEY_PRECISION:
         for (dt_precision p = DT_FLOAT32; p <= DT_FLOAT64; p++)
             if (node->kind == DT_NODE_SCALAR && strcmp(node->text, dt_precision_name(p)) == 0) {
@@ -303,6 +350,10 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
         if (node->kind != DT_NODE_LIST)
             return wrong_type(r, key, path, node);
         return read_integers(r, key, path, node, &((dt_integers *)field)->at, &((dt_integers *)field)->count);
+    case DT_KEY_BYTES:
+        return read_bytes(r, key, path, node, field);
+    case DT_KEY_EITHER:
+        return read_either(r, key, path, node, field);
     case DT_KEY_QUANTITIES:
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:

@@ -215,3 +215,18 @@ void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const d
     for (int64_t block = 0; block < layer->panels * layer->column; block++)
         dt_network_transpose(network, l, block);
 }
+
+void dt_network_exchange(dt_network *network, int64_t l, dt_real *W, dt_real *b)
+{
+    const dt_layer *layer = &network->layer[l];
+    for (int64_t j = 0; j < layer->units; j++)
+        for (int64_t k = 0; k <= layer->inputs; k++) {
+            dt_real *mine = &network->parameters[dt_network_place(network, l, j, k)];
+            dt_real *theirs = k < layer->inputs ? &W[j * layer->inputs + k] : &b[j];
+            const dt_real kept = *mine;
+            *mine = *theirs;
+            *theirs = kept;
+        }
+    for (int64_t block = 0; block < layer->panels * layer->column; block++)
+        dt_network_transpose(network, l, block);
+}

@@ -95,4 +95,15 @@ void dt_network_arrange(const dt_network *network, int64_t l, const dt_real *W, 
 #define dt_network_import DT_R(dt_network_import)
 void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const dt_real *b);
 
+/* Gives W and b layer l's weights, and the network theirs. */
+#define dt_network_exchange DT_R(dt_network_exchange)
+void dt_network_exchange(dt_network *network, int64_t l, dt_real *W, dt_real *b);
+
+/* Where w^l_jk lies in anything laid out as the parameter vector; k = inputs: b^l_j. */
+static inline int64_t dt_network_place(const dt_network *network, int64_t l, int64_t j, int64_t k)
+{
+    const dt_layer *layer = &network->layer[l];
+    return (layer->first_block + j / DT_LANES * layer->column) * DT_BLOCK + k * DT_LANES + j % DT_LANES;
+}
+
 #endif

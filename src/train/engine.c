@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "nn/own.h"
+#include "train/fault.h"
 #include "train/pass.h"
 #include "train/profile.h"
 #include "train/schedule.h"
@@ -522,6 +523,16 @@ static void set(dt_engine *e, int64_t l, const void *W, const void *b)
     dt_network_import(e->network, l, W, b);
 }
 
+static void exchange(dt_engine *e, int64_t l, void *W, void *b)
+{
+    dt_network_exchange(e->network, l, W, b);
+}
+
+static void find_fault(dt_engine *e, const int64_t *sample, int64_t batch, dt_fault *fault)
+{
+    dt_pass_find_fault(e->pass, e->run, sample, batch, fault);
+}
+
 /* --- the optimizer's state in and out --- */
 
 static const char *state_name(const dt_engine *e, int i)
@@ -560,9 +571,11 @@ const dt_engine_ops DT_R(dt_engine_ops) = {
     .slice = slice,
     .get = get,
     .set = set,
+    .exchange = exchange,
     .state_name = state_name,
     .get_state = get_state,
     .set_state = set_state,
+    .find_fault = find_fault,
     .samples = dt_pass_samples,
     .copy_slice = dt_pass_copy_slice,
 };

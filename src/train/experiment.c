@@ -190,6 +190,10 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         return check_file(path, *(const char *const *)field, error);
     case DT_KEY_ENTRY:
         return check_entry(key, path, *(const char *const *)field, error);
+    case DT_KEY_METRIC: {
+        const char *name = *(const char *const *)field;
+        return name ? check_entry(key, path, name, error) : DT_OK; /* none, or the default */
+    }
     case DT_KEY_PRECISION:
         if ((unsigned)*(const dt_precision *)field > DT_FLOAT64)
             return dt_fail(error, DT_INVALID, "%s: unknown; use float32 or float64", path);
@@ -213,6 +217,12 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
     }
     case DT_KEY_INTEGERS:
         return check_integers(key, path, field, error);
+    case DT_KEY_BYTES:
+        return *(const int64_t *)field >= 0 ? DT_OK : dt_fail(error, DT_INVALID, "%s: negative; give bytes", path);
+    case DT_KEY_EITHER:
+        return *(const unsigned *)field < 2
+                   ? DT_OK
+                   : dt_fail(error, DT_INVALID, "%s: unknown; use %s or %s", path, key->words[0], key->words[1]);
     case DT_KEY_SEED:
     case DT_KEY_BOOL:
     case DT_KEY_NAMES:
