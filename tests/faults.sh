@@ -5,40 +5,16 @@
 #
 #     tests/faults.sh PROGRAM SHIM [STRIDE [LEVELS]]       1 and 200: all of it, some minutes; the test takes 29 and 6
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 program=$1 shim=$2 stride=${3:-1} levels=${4:-200}
 home=$(mktemp -d "${TMPDIR:-/tmp}/deltoid-faults-XXXXXX")
 trap 'rm -rf "$home"' EXIT
 cd "$home"
 
-# 48 images of 4 x 4 in 3 classes: three steps of 16.
-{
-  printf '\000\000\010\003\000\000\000\060\000\000\000\004\000\000\000\004'
-  i=0
-  while [ $i -lt 768 ]; do
-    printf '%b' "\\0$(printf '%o' $(((i * 37 + (i / 16) * 11) % 251)))"
-    i=$((i + 1))
-  done
-} > x
-{
-  printf '\000\000\010\001\000\000\000\060'
-  i=0
-  while [ $i -lt 48 ]; do
-    printf '%b' "\\00$((i % 3))"
-    i=$((i + 1))
-  done
-} > y
-cat > e.yaml <<'YAML'
-data: {format: idx, train: {inputs: x, labels: y}, scale: 0.0039}
-network: [{units: 5, activation: tanh}, {units: 3}]
-loss: cross_entropy
-optimizer: {learning_rate: 0.1, momentum: 0.9}
-training: {epochs: 3, batch_size: 48}
-parallel: {threads: 1}
-capture: {probe: {quantities: [z, dW], every: 1, samples: 4}}
-YAML
+# shellcheck source=tests/tiny_run.sh
+. "$here/tiny_run.sh"
 
 failures=0 runs=0 hits=0 signals=0 lost=0
-weights() { sed -n 's/.*"weights_sha256": "\(.*\)".*/\1/p' "$1/provenance.json"; }
 bad() {
   failures=$((failures + 1))
   echo "FAILED $1: $2 (status $status): $(cat err)"

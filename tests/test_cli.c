@@ -1437,6 +1437,15 @@ static void a_damaged_checkpoint_is_passed_over(void **state)
     expect_the_whole_run("run");
 }
 
+static void flip_last_byte(const char *name)
+{
+    FILE *f = fopen(name, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, -1, SEEK_END), 0);
+    const int byte = fgetc(f);
+    assert_true(byte != EOF && fseek(f, -1, SEEK_END) == 0 && fputc(byte ^ 1, f) != EOF && fclose(f) == 0);
+}
+
 static void what_can_not_go_on(void **state)
 {
     (void)state;
@@ -1481,6 +1490,16 @@ static void what_can_not_go_on(void **state)
     memcpy(data, "test-x", 6);
     write_text("run/experiment.yaml", text);
     free(text);
+    flip_last_byte("exp/test-x");
+    r = RUN("train", "--resume", "run", "training.epochs=3");
+    expect_refusal(&r, 2, "deltoid: run/checkpoints/checkpoint-000026.h5: was trained on other data");
+    flip_last_byte("exp/test-x");
+    /* A learning rate that goes by the run's length. */
+    r = RUN("train", "exp/good.yaml", "schedule.name=one_cycle", "training.epochs=2", "--quiet", "--out", "cycle");
+    expect_success(&r);
+    forget(&r);
+    r = RUN("train", "--resume", "cycle", "training.epochs=3");
+    expect_refusal(&r, 2, "deltoid: command line: training.epochs=3: schedule one_cycle goes by the length of the run");
     /* In another process's hands. */
     int fd = open("run/lock", O_RDWR);
     struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
