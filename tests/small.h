@@ -31,7 +31,8 @@ static inline void small_make(small *s, uint64_t seed, int64_t rows, const int64
     e->network = s->layers;
     e->layer_count = (size_t)layers;
     for (int64_t l = 1; l <= layers; l++)
-        s->layers[l - 1] = (dt_layer_spec){units[l], l < layers ? activation : "linear", "glorot_normal"};
+        s->layers[l - 1] = (dt_layer_spec){
+            .units = units[l], .activation = l < layers ? activation : "linear", .init = "glorot_normal"};
     for (int64_t i = 0; i < rows * units[0]; i++)
         s->inputs[i] = 2 * dt_uniform01(dt_philox(seed, DT_FOR_TEST, 0, (uint64_t)i).u[0]) - 1;
     for (int64_t i = 0; i < rows; i++)

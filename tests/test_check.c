@@ -136,6 +136,33 @@ static void test_what_is_right_passes(void **state)
                                  dt_precision_name((dt_precision)precision));
 }
 
+/* Any optimizer, and an experiment with dropout, noise and constraints: checked without the first two, which it keeps.
+ */
+static void test_regularised(void **state)
+{
+    (void)state;
+    static small m;
+    static const int64_t units[] = {6, 9, 5, 4};
+    const dt_entry *optimizer;
+    for (size_t i = 0; (optimizer = dt_table_at(DT_OPTIMIZERS, i)); i++) {
+        dt_error error = {0};
+        bool right = false;
+        findings f = {.compared_all = true};
+        small_make(&m, 5, 40, units, LAYERS, "tanh");
+        dt_experiment *e = &m.experiment;
+        dt_experiment_set_optimizer(e, optimizer->name);
+        e->precision = DT_FLOAT64;
+        e->training.batch_size = 40;
+        e->data.noise = 0.5;
+        m.layers[0].dropout = 0.5;
+        m.layers[1].max_norm = 0.5;
+        e->optimizer.clip_norm = 0.1;
+        if (dt_check(e, &m.data, NULL, note, &f, &right, &error) != DT_OK)
+            fail_msg("%s: %s", optimizer->name, error.message);
+        assert_true(right && f.compared_all && m.layers[0].dropout == 0.5);
+    }
+}
+
 /* The circuit has the same wrong derivative, and a plain sum of the deltas knows of none: differences find it, in the
  * layers below it and not in the last. */
 static void test_a_wrong_derivative_is_found(void **state)
@@ -256,9 +283,13 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_right_passes),     cmocka_unit_test(test_a_wrong_derivative_is_found),
-        cmocka_unit_test(test_a_wrong_delta_is_found),   cmocka_unit_test(test_large_networks_are_sampled),
-        cmocka_unit_test(test_own_trains_as_the_tables), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_what_is_right_passes),
+        cmocka_unit_test(test_a_wrong_derivative_is_found),
+        cmocka_unit_test(test_a_wrong_delta_is_found),
+        cmocka_unit_test(test_large_networks_are_sampled),
+        cmocka_unit_test(test_own_trains_as_the_tables),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_regularised),
     };
     return cmocka_run_group_tests(tests, register_them, NULL);
 }

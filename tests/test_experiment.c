@@ -39,6 +39,29 @@ static void make(sample *s)
     e->capture_count = 1;
 }
 
+/* Those of one optimizer or schedule, in place of the last one's. */
+static void named_defaults(void **state)
+{
+    (void)state;
+    dt_experiment e;
+    dt_experiment_init(&e);
+    e.optimizer.momentum = 0.5;
+    dt_experiment_set_optimizer(&e, "adamw");
+    assert_string_equal(e.optimizer.name, "adamw");
+    assert_true(e.optimizer.learning_rate == 0.001 && e.optimizer.weight_decay == 0.01 && e.optimizer.momentum == 0);
+    assert_true(e.optimizer.beta1 == 0.9 && e.optimizer.beta2 == 0.999 && e.optimizer.epsilon == 1e-8);
+    dt_experiment_set_optimizer(&e, "adadelta");
+    assert_true(e.optimizer.learning_rate == 1 && e.optimizer.rho == 0.9 && e.optimizer.epsilon == 1e-6);
+    assert_true(e.optimizer.weight_decay == 0);
+    dt_experiment_set_optimizer(&e, "rmsprop");
+    assert_true(e.optimizer.learning_rate == 0.01 && e.optimizer.rho == 0.99);
+    dt_experiment_set_schedule(&e, "exponential");
+    assert_true(e.schedule.factor == 0.95);
+    dt_experiment_set_schedule(&e, "step");
+    assert_true(e.schedule.factor == 0.1);
+    dt_experiment_clear(&e);
+}
+
 static void documented_defaults(void **state)
 {
     (void)state;
@@ -128,8 +151,28 @@ static void a_filled_experiment_is_valid(void **state)
     X(s->experiment.optimizer.nesterov = true, "optimizer.nesterov: needs momentum")                                   \
     X(s->experiment.optimizer.weight_decay = -1, "optimizer.weight_decay: -1 is out of range")                         \
     X(s->experiment.schedule.name = "steps", "schedule.name: unknown schedule 'steps'; did you mean 'step'?")          \
-    X(s->experiment.schedule.every = 0, "schedule.every: 0 is out of range")                                           \
-    X(s->experiment.schedule.factor = 1.5, "schedule.factor: 1.5 is out of range")                                     \
+    X((s->experiment.schedule.name = "step", s->experiment.schedule.every = 0), "schedule.every: 0 is out of range")   \
+    X((s->experiment.schedule.name = "step", s->experiment.schedule.factor = 1.5),                                     \
+      "schedule.factor: 1.5 is out of range")                                                                          \
+    X((s->experiment.optimizer.momentum = .9, s->experiment.optimizer.nesterov = true,                                 \
+       s->experiment.optimizer.dampening = .1),                                                                        \
+      "optimizer.dampening: nesterov allows none")                                                                     \
+    X((dt_experiment_set_optimizer(&s->experiment, "adam"), s->experiment.optimizer.beta2 = 1),                        \
+      "optimizer.beta2: 1 is out of range; give a number from 0 to below 1")                                           \
+    X((dt_experiment_set_optimizer(&s->experiment, "adam"), s->experiment.optimizer.epsilon = 0),                      \
+      "optimizer.epsilon: 0 is out of range")                                                                          \
+    X((dt_experiment_set_optimizer(&s->experiment, "rprop"), s->experiment.optimizer.step_min = 60),                   \
+      "optimizer.step_min: is above optimizer.step_max, 50")                                                           \
+    X(s->experiment.optimizer.clip_norm = -1, "optimizer.clip_norm: -1 is out of range")                               \
+    X(s->layers[0].dropout = 1, "network.0.dropout: 1 is out of range; give a number from 0 to below 1")               \
+    X(s->layers[1].dropout = .5, "network.1.dropout: the last layer has none")                                         \
+    X(s->layers[0].max_norm = -1, "network.0.max_norm: -1 is out of range")                                            \
+    X(s->experiment.data.noise = NAN, "data.noise: nan is out of range")                                               \
+    X(dt_experiment_set_schedule(&s->experiment, "multi_step"), "schedule.milestones: none are given")                 \
+    X((s->experiment.schedule.name = "multi_step", s->experiment.schedule.milestones = (dt_integers){from_zero, 2}),   \
+      "schedule.milestones.0: 0 is out of range")                                                                      \
+    X((s->experiment.schedule.name = "multi_step", s->experiment.schedule.milestones = (dt_integers){twice, 2}),       \
+      "schedule.milestones.1: 3 doesn't follow 3")                                                                     \
     X(s->experiment.training.epochs = 0, "training.epochs: 0 is out of range")                                         \
     X(s->experiment.training.batch_size = -1, "training.batch_size: -1 is out of range")                               \
     X(s->experiment.parallel.threads = 1025,                                                                           \
@@ -158,7 +201,7 @@ static void a_filled_experiment_is_valid(void **state)
     X((s->rule.samples = DT_SAMPLES_ROWS, s->rule.sample_rows = negative, s->rule.sample_count = 1),                   \
       "capture.probe.samples.0: -1 is no row")
 
-static const int64_t descending[] = {5, 2}, negative[] = {-1};
+static const int64_t descending[] = {5, 2}, negative[] = {-1}, twice[] = {3, 3}, from_zero[] = {0, 3};
 
 static void check_message(sample *s, const char *what, const char *begins)
 {
@@ -284,6 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documented_defaults),
+        cmocka_unit_test(named_defaults),
         cmocka_unit_test(a_filled_experiment_is_valid),
         cmocka_unit_test(every_wrong_value_is_named),
         cmocka_unit_test(two_rules_of_one_name),

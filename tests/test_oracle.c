@@ -295,7 +295,7 @@ static void engine_step_from_x(const small *m, const step *same, step *s)
     behind = *m;
     behind.experiment.network = behind.layers;
     behind.experiment.layer_count++;
-    behind.layers[0] = (dt_layer_spec){features, "linear", "zeros"};
+    behind.layers[0] = (dt_layer_spec){.units = features, .activation = "linear", .init = "zeros"};
     memcpy(behind.layers + 1, m->layers, m->experiment.layer_count * sizeof *m->layers);
     behind.data.inputs = behind.inputs;
     behind.data.labels = behind.labels;

@@ -316,8 +316,9 @@ static void test_plain_loop(void **state)
     small_make(&m, 3, ROWS, units, 2, "tanh");
     m.experiment.precision = DT_FLOAT64;
     m.experiment.training = (dt_training_spec){10, BATCH, true};
-    m.experiment.optimizer = (dt_optimizer_spec){"sgd", rate, momentum, true, decay};
-    m.experiment.schedule = (dt_schedule_spec){"step", 4, 0.5};
+    m.experiment.optimizer = (dt_optimizer_spec){
+        .name = "sgd", .learning_rate = rate, .momentum = momentum, .nesterov = true, .weight_decay = decay};
+    m.experiment.schedule = (dt_schedule_spec){.name = "step", .every = 4, .factor = 0.5};
     m.experiment.parallel = (dt_parallel_spec){2, 2, "tree"};
     dt_error error = {0};
     dt_trainer *t;

@@ -30,7 +30,8 @@ static void describe(bench *b, const tool_arguments *a)
     e->network = b->layer;
     e->layer_count = (size_t)a->layers;
     for (int64_t l = 1; l <= a->layers; l++)
-        b->layer[l - 1] = (dt_layer_spec){a->units[l], l < a->layers ? a->activation : "linear", a->init};
+        b->layer[l - 1] = (dt_layer_spec){
+            .units = a->units[l], .activation = l < a->layers ? a->activation : "linear", .init = a->init};
     e->loss = "cross_entropy";
     e->optimizer.learning_rate = a->learning_rate;
     e->training.batch_size = a->batch_size;
@@ -89,7 +90,7 @@ static int list_strategies(void)
 {
     const float inputs[2] = {0, 1};
     const int32_t labels[2] = {0, 1};
-    dt_layer_spec layer = {2, "linear", "glorot_uniform"};
+    dt_layer_spec layer = {.units = 2, .activation = "linear", .init = "glorot_uniform"};
     dt_dataset *data;
     if (dt_dataset_from_arrays(&data, 2, 1, 2, DT_F32, inputs, labels, NULL) != DT_OK)
         return 3;

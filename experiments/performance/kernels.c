@@ -64,7 +64,8 @@ static void ours_destroy(ours *o)
 
 static bool ours_create(ours *o, const problem *p)
 {
-    const dt_layer_spec specs[2] = {{p->inputs, "linear", "he_normal"}, {p->units, "linear", "he_normal"}};
+    const dt_layer_spec specs[2] = {{.units = p->inputs, .activation = "linear", .init = "he_normal"},
+                                    {.units = p->units, .activation = "linear", .init = "he_normal"}};
     *o = (ours){.p = p, .a_stride = stride_of(p->inputs), .delta_stride = stride_of(p->units)};
     if (dt_network_create(&o->network, specs, 2, 1, NULL) != DT_OK)
         return false;

@@ -7,6 +7,8 @@
  *                         circuit, those of some units, each by the circuit of its own neighbourhood
  *     finite differences  dW, db of some weights, by central differences of the minibatch's mean cost in float64
  *     a plain sum         every dW, db of the step, (1/B) sum_i delta_ij a_ik in one loop over the minibatch
+ *
+ * The steps are made without dropout and without noise, so that the three have the same network before them.
  */
 #ifndef DELTOID_CHECK_H
 #define DELTOID_CHECK_H

@@ -34,6 +34,7 @@ typedef struct dt_data_spec {
     dt_source test, validation; /* inputs NULL: none */
     double validation_fraction; /* 0: none; else in (0, 1), of the training rows */
     double scale;               /* x <- scale * x; default 1 */
+    double noise;               /* x <- x + noise N(0, 1) in training steps, anew each time; default 0 */
 } dt_data_spec;
 
 /* Layer l = 1..L. The last has no activation ("linear"): the cost sees z^L. */
@@ -41,20 +42,54 @@ typedef struct dt_layer_spec {
     int64_t units;          /* 1 .. 1,048,576 */
     const char *activation; /* default "linear" */
     const char *init;       /* default "glorot_uniform" */
+    double dropout;         /* [0, 1), 0 on layer L: share of a^l that a training step sets to 0, the rest / (1 - p) */
+    double max_norm;        /* >= 0: |W_j| of each unit is cut to it after a step, biases left out; 0: not */
 } dt_layer_spec;
 
+/* dt_experiment_set_optimizer sets the defaults of one optimizer: most of them hold for all, some don't. */
 typedef struct dt_optimizer_spec {
-    const char *name;     /* default "sgd" */
-    double learning_rate; /* default 0.01; > 0 */
-    double momentum;      /* default 0; [0, 1) */
-    bool nesterov;        /* default false; needs momentum > 0 */
-    double weight_decay;  /* default 0; L2 on weights and biases alike, as PyTorch's */
+    const char *name;           /* default "sgd" */
+    double learning_rate;       /* > 0; default 0.01 */
+    double momentum;            /* sgd, rmsprop, lars: [0, 1), default 0; lars 0.9 */
+    bool nesterov;              /* sgd: default false; needs momentum > 0 and no dampening */
+    double weight_decay;        /* default 0; L2 on weights and biases alike, as PyTorch's; adamw, lamb 0.01 */
+    double l1;                  /* default 0; l1 |W| on weights and biases alike */
+    double clip_norm;           /* the gradient, all layers' as one vector, is cut to this norm; 0: not */
+    double clip_value;          /* and each of its elements to +- this; 0: not */
+    double dampening;           /* sgd: [0, 1], default 0 */
+    double beta1, beta2;        /* adam, adamw, nadam, lamb: [0, 1), defaults 0.9 and 0.999 */
+    double rho;                 /* rmsprop (PyTorch's alpha), adadelta: [0, 1), default 0.99; adadelta 0.9 */
+    double epsilon;             /* adaptive ones: default 1e-8; adagrad 1e-10, adadelta and lamb 1e-6 */
+    bool amsgrad;               /* adam, adamw: default false */
+    bool centered;              /* rmsprop: default false */
+    double momentum_decay;      /* nadam: default 0.004 */
+    double learning_rate_decay; /* adagrad: default 0 */
+    double eta_minus, eta_plus; /* rprop: defaults 0.5 and 1.2 */
+    double step_min, step_max;  /* rprop: defaults 1e-6 and 50 */
+    double trust_coefficient;   /* lars: default 0.001 */
 } dt_optimizer_spec;
 
+typedef struct dt_integers {
+    const int64_t *at;
+    size_t count;
+} dt_integers;
+
+/* Epochs and steps count from 0. */
 typedef struct dt_schedule_spec {
-    const char *name; /* default "constant" */
-    int64_t every;    /* step: epochs between two reductions, >= 1, default 10 */
-    double factor;    /* step: (0, 1], default 0.1 */
+    const char *name;         /* default "constant" */
+    int64_t every;            /* step: epochs between two reductions, >= 1, default 10 */
+    double factor;            /* step, multi_step, reduce_on_plateau: (0, 1], default 0.1; exponential 0.95 */
+    dt_integers milestones;   /* multi_step: the epochs that reduce, ascending, no default */
+    double power;             /* polynomial: > 0, default 1 */
+    double min_learning_rate; /* cosine, reduce_on_plateau: default 0 */
+    double rise_fraction;     /* one_cycle: share of the steps before the peak, (0, 1], default 0.3 */
+    double div_factor;        /* one_cycle: peak / first learning rate, default 25 */
+    double final_div_factor;  /* one_cycle: first / last learning rate, default 10000 */
+    int64_t patience;         /* reduce_on_plateau: epochs without a better loss that are put up with, default 10 */
+    double threshold;         /* reduce_on_plateau: better is below (1 - threshold) best, default 1e-4 */
+    int64_t cooldown;         /* reduce_on_plateau: epochs after a reduction that don't count, default 0 */
+    double warmup;            /* all but one_cycle: epochs, or a fraction of one, of linear rise; default 0 */
+    double warmup_factor;     /* from this share of the learning rate, default 1/3 */
 } dt_schedule_spec;
 
 typedef struct dt_training_spec {
@@ -136,6 +171,11 @@ typedef struct dt_experiment {
 
 /* Every default; no network, no loss, no data. */
 void dt_experiment_init(dt_experiment *experiment);
+
+/* Name the optimizer, the schedule, and set all their keys to its defaults. An unknown name gets those of all; validate
+ * says so. */
+void dt_experiment_set_optimizer(dt_experiment *experiment, const char *name);
+void dt_experiment_set_schedule(dt_experiment *experiment, const char *name);
 
 /* Frees the arena and what lives in it. */
 void dt_experiment_clear(dt_experiment *experiment);

@@ -35,7 +35,8 @@ typedef struct dt_step_view {
 } dt_step_view;
 
 /* z^l, a^l, delta^l of this worker's samples first .. first+count-1 of the minibatch: views of (count, units).
- * l = 1..L; DT_QUANTITY_A also l = 0, the inputs x; a^L is z^L. */
+ * l = 1..L; DT_QUANTITY_A also l = 0, the inputs x; a^L is z^L. Of the minibatch a^l is what layer l+1 saw: behind
+ * dropout, and x with its noise; rows of a probe have neither. */
 dt_matrix_view dt_step_samples(const dt_step_view *view, dt_quantity quantity, int64_t l, int64_t first, int64_t count);
 
 /* One worker's part of the flat parameter vector. */

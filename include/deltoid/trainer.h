@@ -71,6 +71,17 @@ const char *dt_trainer_state_name(const dt_trainer *trainer, int i);
 void dt_trainer_state(const dt_trainer *trainer, int i, int64_t l, void *W, void *b);
 void dt_trainer_set_state(dt_trainer *trainer, int i, int64_t l, const void *W, const void *b);
 
+/* What schedule reduce_on_plateau remembers, plain numbers, out and in: with the weights, the optimizer's state and the
+ * step all that a run needs to go on. Other schedules remember nothing and leave it as it is. */
+typedef struct dt_schedule_state {
+    double factor;      /* the learning rate is multiplied by; at first 1 */
+    double best;        /* loss of an epoch; at first infinity */
+    int64_t bad_epochs; /* since then, without a better one */
+    int64_t cooldown;   /* epochs that still don't count */
+} dt_schedule_state;
+void dt_trainer_schedule_state(const dt_trainer *trainer, dt_schedule_state *state);
+void dt_trainer_set_schedule_state(dt_trainer *trainer, const dt_schedule_state *state);
+
 /* SHA-256 over W^1 (row-major, little-endian), b^1, W^2, b^2, ...: 64 hexadecimal digits and a NUL. */
 dt_status dt_trainer_weights_sha256(const dt_trainer *trainer, char hex[65], dt_error *error);
 

@@ -10,12 +10,18 @@
 
 /* What numbers are for. Each purpose is its own stream; values are part of the reproducible result: never renumber. */
 typedef enum dt_purpose {
-    DT_FOR_INIT = 1,    /* minor: layer */
-    DT_FOR_SHUFFLE = 2, /* minor: epoch */
-    DT_FOR_SPLIT = 3,   /* minor: 0 */
-    DT_FOR_CHECK = 4,   /* minor: layer; which weights a gradient check takes */
-    DT_FOR_TEST = 100   /* tests' own data */
+    DT_FOR_INIT = 1,     /* minor: layer */
+    DT_FOR_SHUFFLE = 2,  /* minor: epoch */
+    DT_FOR_SPLIT = 3,    /* minor: 0 */
+    DT_FOR_CHECK = 4,    /* minor: layer; which weights a gradient check takes */
+    DT_FOR_DROPOUT = 10, /* kernels/random.h: masks of layer l in a step */
+    DT_FOR_NOISE = 11,   /* the same, of the inputs */
+    DT_FOR_TEST = 100    /* tests' own data */
 } dt_purpose;
+
+/* Streams of many numbers each: kernels/random.h. */
+enum { DT_STREAM_BITS = 18 };
+#define DT_STREAM_NUMBERS (INT64_C(4) << DT_STREAM_BITS)
 
 typedef struct dt_random128 {
     uint64_t u[2];

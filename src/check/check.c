@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/memory.h"
 #include "base/split.h"
 #include "check/compare.h"
 
@@ -70,6 +71,42 @@ static dt_status look_twice(dt_checking *c, dt_trainer *trainer, dt_observed *se
     return status == DT_OK ? compare(c, error) : status;
 }
 
+/* The experiment as it is evaluated: every unit and input as it is. What dropout and noise do to a step is a matter of
+ * random numbers, not of derivatives. */
+static dt_status without_chance(const dt_experiment *experiment, dt_experiment *own, dt_error *error)
+{
+    *own = *experiment;
+    own->data.noise = 0;
+    own->network = dt_allocate(experiment->layer_count, sizeof *own->network);
+    if (!own->network)
+        return dt_fail_memory(error, "the check");
+    for (size_t l = 0; l < experiment->layer_count; l++) {
+        own->network[l] = experiment->network[l];
+        own->network[l].dropout = 0;
+    }
+    return DT_OK;
+}
+
+static dt_status check(dt_checking *c, bool *right, dt_error *error)
+{
+    dt_trainer *trainer;
+    dt_observed *seen = NULL;
+    dt_status status = dt_trainer_create(&trainer, c->experiment, &(dt_trainer_data){.train = c->train}, error);
+    if (status != DT_OK)
+        return status;
+    status = dt_observed_create(&seen, trainer, dt_min(c->experiment->training.batch_size, c->train->rows), error);
+    if (status == DT_OK) {
+        const dt_observer observer = dt_observed_observer(seen);
+        status = dt_trainer_observe(trainer, &observer, error);
+    }
+    if (status == DT_OK)
+        status = look_twice(c, trainer, seen, error);
+    dt_observed_destroy(seen);
+    dt_trainer_destroy(trainer);
+    *right = status == DT_OK && c->right;
+    return status;
+}
+
 dt_status dt_check(const dt_experiment *experiment, const dt_dataset *train, const dt_check_options *options,
                    void (*result)(void *context, const dt_check_result *result), void *context, bool *right,
                    dt_error *error)
@@ -87,20 +124,14 @@ dt_status dt_check(const dt_experiment *experiment, const dt_dataset *train, con
     *right = false;
     if (c.options.steps < 1 || c.options.samples < 1 || c.options.weights < 1)
         return dt_fail(error, DT_INVALID, "a check needs at least one step, sample and weight");
-    dt_trainer *trainer;
-    dt_observed *seen = NULL;
-    dt_status status = dt_trainer_create(&trainer, experiment, &(dt_trainer_data){.train = train}, error);
+    dt_experiment own;
+    dt_status status = dt_experiment_validate(experiment, error);
+    if (status == DT_OK)
+        status = without_chance(experiment, &own, error);
     if (status != DT_OK)
         return status;
-    status = dt_observed_create(&seen, trainer, dt_min(experiment->training.batch_size, train->rows), error);
-    if (status == DT_OK) {
-        const dt_observer observer = dt_observed_observer(seen);
-        status = dt_trainer_observe(trainer, &observer, error);
-    }
-    if (status == DT_OK)
-        status = look_twice(&c, trainer, seen, error);
-    dt_observed_destroy(seen);
-    dt_trainer_destroy(trainer);
-    *right = status == DT_OK && c.right;
+    c.experiment = &own;
+    status = check(&c, right, error);
+    dt_release(own.network);
     return status;
 }

@@ -60,12 +60,22 @@ static dt_status number(const dt_arguments *arguments, const char *option, int64
     return DT_OK;
 }
 
+static bool has_chance(const dt_experiment *experiment)
+{
+    bool any = experiment->data.noise > 0;
+    for (size_t l = 0; l < experiment->layer_count; l++)
+        any = any || experiment->network[l].dropout > 0;
+    return any;
+}
+
 static dt_status check(dt_config *config, const dt_dataset *train, const dt_check_options *options, dt_error *error)
 {
     table t = {.step = -1};
     bool right;
     config->experiment.data.validation_fraction = 0;
     config->experiment.capture_count = 0;
+    if (has_chance(&config->experiment))
+        printf("checked without the experiment's dropout and noise\n\n");
     const dt_status status = dt_check(&config->experiment, train, options, print_row, &t, &right, error);
     if (status != DT_OK) {
         dt_schema_place(error, config->root);
@@ -125,7 +135,7 @@ const dt_command dt_command_check = {
                "to the\n"
                "quantity's scale, what rounding allows, and where it is. Exit status 1 where one is larger, or where "
                "nothing could\n"
-               "be compared. Nothing is written.",
+               "be compared. The steps are made without dropout and noise. Nothing is written.",
     .options = {{"steps", "N", "train N steps before the second look; default 10"},
                 {"samples", "N", "compare N samples of the minibatch with the circuit; default 8"},
                 {"weights", "N", "compare N weights of each layer with finite differences; default 40"}},

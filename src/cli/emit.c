@@ -66,6 +66,9 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
     case DT_KEY_PRECISION:
         dt_text_add(text, "%s", dt_precision_name(*(const dt_precision *)field));
         break;
+    case DT_KEY_INTEGERS:
+        emit_integers(text, ((const dt_integers *)field)->at, ((const dt_integers *)field)->count);
+        break;
     case DT_KEY_QUANTITIES:
         emit_quantities(text, rule->quantities);
         break;
@@ -115,7 +118,8 @@ static bool is_present(const dt_key *key, const dt_experiment *experiment, const
     default:
         break;
     }
-    return !key->only || strcmp(experiment->schedule.name, key->only) == 0;
+    const dt_key *chooser = dt_key_chooser(key);
+    return !chooser || dt_key_applies(key, *(const char *const *)dt_key_field(chooser, base));
 }
 
 /* Keys first .. last-1 of the table lie under one section, whose pattern is `depth` bytes long with its dot. */

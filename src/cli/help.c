@@ -85,7 +85,7 @@ void dt_help_default(dt_text *text, const dt_key *key)
     } defaults;
     if (key->required || key->required_in) {
         dt_text_add(text, "%s", key->required ? "required" : "required in its section");
-    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS) {
+    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS || key->kind == DT_KEY_INTEGERS) {
         dt_text_add(text, "default: %s", key->text);
     } else if (key->kind == DT_KEY_FILE) {
         dt_text_add(text, "default: none");
@@ -94,8 +94,14 @@ void dt_help_default(dt_text *text, const dt_key *key)
         dt_text_add(text, "default: ");
         dt_emit_value(text, key, &defaults);
     }
-    if (key->only)
-        dt_text_add(text, "; with name: %s alone", key->only);
+    double number;
+    const char *name;
+    for (size_t i = 0; (name = dt_key_named_default(key, i, &number)); i++)
+        dt_text_add(text, "%s%s %.15g", i ? ", " : "; ", name, number);
+    char only[320];
+    dt_key_only(key, only, sizeof only);
+    if (*only)
+        dt_text_add(text, "; with name: %s alone", only);
 }
 
 const char dt_help_example[] = "  name: first\n"

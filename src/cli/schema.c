@@ -33,7 +33,7 @@ static void enter(section *to, const section *from, const char *name, const char
     snprintf(to->path, sizeof to->path, "%.80s%s%.64s", from->path, *from->path ? "." : "", name);
 }
 
-enum { CHILDREN_MAX = 24 };
+enum { CHILDREN_MAX = 32 };
 
 typedef struct child_names {
     char at[CHILDREN_MAX][DT_KEY_NAME_SIZE];
@@ -115,24 +115,36 @@ static dt_status check_missing(reader *r, const section *s, const dt_node *node)
     return DT_OK;
 }
 
+/* The name that a section gives, whose defaults then hold in it. */
+static void choose_defaults(const section *s, const dt_node *node)
+{
+    section place;
+    enter(&place, s, "name", "name");
+    const dt_key *name = dt_key_find(place.pattern);
+    const dt_node *child = dt_node_child(node, "name");
+    if (*s->pattern && name && name->kind == DT_KEY_ENTRY && child && child->kind == DT_NODE_SCALAR)
+        dt_key_named_defaults(name, child->text, s->base);
+}
+
 /* A key that another name of the section has no use for. */
 static dt_status check_applies(reader *r, const section *s, const dt_node *node)
 {
     for (const dt_node *child = node->first; child; child = child->next) {
         section place;
         enter(&place, s, child->key, child->key);
-        const dt_key *key = dt_key_find(place.pattern);
-        if (!key || !key->only)
+        const dt_key *key = dt_key_find(place.pattern), *chooser = key ? dt_key_chooser(key) : NULL;
+        if (!chooser)
             continue;
-        section name;
-        enter(&name, s, "name", "name");
-        const dt_key *chosen = dt_key_find(name.pattern);
-        const char *value = chosen ? *(const char *const *)dt_key_field(chosen, s->base) : key->only;
-        if (strcmp(value, key->only) != 0)
+        const char *value = *(const char *const *)dt_key_field(chooser, s->base);
+        size_t index;
+        char only[320];
+        dt_key_only(key, only, sizeof only);
+        if (dt_table_find(chooser->table, value, &index, NULL) == DT_OK && /* else its name is what is wrong */
+            !dt_key_applies(key, value))
             return dt_fail_at_key(r->error, child, DT_INVALID,
                                   "%s: has no effect with %s: %s; remove it (%s={name: %s} as an argument replaces the "
                                   "whole section), or set %s: %s",
-                                  place.path, name.path, value, s->path, value, name.path, key->only);
+                                  place.path, chooser->pattern, value, s->path, value, chooser->pattern, only);
     }
     return DT_OK;
 }
@@ -225,6 +237,7 @@ static dt_status read_section(reader *r, const section *s, const dt_node *node)
 {
     if (node->kind != DT_NODE_MAP)
         return expected(r, s->path, node, "a section of keys (deltoid help experiment lists them)");
+    choose_defaults(s, node);
     for (const dt_node *child = node->first; child; child = child->next) {
         dt_status status = read_child(r, s, child);
         if (status != DT_OK)

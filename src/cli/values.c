@@ -274,6 +274,10 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
         return read_bytes(r, key, path, node, field);
     case DT_KEY_CHOICE:
         return read_choice(r, key, path, node, field);
+    case DT_KEY_INTEGERS:
+        if (node->kind != DT_NODE_LIST)
+            return wrong_type(r, key, path, node);
+        return read_integers(r, key, path, node, &((dt_integers *)field)->at, &((dt_integers *)field)->count);
     case DT_KEY_QUANTITIES:
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:

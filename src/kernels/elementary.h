@@ -11,6 +11,7 @@
 #ifndef DT_KERNELS_ELEMENTARY_H
 #define DT_KERNELS_ELEMENTARY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -34,6 +35,46 @@ static inline double dt_log_f64(double x)
     const double tail = 2 * s * q * p; /* ln m - 2 s */
     const double ln2_high = 0x1.62e42fefa39efp-1, ln2_low = 0x1.abc9e3b39803fp-56;
     return __builtin_fma((double)e, ln2_high, 2 * s + __builtin_fma((double)e, ln2_low, tail));
+}
+
+/* e^x for |x| <= 700, the nearest of these for others. */
+static inline double dt_exp_f64(double x)
+{
+    x = x < -700 ? -700 : x > 700 ? 700 : x;
+    const double rounded = __builtin_fma(x, 0x1.71547652b82fep0, 0x1.8p52), k = rounded - 0x1.8p52;
+    double r = __builtin_fma(-k, 0x1.62e42fefa0000p-1, x);
+    r = __builtin_fma(-k, 0x1.cf79abc9e3b39p-40, r);
+    double p = 1;
+    for (int i = 14; i >= 1; i--)
+        p = __builtin_fma(p, r / i, 1);
+    const uint64_t bits = (uint64_t)((int64_t)k + 1023) << 52;
+    double scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return p * scale;
+}
+
+/* x^n, n >= 0, by squaring. */
+static inline double dt_power_f64(double x, int64_t n)
+{
+    double power = 1;
+    for (; n > 0; n >>= 1, x *= x)
+        if (n & 1)
+            power *= x;
+    return power;
+}
+
+/* cos(pi t) for 0 <= t <= 1, by the series of cosine up to pi/4 and of sine from there. */
+static inline double dt_cos_pi_f64(double t)
+{
+    const double pi = 0x1.921fb54442d18p1;
+    const double folded = t > 0.5 ? 1 - t : t; /* cos(pi - x) = -cos x */
+    const bool sine = folded > 0.25;
+    const double x = pi * (sine ? 0.5 - folded : folded), q = -x * x;
+    double p = 1;
+    for (int k = 20; k >= 2; k -= 2)
+        p = __builtin_fma(p, q / (sine ? k * (k + 1) : k * (k - 1)), 1);
+    const double c = sine ? x * p : p;
+    return t > 0.5 ? -c : c;
 }
 
 /* The x with P(X <= x) = p for a standard normal X, 0 < p < 1: algorithm AS 241, PPND16 (Wichura, Applied Statistics

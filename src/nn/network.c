@@ -74,6 +74,8 @@ dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, in
         layer->first_block = n->blocks;
         layer->activation = activation_named(specs[l - 1].activation);
         layer->initializer = initializer_named(specs[l - 1].init);
+        layer->dropout = specs[l - 1].dropout;
+        layer->max_norm = specs[l - 1].max_norm;
         layer->transposed_rows = dt_whole_panels(layer->units);
         n->blocks += layer->panels * layer->column;
         if (l > 1)

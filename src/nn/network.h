@@ -25,8 +25,9 @@ typedef struct dt_layer {
     int64_t first_block; /* in the parameter vector */
     const dt_activation *activation;
     const dt_initializer *initializer;
-    dt_real *transposed;     /* panels of inputs of (transposed_rows, LANES); NULL for l = 1 */
-    int64_t transposed_rows; /* units, rounded up to whole panels */
+    double dropout, max_norm; /* as the experiment has them */
+    dt_real *transposed;      /* panels of inputs of (transposed_rows, LANES); NULL for l = 1 */
+    int64_t transposed_rows;  /* units, rounded up to whole panels */
 } dt_layer;
 
 typedef struct dt_network {

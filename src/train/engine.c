@@ -5,24 +5,22 @@
 
 #include "base/memory.h"
 #include "nn/own.h"
-#include "train/optimizer.h"
 #include "train/pass.h"
 #include "train/profile.h"
+#include "train/schedule.h"
+#include "train/update.h"
 
 struct dt_engine {
     dt_run *run;
     const dt_experiment *experiment;
     int64_t workers;
     dt_network *network;
-    const dt_optimizer *optimizer;
-    int states;
-    dt_real *state[DT_STATES_MAX];
+    dt_updater *updater;
     dt_reducer *reducer;
     dt_reducer *alone;                /* of steps that one worker makes though there are more; NULL: there are none */
     dt_pass *pass;                    /* of the minibatch */
     dt_pass *evaluation;              /* DT_EVALUATION_CHUNK rows a worker */
     int64_t *evaluation_sample;       /* which rows of the data set they are */
-    dt_real *gradient;                /* of a watched step; NULL where nobody ever watches */
     dt_pass *probe[DT_OBSERVERS_MAX]; /* of observers with rows of their own */
 };
 
@@ -35,15 +33,6 @@ static const dt_loss *loss_named(const char *name)
         if (strcmp(table[i].entry.name, name) == 0)
             return &table[i];
     return dt_own_loss_named(name);
-}
-
-static const dt_optimizer *optimizer_named(const char *name)
-{
-    const dt_optimizer *table = DT_SELECT(dt_optimizer, dt_optimizers, );
-    for (int i = 0; i < DT_OPTIMIZER_COUNT; i++)
-        if (strcmp(table[i].entry.name, name) == 0)
-            return &table[i];
-    return NULL;
 }
 
 /* The experiment's strategy, or the one that it leaves to choose. */
@@ -68,14 +57,15 @@ static int64_t copies_of_x(const dt_experiment *experiment, const dt_engine_size
 static bool measure_passes(const dt_experiment *experiment, const dt_engine_sizes *sizes, size_t *bytes)
 {
     size_t pass, evaluation, probe;
-    if (!dt_pass_measure(sizes->layers, sizes->units, sizes->batch, copies_of_x(experiment, sizes), &pass) ||
-        !dt_pass_measure(sizes->layers, sizes->units, sizes->workers * DT_EVALUATION_CHUNK, 1, &evaluation) ||
+    if (!dt_pass_measure(sizes->layers, sizes->units, experiment->network, sizes->batch, copies_of_x(experiment, sizes),
+                         &pass) ||
+        !dt_pass_measure(sizes->layers, sizes->units, NULL, sizes->workers * DT_EVALUATION_CHUNK, 1, &evaluation) ||
         __builtin_add_overflow(pass, evaluation, bytes))
         return false;
     for (size_t i = 0; i < experiment->capture_count; i++) {
         const dt_capture_rule *rule = &experiment->capture[i];
         if (rule->samples == DT_SAMPLES_ROWS &&
-            (!dt_pass_measure(sizes->layers, sizes->units, rule->sample_count, 1, &probe) ||
+            (!dt_pass_measure(sizes->layers, sizes->units, NULL, rule->sample_count, 1, &probe) ||
              __builtin_add_overflow(*bytes, probe, bytes)))
             return false;
     }
@@ -86,12 +76,10 @@ static bool measure(const dt_experiment *experiment, const dt_engine_sizes *size
 {
     size_t network, vector, more, passes, buffers;
     const dt_reduction *reduction = reduction_of(experiment, sizes);
-    const int states = optimizer_named(experiment->optimizer.name)->states(&experiment->optimizer);
-    const bool watched = experiment->capture_count > 0; /* then the gradient is kept for a moment */
     const size_t own =
         (size_t)dt_reducer_buffers(reduction, sizes->batch, sizes->short_batch, sizes->shard_size, sizes->workers);
     if (!dt_network_measure(sizes->layers, sizes->units, &network, &vector) ||
-        !dt_multiply(vector, (size_t)states + watched, &more) || !dt_multiply(vector, own, &buffers) ||
+        !dt_updater_measure(experiment, sizes->units, vector, &more) || !dt_multiply(vector, own, &buffers) ||
         __builtin_add_overflow(network, more, &info->parameter_bytes) || !measure_passes(experiment, sizes, &passes))
         return false;
     info->bytes_per_worker = buffers + DT_GRADIENT_SCRATCH * sizeof(dt_real);
@@ -113,9 +101,7 @@ static void destroy(dt_engine *e)
     dt_release(e->evaluation_sample);
     dt_reducer_destroy(e->reducer);
     dt_reducer_destroy(e->alone);
-    for (int i = 0; i < e->states; i++)
-        dt_release(e->state[i]);
-    dt_release(e->gradient);
+    dt_updater_destroy(e->updater);
     dt_network_destroy(e->network);
     dt_release(e);
 }
@@ -130,18 +116,15 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     e->run = run;
     e->experiment = experiment;
     e->workers = sizes->workers;
-    e->optimizer = optimizer_named(experiment->optimizer.name);
     const dt_loss *loss = loss_named(experiment->loss);
     dt_status status = dt_network_create(&e->network, experiment->network, sizes->layers, sizes->units[0], error);
-    for (int i = e->optimizer->states(&experiment->optimizer); status == DT_OK && i > 0; i--) {
-        if (!(e->state[e->states] = dt_allocate_hot((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
-            status = dt_fail_memory(error, "the optimizer's state");
-        e->states++;
-    }
     if (status == DT_OK)
-        status = dt_pass_create(&e->pass, e->network, loss, sizes->batch, copies_of_x(experiment, sizes), error);
+        status = dt_updater_create(&e->updater, experiment, e->network, error);
     if (status == DT_OK)
-        status = dt_pass_create(&e->evaluation, e->network, loss, sizes->workers * DT_EVALUATION_CHUNK, 1, error);
+        status = dt_pass_create(&e->pass, e->network, loss, true, sizes->batch, copies_of_x(experiment, sizes), error);
+    if (status == DT_OK)
+        status =
+            dt_pass_create(&e->evaluation, e->network, loss, false, sizes->workers * DT_EVALUATION_CHUNK, 1, error);
     if (status == DT_OK &&
         !(e->evaluation_sample = dt_allocate((size_t)e->evaluation->capacity, sizeof *e->evaluation_sample)))
         status = dt_fail_memory(error, "the evaluation");
@@ -163,18 +146,19 @@ static dt_status prepare(dt_engine *e, dt_error *error)
 {
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
-        if (o->watches && !e->gradient &&
-            !(e->gradient = dt_allocate_hot((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
-            return dt_fail_memory(error, "the gradient that observers see");
+        const dt_status kept = o->watches ? dt_updater_keep(e->updater, error) : DT_OK;
+        if (kept != DT_OK)
+            return kept;
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
-            const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, o->probe_count, 1, error);
+            const dt_status status =
+                dt_pass_create(&e->probe[i], e->network, e->pass->loss, false, o->probe_count, 1, error);
             if (status != DT_OK)
                 return status;
             dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
-            e->probe[i]->gradient = e->gradient;
+            e->probe[i]->gradient = e->updater->gradient;
         }
     }
-    e->pass->gradient = e->gradient;
+    e->pass->gradient = e->updater->gradient;
     return DT_OK;
 }
 
@@ -184,8 +168,7 @@ static void touch(dt_worker *worker, void *context)
     for (int64_t l = 1; l <= e->network->layers; l++) {
         const dt_span slice = dt_reducer_slice(e->reducer, l, worker->index);
         dt_network_draw(e->network, e->experiment->seed, slice);
-        for (int i = 0; i < e->states; i++)
-            memset(e->state[i] + slice.first * DT_BLOCK, 0, (size_t)dt_span_count(slice) * DT_BLOCK * sizeof(dt_real));
+        dt_updater_touch(e->updater, slice);
     }
     dt_pass_touch(e->pass, worker->index,
                   dt_worker_samples(e->pass->capacity, e->run->shard_size, worker->count, worker->index));
@@ -208,60 +191,10 @@ typedef struct step {
     dt_span next_rows;
     int64_t portion; /* of them that are asked for at once */
     uint64_t watching;
-    dt_laps *laps; /* NULL: nobody asks */
-    dt_hyper hyper;
-    dt_real inverse_batch;
+    dt_laps *laps;  /* NULL: nobody asks */
+    dt_draws draws; /* dropout's and the noise's of this step */
+    dt_update update;
 } step;
-
-/* The optimizer's step of one block with gradient g = sum factor; the transposed copy follows. */
-static void update(const step *s, int64_t l, int64_t block, dt_real *sum, dt_real factor)
-{
-    dt_engine *e = s->engine;
-    const int64_t offset = (e->network->layer[l].first_block + block) * DT_BLOCK;
-    dt_real *state[DT_STATES_MAX];
-    for (int i = 0; i < e->states; i++)
-        state[i] = e->state[i] + offset;
-    e->optimizer->update(DT_BLOCK, &s->hyper, factor, e->network->parameters + offset, sum, state);
-    dt_network_transpose(e->network, l, block);
-}
-
-static void update_block(void *context, int64_t l, int64_t block, dt_real *sum)
-{
-    const step *s = context;
-    update(s, l, block, sum, s->inverse_batch);
-}
-
-/* The first half of update_block, when observers come in between. */
-static void keep_block(void *context, int64_t l, int64_t block, dt_real *sum)
-{
-    const step *s = context;
-    const int64_t offset = (s->engine->network->layer[l].first_block + block) * DT_BLOCK;
-    s->engine->optimizer->scale(DT_BLOCK, s->inverse_batch, sum, s->engine->gradient + offset);
-}
-
-/* The second half. */
-static void update_kept(const step *s)
-{
-    const dt_network *n = s->engine->network;
-    for (int64_t l = 1; l <= n->layers; l++) {
-        const dt_span slice = dt_reducer_slice(s->reducer, l, s->worker->index);
-        for (int64_t block = slice.first; block < slice.last; block++)
-            update(s, l, block - n->layer[l].first_block, s->engine->gradient + block * DT_BLOCK, 1);
-        dt_lap(s->laps, DT_PHASE_UPDATE, l);
-    }
-}
-
-/* What becomes of the summed gradient: kept, where somebody watches; else the optimizer's step, which the kernels take
- * themselves where it is as plain as they know it. */
-static dt_finish finish_of(step *s)
-{
-    const dt_engine *e = s->engine;
-    if (s->watching)
-        return (dt_finish){.sink = keep_block, .context = s};
-    if (e->optimizer->plain && e->optimizer->plain(&e->experiment->optimizer))
-        return (dt_finish){.W = e->network->parameters, .rate = -s->hyper.learning_rate, .factor = s->inverse_batch};
-    return (dt_finish){.sink = update_block, .context = s};
-}
 
 static dt_step_view view_for(const step *s, int observer)
 {
@@ -360,6 +293,7 @@ static void count_step(const step *s, double loss_sum)
         run->right += s->engine->pass->right[i];
     run->seen += s->batch;
     run->done++;
+    run->learning_rate = s->update.learning_rate;
     run->halt = atomic_load_explicit(&run->stop, memory_order_relaxed) != 0;
 }
 
@@ -378,8 +312,11 @@ static void gather(const step *s)
     dt_pass *p = s->engine->pass;
     const dt_run *run = s->engine->run;
     const bool own = p->copies > 1;
-    dt_pass_gather(p, own ? s->worker->index : 0, run->train, (dt_real)run->experiment->data.scale, s->sample,
-                   own ? (dt_span){0, s->batch} : s->rows);
+    const int64_t copy = own ? s->worker->index : 0;
+    const dt_span rows = own ? (dt_span){0, s->batch} : s->rows;
+    dt_pass_gather(p, copy, run->train, (dt_real)run->experiment->data.scale, s->sample, rows);
+    if (run->experiment->data.noise > 0)
+        dt_pass_noise(p, copy, (dt_real)run->experiment->data.noise, &s->draws, rows);
 }
 
 /* Layers by rows, this worker's; or by units, this worker's for all rows, between barriers: what is read must be whole,
@@ -393,7 +330,7 @@ static void forward(const step *s)
     bool whole = p->copies > 1; /* a^{l-1} of all rows is there for this worker */
     for (int64_t l = 1; l <= e->network->layers; l++) {
         if (!dt_reducer_by_units(s->reducer, l)) {
-            dt_pass_forward_units(p, l, copy, s->rows, (dt_span){0, e->network->layer[l].panels}, watched);
+            dt_pass_forward_units(p, l, copy, s->rows, (dt_span){0, e->network->layer[l].panels}, watched, &s->draws);
             dt_lap(s->laps, DT_PHASE_FORWARD, l);
             whole = false;
             continue;
@@ -402,7 +339,7 @@ static void forward(const step *s)
             dt_worker_barrier(s->worker);
         dt_lap(s->laps, DT_PHASE_WAIT, 0);
         dt_pass_forward_units(p, l, copy, (dt_span){0, s->batch}, dt_reducer_panels(s->reducer, l, s->worker->index),
-                              watched);
+                              watched, &s->draws);
         dt_lap(s->laps, DT_PHASE_FORWARD, l);
         dt_worker_barrier(s->worker);
         dt_lap(s->laps, DT_PHASE_WAIT, 0);
@@ -445,14 +382,14 @@ static bool train_step(step *s)
             run->diverged = true;
         return false;
     }
-    const dt_finish finish = finish_of(s);
+    const dt_finish finish = dt_update_finish(&s->update);
     prefetch_next(s);
     s->reducer->strategy->sum(s->reducer, plan, s->worker->index, &finish, s->laps);
     if (watched) {
         show_observers(s); /* own rows, own slice, W still before the update */
         dt_lap(s->laps, DT_PHASE_WATCH, 0);
-        update_kept(s);
     }
+    dt_update_rest(&s->update);
     if (one)
         count_step(s, loss_sum);
     dt_lap(s->laps, DT_PHASE_REST, 0);
@@ -464,20 +401,37 @@ static bool train_step(step *s)
     return !run->halt;
 }
 
+/* What the step's number decides. */
+static void begin_update(step *s)
+{
+    const dt_run *run = s->engine->run;
+    dt_update *u = &s->update;
+    if (run->by_step)
+        u->learning_rate = dt_learning_rate(s->engine->experiment, s->number, run->steps_per_epoch, &run->schedule);
+    u->watched = s->watching != 0;
+    u->inverse_batch = (dt_real)(1.0 / (double)s->batch);
+    s->draws.step = s->number;
+    dt_hyper_begin(u->updater->optimizer, &u->hyper, u->learning_rate, s->number + 1);
+}
+
 static void train(dt_worker *worker, void *context)
 {
     dt_engine *e = context;
     dt_run *run = e->run;
-    const dt_optimizer_spec *optimizer = &e->experiment->optimizer;
+    const dt_reducer *reducer = worker->count == 1 && e->alone ? e->alone : e->reducer;
     step s = {
         .engine = e,
         .worker = worker,
-        .reducer = worker->count == 1 && e->alone ? e->alone : e->reducer,
-        .hyper = {(dt_real)run->learning_rate, (dt_real)optimizer->momentum, (dt_real)optimizer->weight_decay,
-                  optimizer->nesterov},
+        .reducer = reducer,
+        .draws = {.seed = e->experiment->seed},
+        .update = {.updater = e->updater,
+                   .reducer = reducer,
+                   .worker = worker,
+                   .hyper = dt_hyper_of(&e->experiment->optimizer)},
     };
+    s.update.learning_rate = run->learning_rate;
     if (run->profile)
-        s.laps = dt_profile_laps(run->profile, worker->index);
+        s.laps = s.update.laps = dt_profile_laps(run->profile, worker->index);
     dt_laps_start(s.laps);
     for (int64_t i = run->first; i < run->last; i++) {
         s.number = run->base + i;
@@ -493,7 +447,7 @@ static void train(dt_worker *worker, void *context)
             s.next_rows = (dt_span){0, 0};
         }
         s.watching = dt_run_watching(run, s.number, run->epoch);
-        s.inverse_batch = (dt_real)(1.0 / (double)s.batch);
+        begin_update(&s);
         const bool goes_on = train_step(&s);
         if (run->profile && (goes_on || run->halt)) /* a step that diverges isn't made */
             dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch, s.watching != 0);
@@ -545,7 +499,7 @@ static int slice(const dt_engine *e, int64_t worker, int64_t *parameters)
             parameters[l] += dt_min(DT_LANES, layer->units - i / layer->column * DT_LANES) *
                              dt_min(DT_LANES, layer->inputs + 1 - i % layer->column * DT_LANES);
     }
-    return e->states;
+    return __builtin_popcount(e->updater->optimizer->states(e->updater->spec));
 }
 
 /* --- weights in and out --- */
@@ -564,21 +518,31 @@ static void set(dt_engine *e, int64_t l, const void *W, const void *b)
 
 static const char *state_name(const dt_engine *e, int i)
 {
-    return i < e->states ? e->optimizer->state_names[i] : NULL;
+    const char *name;
+    dt_updater_state(e->updater, i, &name);
+    return name;
 }
 
 static void get_state(const dt_engine *e, int i, int64_t l, void *W, void *b)
 {
-    dt_network_export(e->network, e->state[i], l, (dt_span){0, e->network->blocks}, W, b);
+    const char *name;
+    dt_network_export(e->network, dt_updater_state(e->updater, i, &name), l, (dt_span){0, e->network->blocks}, W, b);
 }
 
 static void set_state(dt_engine *e, int i, int64_t l, const void *W, const void *b)
 {
-    dt_network_arrange(e->network, l, W, b, e->state[i]);
+    const char *name;
+    dt_network_arrange(e->network, l, W, b, dt_updater_state(e->updater, i, &name));
+}
+
+static bool whole(const dt_experiment *experiment)
+{
+    return dt_optimizer_named(experiment->optimizer.name)->whole;
 }
 
 const dt_engine_ops DT_R(dt_engine_ops) = {
     .measure = measure,
+    .whole = whole,
     .create = create,
     .destroy = destroy,
     .prepare = prepare,

@@ -34,6 +34,7 @@ enum { DT_EVALUATION_CHUNK = 64 };
 typedef struct dt_engine_ops {
     /* Fills the *_bytes of info. false on overflow. */
     bool (*measure)(const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_trainer_info *info);
+    bool (*whole)(const dt_experiment *experiment); /* its optimizer takes the whole training set alone */
     dt_status (*create)(dt_engine **engine, const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_run *run,
                         dt_error *error);
     void (*destroy)(dt_engine *engine);

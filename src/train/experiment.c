@@ -47,6 +47,18 @@ void dt_experiment_init(dt_experiment *experiment)
     dt_key_defaults(DT_OF_EXPERIMENT, experiment);
 }
 
+void dt_experiment_set_optimizer(dt_experiment *experiment, const char *name)
+{
+    experiment->optimizer.name = name;
+    dt_key_named_defaults(dt_key_find("optimizer.name"), name, experiment);
+}
+
+void dt_experiment_set_schedule(dt_experiment *experiment, const char *name)
+{
+    experiment->schedule.name = name;
+    dt_key_named_defaults(dt_key_find("schedule.name"), name, experiment);
+}
+
 void dt_experiment_clear(dt_experiment *experiment)
 {
     if (experiment->arena) {
@@ -96,6 +108,22 @@ static dt_status check_entry(const dt_key *key, const char *path, const char *na
     size_t index;
     dt_status status = dt_table_find(key->table, name, &index, &own);
     return status == DT_OK ? DT_OK : dt_fail(error, status, "%s: %s", path, own.message);
+}
+
+static dt_status check_integers(const dt_key *key, const char *path, const dt_integers *list, dt_error *error)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        char place[200], found[32];
+        snprintf(place, sizeof place, "%s.%zu", path, i);
+        snprintf(found, sizeof found, "%lld", list->at ? (long long)list->at[i] : 0LL);
+        if (!list->at || !within(key, (double)list->at[i]))
+            return dt_fail(error, DT_INVALID, "%s: %s is out of range; give a whole number from %.0f to %.0f", place,
+                           found, key->low, key->high);
+        if (i > 0 && list->at[i] <= list->at[i - 1])
+            return dt_fail(error, DT_INVALID, "%s: %s doesn't follow %lld; write them in ascending order", place, found,
+                           (long long)list->at[i - 1]);
+    }
+    return DT_OK;
 }
 
 /* One key of one struct against its own range. */
@@ -150,6 +178,8 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         return *(const unsigned *)field < 2
                    ? DT_OK
                    : dt_fail(error, DT_INVALID, "%s: unknown; use %s or %s", path, key->words[0], key->words[1]);
+    case DT_KEY_INTEGERS:
+        return check_integers(key, path, field, error);
     case DT_KEY_SEED:
     case DT_KEY_BOOL:
     case DT_KEY_LAYERS:
@@ -160,12 +190,20 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
     return DT_OK;
 }
 
+/* A program need not fill in what its choice has no use for. */
+static bool has_effect(const dt_key *key, const void *base)
+{
+    const dt_key *chooser = dt_key_chooser(key);
+    const char *name = chooser ? *(const char *const *)dt_key_field(chooser, base) : NULL;
+    return !name || dt_key_applies(key, name);
+}
+
 /* All keys of one struct; `section` is its path: "", "network.0", "capture.probe". */
 static dt_status check_keys(dt_key_of of, const char *section, const void *base, dt_error *error)
 {
     const dt_key *key;
     for (size_t i = 0; (key = dt_key_at(i)); i++) {
-        if (key->of != of)
+        if (key->of != of || !has_effect(key, base))
             continue;
         char path[160];
         if (*section)
@@ -206,6 +244,9 @@ static dt_status check_network(const dt_experiment *experiment, dt_error *error)
             error, DT_INVALID,
             "network.%zu.activation: the last layer has no activation: the cost sees z^L; remove '%s' or add a layer",
             layers - 1, last->activation);
+    if (last->dropout != 0)
+        return dt_fail(error, DT_INVALID,
+                       "network.%zu.dropout: the last layer has none: the cost sees all of z^L; remove it", layers - 1);
     return DT_OK;
 }
 
@@ -292,6 +333,19 @@ static dt_status check_rule(const dt_experiment *experiment, size_t r, dt_error 
     return status == DT_OK ? check_samples(rule, error) : status;
 }
 
+static dt_status check_optimizer(const dt_optimizer_spec *optimizer, dt_error *error)
+{
+    if (optimizer->nesterov && optimizer->momentum == 0)
+        return dt_fail(error, DT_INVALID,
+                       "optimizer.nesterov: needs momentum; give optimizer.momentum above 0, or remove it");
+    if (optimizer->nesterov && optimizer->dampening != 0)
+        return dt_fail(error, DT_INVALID, "optimizer.dampening: nesterov allows none; remove one of them");
+    if (strcmp(optimizer->name, "rprop") == 0 && optimizer->step_min > optimizer->step_max)
+        return dt_fail(error, DT_INVALID, "optimizer.step_min: is above optimizer.step_max, %.15g; give less",
+                       optimizer->step_max);
+    return DT_OK;
+}
+
 dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *error)
 {
     dt_status status = check_keys(DT_OF_EXPERIMENT, "", experiment, error);
@@ -299,11 +353,15 @@ dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *erro
         status = check_validation(&experiment->data, error);
     if (status == DT_OK)
         status = check_network(experiment, error);
+    if (status == DT_OK)
+        status = check_optimizer(&experiment->optimizer, error);
+    if (status == DT_OK && strcmp(experiment->schedule.name, "multi_step") == 0 &&
+        experiment->schedule.milestones.count == 0)
+        status =
+            dt_fail(error, DT_INVALID,
+                    "schedule.milestones: none are given; list the epochs in which multi_step reduces, as [30, 60]");
     if (status != DT_OK)
         return status;
-    if (experiment->optimizer.nesterov && experiment->optimizer.momentum == 0)
-        return dt_fail(error, DT_INVALID,
-                       "optimizer.nesterov: needs momentum; give optimizer.momentum above 0, or remove it");
     if (experiment->capture_count > DT_RULES_MAX || (experiment->capture_count && !experiment->capture))
         return dt_fail(error, DT_INVALID, "capture: %zu rules; give at most %d", experiment->capture_count,
                        DT_RULES_MAX);

@@ -7,6 +7,10 @@
 #define LAYER(field)      .of = DT_OF_LAYER, .offset = offsetof(dt_layer_spec, field)
 #define RULE(field)       .of = DT_OF_RULE, .offset = offsetof(dt_capture_rule, field)
 
+#define MOMENTS     "adam adamw nadam lamb"
+#define REGULARISED "sgd adagrad adadelta rmsprop adam adamw nadam lamb lars"
+#define WARMED      "constant step multi_step exponential cosine polynomial reduce_on_plateau"
+
 /* In the order in which a resolved experiment is written. Keys of one section stand together. */
 static const dt_key keys[] = {
     {"name", DT_KEY_NAME, EXPERIMENT(name), .text = "the file's name without its ending",
@@ -28,6 +32,8 @@ static const dt_key keys[] = {
      .help = "In place of files: this share of the training rows, drawn by the seed. 0: none."},
     {"data.scale", DT_KEY_REAL, EXPERIMENT(data.scale), .high = 1e30, .low_open = true, .number = 1,
      .help = "x <- scale * x."},
+    {"data.noise", DT_KEY_REAL, EXPERIMENT(data.noise), .high = 1e30,
+     .help = "Deviation of normal noise that each training step adds to its inputs. Drawn by the seed."},
 
     {"network.#.units", DT_KEY_INTEGER, LAYER(units), .low = 1, .high = 1048576, .required = true,
      .help = "Units of the layer. The list's first entry is layer 1; 1 to 64 layers."},
@@ -35,6 +41,11 @@ static const dt_key keys[] = {
      .help = "a = sigma(z). The last layer has none: the cost sees z."},
     {"network.#.init", DT_KEY_ENTRY, LAYER(init), .table = DT_INITIALIZERS, .text = "glorot_uniform",
      .help = "How the layer's first weights are drawn."},
+    {"network.#.dropout", DT_KEY_REAL, LAYER(dropout), .high = 1, .high_open = true,
+     .help = "Share of the layer's activations that a training step sets to 0; the others are divided by 1 - dropout. "
+             "Drawn by the seed; none in evaluation, none on the last layer."},
+    {"network.#.max_norm", DT_KEY_REAL, LAYER(max_norm), .high = 1e30,
+     .help = "The norm of each unit's weights is cut to it after a step. 0: not."},
 
     {"loss", DT_KEY_ENTRY, EXPERIMENT(loss), .table = DT_LOSSES, .required = true, .help = "The cost C of a sample."},
 
@@ -43,18 +54,75 @@ static const dt_key keys[] = {
     {"optimizer.learning_rate", DT_KEY_REAL, EXPERIMENT(optimizer.learning_rate), .high = 1e6, .low_open = true,
      .number = 0.01, .help = "Before the schedule."},
     {"optimizer.momentum", DT_KEY_REAL, EXPERIMENT(optimizer.momentum), .high = 1, .high_open = true,
-     .help = "Share of the last step's direction that is kept."},
-    {"optimizer.nesterov", DT_KEY_BOOL, EXPERIMENT(optimizer.nesterov),
+     .only = "sgd rmsprop lars", .help = "Share of the last step's direction that is kept."},
+    {"optimizer.nesterov", DT_KEY_BOOL, EXPERIMENT(optimizer.nesterov), .only = "sgd",
      .help = "Nesterov's momentum; needs momentum above 0."},
-    {"optimizer.weight_decay", DT_KEY_REAL, EXPERIMENT(optimizer.weight_decay), .high = 1e6,
+    {"optimizer.dampening", DT_KEY_REAL, EXPERIMENT(optimizer.dampening), .high = 1, .only = "sgd",
+     .help = "Momentum takes 1 - dampening of the gradient."},
+    {"optimizer.rho", DT_KEY_REAL, EXPERIMENT(optimizer.rho), .high = 1, .high_open = true, .number = 0.99,
+     .only = "rmsprop adadelta", .help = "Share of the mean square that is kept: PyTorch's alpha of rmsprop."},
+    {"optimizer.centered", DT_KEY_BOOL, EXPERIMENT(optimizer.centered), .only = "rmsprop",
+     .help = "The gradient's variance in place of its mean square."},
+    {"optimizer.beta1", DT_KEY_REAL, EXPERIMENT(optimizer.beta1), .high = 1, .high_open = true, .number = 0.9,
+     .only = MOMENTS, .help = "Share of the mean gradient that is kept."},
+    {"optimizer.beta2", DT_KEY_REAL, EXPERIMENT(optimizer.beta2), .high = 1, .high_open = true, .number = 0.999,
+     .only = MOMENTS, .help = "Share of the mean square gradient that is kept."},
+    {"optimizer.epsilon", DT_KEY_REAL, EXPERIMENT(optimizer.epsilon), .low = 1e-30, .high = 1e6, .number = 1e-8,
+     .only = MOMENTS " adagrad adadelta rmsprop", .help = "Added to what is divided by."},
+    {"optimizer.amsgrad", DT_KEY_BOOL, EXPERIMENT(optimizer.amsgrad), .only = "adam adamw",
+     .help = "The largest mean square so far in place of the present one."},
+    {"optimizer.momentum_decay", DT_KEY_REAL, EXPERIMENT(optimizer.momentum_decay), .high = 1e6, .number = 0.004,
+     .only = "nadam", .help = "How fast the momentum's warm-up ends."},
+    {"optimizer.learning_rate_decay", DT_KEY_REAL, EXPERIMENT(optimizer.learning_rate_decay), .high = 1e6,
+     .only = "adagrad", .help = "Step t, from 0, divides the learning rate by 1 + t times this."},
+    {"optimizer.eta_minus", DT_KEY_REAL, EXPERIMENT(optimizer.eta_minus), .high = 1, .low_open = true,
+     .high_open = true, .number = 0.5, .only = "rprop", .help = "A weight's step shrinks by it where dW changes sign."},
+    {"optimizer.eta_plus", DT_KEY_REAL, EXPERIMENT(optimizer.eta_plus), .low = 1, .high = 100, .low_open = true,
+     .number = 1.2, .only = "rprop", .help = "A weight's step grows by it where dW keeps its sign."},
+    {"optimizer.step_min", DT_KEY_REAL, EXPERIMENT(optimizer.step_min), .high = 1e6, .low_open = true, .number = 1e-6,
+     .only = "rprop", .help = "The smallest step of a weight."},
+    {"optimizer.step_max", DT_KEY_REAL, EXPERIMENT(optimizer.step_max), .high = 1e6, .low_open = true, .number = 50,
+     .only = "rprop", .help = "The largest step of a weight."},
+    {"optimizer.trust_coefficient", DT_KEY_REAL, EXPERIMENT(optimizer.trust_coefficient), .high = 1e6, .low_open = true,
+     .number = 0.001, .only = "lars", .help = "A layer's step, as a share of its weights' norm."},
+    {"optimizer.weight_decay", DT_KEY_REAL, EXPERIMENT(optimizer.weight_decay), .high = 1e6, .only = REGULARISED,
      .help = "L2, on weights and biases alike."},
+    {"optimizer.l1", DT_KEY_REAL, EXPERIMENT(optimizer.l1), .high = 1e6, .only = REGULARISED,
+     .help = "L1, on weights and biases alike: adds l1 sign(W) to the gradient."},
+    {"optimizer.clip_norm", DT_KEY_REAL, EXPERIMENT(optimizer.clip_norm), .high = 1e30,
+     .help = "The gradient of all layers, before weight_decay and l1, is scaled down to this norm. 0: not."},
+    {"optimizer.clip_value", DT_KEY_REAL, EXPERIMENT(optimizer.clip_value), .high = 1e30,
+     .help = "Its elements are then cut off at plus and minus this. 0: not."},
 
     {"schedule.name", DT_KEY_ENTRY, EXPERIMENT(schedule.name), .table = DT_SCHEDULES, .text = "constant",
-     .help = "How the learning rate changes from epoch to epoch."},
+     .help = "How the learning rate changes."},
     {"schedule.every", DT_KEY_INTEGER, EXPERIMENT(schedule.every), .low = 1, .high = 1000000, .number = 10,
      .only = "step", .help = "Epochs between two changes."},
+    {"schedule.milestones", DT_KEY_INTEGERS, EXPERIMENT(schedule.milestones), .low = 1, .high = 1000000, .text = "none",
+     .only = "multi_step", .help = "The epochs, from 0, that begin with a change."},
     {"schedule.factor", DT_KEY_REAL, EXPERIMENT(schedule.factor), .high = 1, .low_open = true, .number = 0.1,
-     .only = "step", .help = "What the learning rate is multiplied by."},
+     .only = "step multi_step exponential reduce_on_plateau", .help = "What the learning rate is multiplied by."},
+    {"schedule.power", DT_KEY_REAL, EXPERIMENT(schedule.power), .high = 100, .low_open = true, .number = 1,
+     .only = "polynomial", .help = "Of the share of the run that is left."},
+    {"schedule.min_learning_rate", DT_KEY_REAL, EXPERIMENT(schedule.min_learning_rate), .high = 1e6,
+     .only = "cosine reduce_on_plateau", .help = "Where the learning rate ends."},
+    {"schedule.rise_fraction", DT_KEY_REAL, EXPERIMENT(schedule.rise_fraction), .high = 1, .low_open = true,
+     .number = 0.3, .only = "one_cycle", .help = "Share of the run's steps before the peak, optimizer.learning_rate."},
+    {"schedule.div_factor", DT_KEY_REAL, EXPERIMENT(schedule.div_factor), .low = 1, .high = 1e12, .number = 25,
+     .only = "one_cycle", .help = "The first learning rate is the peak divided by it."},
+    {"schedule.final_div_factor", DT_KEY_REAL, EXPERIMENT(schedule.final_div_factor), .low = 1, .high = 1e12,
+     .number = 1e4, .only = "one_cycle", .help = "The last learning rate is the first divided by it."},
+    {"schedule.patience", DT_KEY_INTEGER, EXPERIMENT(schedule.patience), .high = 1000000, .number = 10,
+     .only = "reduce_on_plateau",
+     .help = "Epochs without a better validation loss (training loss, where there is no validation) before a change."},
+    {"schedule.threshold", DT_KEY_REAL, EXPERIMENT(schedule.threshold), .high = 1, .high_open = true, .number = 1e-4,
+     .only = "reduce_on_plateau", .help = "Better is below 1 - threshold times the best."},
+    {"schedule.cooldown", DT_KEY_INTEGER, EXPERIMENT(schedule.cooldown), .high = 1000000, .only = "reduce_on_plateau",
+     .help = "Epochs after a change that don't count."},
+    {"schedule.warmup", DT_KEY_REAL, EXPERIMENT(schedule.warmup), .high = 1000000, .only = WARMED,
+     .help = "Epochs, or a fraction of one, in which the learning rate rises step by step."},
+    {"schedule.warmup_factor", DT_KEY_REAL, EXPERIMENT(schedule.warmup_factor), .high = 1, .number = 1.0 / 3,
+     .only = WARMED, .help = "From this share of it."},
 
     {"training.epochs", DT_KEY_INTEGER, EXPERIMENT(training.epochs), .low = 1, .high = 1000000, .number = 10,
      .help = "Passes through the training rows."},
@@ -94,6 +162,20 @@ static const dt_key keys[] = {
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };
+
+/* Defaults that are one name's own. */
+static const struct {
+    const char *pattern, *name;
+    double number;
+} named[] = {
+    {"optimizer.learning_rate", "adadelta", 1},  {"optimizer.learning_rate", "adam", 0.001},
+    {"optimizer.learning_rate", "adamw", 0.001}, {"optimizer.learning_rate", "nadam", 0.002},
+    {"optimizer.learning_rate", "lamb", 0.001},  {"optimizer.momentum", "lars", 0.9},
+    {"optimizer.rho", "adadelta", 0.9},          {"optimizer.epsilon", "adagrad", 1e-10},
+    {"optimizer.epsilon", "adadelta", 1e-6},     {"optimizer.epsilon", "lamb", 1e-6},
+    {"optimizer.weight_decay", "adamw", 0.01},   {"optimizer.weight_decay", "lamb", 0.01},
+    {"schedule.factor", "exponential", 0.95},
+};
 
 const dt_key *dt_key_at(size_t i)
 {
@@ -175,6 +257,9 @@ static void store_default(const dt_key *key, void *field)
     case DT_KEY_QUANTITIES:
         *(unsigned *)field = (unsigned)key->number;
         break;
+    case DT_KEY_INTEGERS:
+        *(dt_integers *)field = (dt_integers){NULL, 0};
+        break;
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:
         *(const int64_t **)field = NULL;
@@ -204,6 +289,38 @@ void dt_key_defaults(dt_key_of of, void *base)
             store_default(&keys[i], (char *)base + keys[i].offset);
     if (of == DT_OF_RULE)
         ((dt_capture_rule *)base)->sample_count = (int64_t)dt_key_find("capture.*.samples")->number;
+}
+
+const char *dt_key_named_default(const dt_key *key, size_t i, double *number)
+{
+    for (size_t n = 0; n < sizeof named / sizeof *named; n++)
+        if (strcmp(named[n].pattern, key->pattern) == 0 && i-- == 0) {
+            *number = named[n].number;
+            return named[n].name;
+        }
+    return NULL;
+}
+
+/* Do both lie in the same section? */
+static bool beside(const dt_key *a, const dt_key *b)
+{
+    const size_t n = (size_t)(strrchr(a->pattern, '.') - a->pattern) + 1;
+    return strncmp(a->pattern, b->pattern, n) == 0 && !strchr(b->pattern + n, '.');
+}
+
+void dt_key_named_defaults(const dt_key *name, const char *value, void *base)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        if (&keys[i] == name || !beside(name, &keys[i]))
+            continue;
+        void *field = (char *)base + keys[i].offset;
+        store_default(&keys[i], field);
+        double number;
+        const char *own;
+        for (size_t n = 0; (own = dt_key_named_default(&keys[i], n, &number)); n++)
+            if (strcmp(own, value) == 0)
+                *(double *)field = number;
+    }
 }
 
 static void append(char *out, size_t size, const char *text)
@@ -282,6 +399,9 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
         append(out, size, "a list of ");
         append_names(out, size, key);
         break;
+    case DT_KEY_INTEGERS:
+        append(out, size, "an ascending list of whole numbers");
+        break;
     case DT_KEY_LAYERS:
         append(out, size, "all, or a list of layers");
         break;
@@ -301,6 +421,45 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
         append_range(out, size, key);
         append(out, size, ", batch, or a list of rows of the training set from 0");
         break;
+    }
+}
+
+const dt_key *dt_key_chooser(const dt_key *key)
+{
+    const char *dot = strrchr(key->pattern, '.');
+    char pattern[96];
+    if (!key->only || !dot)
+        return NULL;
+    snprintf(pattern, sizeof pattern, "%.*s", (int)(dot - key->pattern), key->pattern);
+    const dt_key *choice = dt_key_find(pattern);
+    if (choice)
+        return choice;
+    snprintf(pattern, sizeof pattern, "%.*s.name", (int)(dot - key->pattern), key->pattern);
+    return dt_key_find(pattern);
+}
+
+bool dt_key_applies(const dt_key *key, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *word = key->only; word && *word; word += strspn(word, " ")) {
+        const size_t n = strcspn(word, " ");
+        if (n == length && strncmp(word, name, n) == 0)
+            return true;
+        word += n;
+    }
+    return !key->only;
+}
+
+void dt_key_only(const dt_key *key, char *out, size_t size)
+{
+    size_t used = 0;
+    *out = '\0';
+    for (const char *word = key->only; word && *word && used < size;) {
+        const size_t n = strcspn(word, " ");
+        const char *next = word + n + strspn(word + n, " ");
+        const char *behind = !*next ? "" : strchr(next, ' ') ? ", " : " or ";
+        used += (size_t)snprintf(out + used, size - used, "%.*s%s", (int)n, word, behind);
+        word = next;
     }
 }
 

@@ -26,6 +26,7 @@ typedef enum dt_key_kind {
     DT_KEY_FILE,       /* const char *, NULL: none */
     DT_KEY_ENTRY,      /* const char *: a name of `table` */
     DT_KEY_PRECISION,  /* dt_precision */
+    DT_KEY_INTEGERS,   /* dt_integers: a list, ascending, in low .. high */
     DT_KEY_QUANTITIES, /* the fields of a dt_capture_rule: a list of quantities, */
     DT_KEY_LAYERS,     /* `all` or a list of layers, */
     DT_KEY_STEPS,      /* `log` or a list of steps, */
@@ -52,7 +53,7 @@ typedef struct dt_key {
     const char *text;     /* default, of names; of the kinds above that have no number, its words for help */
     bool required;        /* must be in the file */
     bool required_in;     /* must be in its section where the file has that section */
-    const char *only;     /* applies where its section's `name` is this */
+    const char *only;     /* applies where its chooser's name is one of these words; NULL: always */
     const char *help;     /* a sentence */
 } dt_key;
 
@@ -65,8 +66,23 @@ bool dt_key_is_section(const char *pattern);    /* keys lie under it */
 enum { DT_KEY_NAME_SIZE = 32 };
 const char *dt_key_child(const char *section, size_t i, char name[DT_KEY_NAME_SIZE]);
 
+/* The key that decides whether this one applies: the choice it lies under, or its section's `name`. NULL where it
+ * always does. And whether it does with that name. */
+const dt_key *dt_key_chooser(const dt_key *key);
+bool dt_key_applies(const dt_key *key, const char *name);
+
+/* The names it applies to, as words: "sgd, rmsprop or lars". */
+void dt_key_only(const dt_key *key, char *out, size_t size);
+
 /* Stores the defaults of all keys of a struct: a dt_experiment, a dt_layer_spec or a dt_capture_rule. */
 void dt_key_defaults(dt_key_of of, void *base);
+
+/* The same of the keys that stand beside `name`, "optimizer.name", with what is that name's own default: not of `name`
+ * itself. */
+void dt_key_named_defaults(const dt_key *name, const char *value, void *base);
+
+/* The i-th name that has a default of its own for the key, and the default. NULL past the last. */
+const char *dt_key_named_default(const dt_key *key, size_t i, double *number);
 
 /* What it accepts, as a noun phrase: "a whole number from 1 to 1024, or auto". `out` always ends up terminated. */
 void dt_key_accepts(const dt_key *key, char *out, size_t size);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "kernels/random.h"
 
 /* Bytes of a row that are asked for ahead of its gather; longer rows are fetched by the processor's own prefetcher. */
 enum { PREFETCHED = 4096 };
@@ -15,10 +16,11 @@ static int64_t stride_of(int64_t units)
     return n % (16 * DT_LANES) == 0 ? n + DT_LANES : n;
 }
 
-/* Of layer 0: the copies of a; of l: a, delta and z; of layer L, where z = a: a and delta. */
-static int64_t arrays_of(int64_t l, int64_t L, int64_t copies)
+/* Of layer 0: the copies of a; of l: a, delta and z, and with dropout the mask and sigma; of layer L, where z = a: a
+ * and delta. */
+static int64_t arrays_of(int64_t l, int64_t L, int64_t copies, bool drops)
 {
-    return l == 0 ? copies : l == L ? 2 : 3;
+    return l == 0 ? copies : l == L ? 2 : drops ? 5 : 3;
 }
 
 /* Rows from one copy to the next: a gap is left behind each, as a processor that goes down a column asks for rows
@@ -28,12 +30,15 @@ static int64_t rows_of(int64_t capacity, int64_t copies)
     return copies > 1 ? capacity + 32 : capacity;
 }
 
-bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, int64_t copies, size_t *bytes)
+bool dt_pass_measure(int64_t layers, const int64_t *units, const dt_layer_spec *specs, int64_t capacity, int64_t copies,
+                     size_t *bytes)
 {
     size_t sum = 0;
     for (int64_t l = 0; l <= layers; l++) {
         size_t layer;
-        if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers, copies)) * sizeof(dt_real),
+        const bool drops = specs && l > 0 && specs[l - 1].dropout > 0;
+        if (__builtin_mul_overflow((size_t)(stride_of(units[l]) * arrays_of(l, layers, copies, drops)) *
+                                       sizeof(dt_real),
                                    (size_t)rows_of(capacity, l == 0 ? copies : 1), &layer) ||
             __builtin_add_overflow(sum, layer, &sum))
             return false;
@@ -44,19 +49,25 @@ bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, int
     return true;
 }
 
+static bool drops(const dt_pass *p, int64_t l)
+{
+    return l > 0 && p->network->layer[l].dropout > 0;
+}
+
 /* All layers' arrays in one block, so that huge pages hold them. */
-static dt_status allocate_layers(dt_pass *p, dt_error *error)
+static dt_status allocate_layers(dt_pass *p, bool training, dt_error *error)
 {
     const int64_t L = p->network->layers;
     size_t numbers = 0;
     for (int64_t l = 0; l <= L; l++)
-        numbers += (size_t)(arrays_of(l, L, p->copies) * p->stride[l] * rows_of(p->capacity, l == 0 ? p->copies : 1));
+        numbers += (size_t)(arrays_of(l, L, p->copies, training && drops(p, l)) * p->stride[l] *
+                            rows_of(p->capacity, l == 0 ? p->copies : 1));
     dt_real *at = p->block = dt_allocate_hot(numbers, sizeof(dt_real));
     if (!at)
         return dt_fail_memory(error, "activations");
     for (int64_t l = 0; l <= L; l++) {
-        dt_real **const arrays[] = {&p->a[l], &p->delta[l], &p->z[l]};
-        for (int64_t i = 0; i < arrays_of(l, L, p->copies); i++) {
+        dt_real **const arrays[] = {&p->a[l], &p->delta[l], &p->z[l], &p->mask[l], &p->sigma[l]};
+        for (int64_t i = 0; i < arrays_of(l, L, p->copies, training && drops(p, l)); i++) {
             if (l > 0 || i == 0)
                 *arrays[i] = at;
             at += rows_of(p->capacity, l == 0 ? p->copies : 1) * p->stride[l];
@@ -65,8 +76,8 @@ static dt_status allocate_layers(dt_pass *p, dt_error *error)
     return DT_OK;
 }
 
-dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, int64_t capacity,
-                         int64_t copies, dt_error *error)
+dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, bool training,
+                         int64_t capacity, int64_t copies, dt_error *error)
 {
     *pass = NULL;
     const size_t layers = (size_t)network->layers + 1;
@@ -81,14 +92,16 @@ dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_los
     p->z = dt_allocate_zeroed(layers, sizeof *p->z);
     p->a = dt_allocate_zeroed(layers, sizeof *p->a);
     p->delta = dt_allocate_zeroed(layers, sizeof *p->delta);
+    p->mask = dt_allocate_zeroed(layers, sizeof *p->mask);
+    p->sigma = dt_allocate_zeroed(layers, sizeof *p->sigma);
     p->rows = dt_allocate_zeroed(layers, sizeof *p->rows);
     p->cost = dt_allocate_zeroed((size_t)capacity, sizeof *p->cost);
     p->right = dt_allocate_zeroed((size_t)capacity, sizeof *p->right);
     dt_status status = DT_NO_MEMORY;
-    if (p->stride && p->z && p->a && p->delta && p->rows && p->cost && p->right) {
+    if (p->stride && p->z && p->a && p->delta && p->mask && p->sigma && p->rows && p->cost && p->right) {
         for (int64_t l = 0; l <= network->layers; l++)
             p->stride[l] = stride_of(l ? network->layer[l].units : network->layer[1].inputs);
-        status = allocate_layers(p, error);
+        status = allocate_layers(p, training, error);
     }
     if (status != DT_OK) {
         dt_pass_destroy(p);
@@ -111,6 +124,8 @@ void dt_pass_destroy(dt_pass *pass)
     dt_release(pass->z);
     dt_release(pass->a);
     dt_release(pass->delta);
+    dt_release(pass->mask);
+    dt_release(pass->sigma);
     dt_release(pass->rows);
     dt_release(pass->cost);
     dt_release(pass->right);
@@ -138,6 +153,10 @@ void dt_pass_touch(dt_pass *pass, int64_t worker, dt_span rows)
         touch_rows(pass, l, pass->delta[l], rows, false);
         if (l < L)
             touch_rows(pass, l, pass->z[l], rows, false);
+        if (pass->mask[l]) {
+            touch_rows(pass, l, pass->mask[l], rows, false);
+            touch_rows(pass, l, pass->sigma[l], rows, false);
+        }
     }
 }
 
@@ -180,20 +199,60 @@ void dt_pass_gather(dt_pass *pass, int64_t copy, const dt_dataset *data, dt_real
     }
 }
 
-void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows, dt_span panels, bool keep_z)
+/* The numbers of layer l for sample i of the minibatch: 2^20 of them, for up to 2^20 samples. */
+static dt_stream stream_of(const dt_draws *draws, dt_purpose purpose, int64_t l, int64_t i)
+{
+    const uint64_t step = (uint64_t)draws->step;
+    return (dt_stream){draws->seed, step << (20 + DT_STREAM_BITS) | (uint64_t)i << DT_STREAM_BITS, (uint32_t)purpose,
+                       (uint32_t)(step >> (64 - 20 - DT_STREAM_BITS) << 7 | (uint64_t)l)};
+}
+
+void dt_pass_noise(dt_pass *pass, int64_t copy, dt_real deviation, const dt_draws *draws, dt_span rows)
+{
+    const dt_randoms *randoms = DT_SELECT(dt_randoms, dt_randoms, &);
+    for (int64_t i = rows.first; i < rows.last; i++) {
+        const dt_stream stream = stream_of(draws, DT_FOR_NOISE, 0, i);
+        randoms->noise(&stream, 0, pass->network->layer[1].inputs, deviation,
+                       pass->a[0] + copy * pass->rows[1].a_apart + i * pass->stride[0]);
+    }
+}
+
+/* a = mask sigma for n units from unit `first` on, of row i; without draws nothing is dropped. */
+static void drop(dt_pass *pass, int64_t l, const dt_draws *draws, int64_t i, int64_t first, int64_t n)
+{
+    const dt_randoms *randoms = DT_SELECT(dt_randoms, dt_randoms, &);
+    const double p = pass->network->layer[l].dropout;
+    const int64_t at = i * pass->stride[l] + first;
+    dt_real *restrict mask = pass->mask[l] + at, *restrict a = pass->a[l] + at;
+    const dt_real *restrict sigma = pass->sigma[l] + at;
+    if (draws) {
+        const dt_stream stream = stream_of(draws, DT_FOR_DROPOUT, l, i);
+        randoms->mask(&stream, first, n, p, (dt_real)(1 / (1 - p)), mask);
+    }
+    for (int64_t j = 0; j < n && !draws; j++)
+        mask[j] = 1;
+    for (int64_t j = 0; j < n; j++)
+        a[j] = mask[j] * sigma[j];
+}
+
+void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows, dt_span panels, bool keep_z,
+                           const dt_draws *draws)
 {
     const dt_network *network = pass->network;
     const dt_layer *layer = &network->layer[l];
     const int64_t stride = pass->stride[l], below = pass->stride[l - 1];
     const int64_t first = panels.first * DT_LANES, n = dt_min(panels.last * DT_LANES, layer->units) - first;
     dt_real *z = place_of_z(pass, l, keep_z) + first, *a = pass->a[l] + first;
+    dt_real *sigma = pass->mask[l] ? pass->sigma[l] + first : a;
     /* (1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j: the bias is the weight of the 1 behind a^{l-1} */
     network->products->product(dt_span_count(rows), dt_span_count(panels), layer->inputs + 1,
                                pass->rows[l].a + copy * pass->rows[l].a_apart + rows.first * below, below,
                                network->parameters + (layer->first_block + panels.first * layer->column) * DT_BLOCK,
                                layer->column * DT_BLOCK, z + rows.first * stride, stride);
     for (int64_t i = rows.first; i < rows.last && l < network->layers; i++) { /* no activation on layer L */
-        layer->activation->value(n, z + i * stride, a + i * stride);          /* (2) a^l_j = sigma(z^l_j) */
+        layer->activation->value(n, z + i * stride, sigma + i * stride);      /* (2) a^l_j = sigma(z^l_j) */
+        if (pass->mask[l])
+            drop(pass, l, draws, i, first, n);
         if (panels.last == layer->panels)
             a[i * stride + n] = 1;
     }
@@ -202,7 +261,7 @@ void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows,
 void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
 {
     for (int64_t l = 1; l <= pass->network->layers; l++) {
-        dt_pass_forward_units(pass, l, 0, rows, (dt_span){0, pass->network->layer[l].panels}, keep_z);
+        dt_pass_forward_units(pass, l, 0, rows, (dt_span){0, pass->network->layer[l].panels}, keep_z, NULL);
         dt_lap(laps, DT_PHASE_FORWARD, l);
     }
 }
@@ -253,8 +312,11 @@ void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
                                    pass->delta[l + 1] + rows.first * pass->stride[l + 1], pass->stride[l + 1],
                                    next->transposed, next->transposed_rows * DT_LANES, delta + rows.first * stride,
                                    stride);
+        const dt_real *a = pass->mask[l] ? pass->sigma[l] : pass->a[l];
         for (int64_t i = rows.first; i < rows.last; i++) {
-            layer->activation->derivative(n, z + i * stride, pass->a[l] + i * stride, delta + i * stride);
+            for (int64_t j = 0; pass->mask[l] && j < n; j++)
+                delta[i * stride + j] *= pass->mask[l][i * stride + j];
+            layer->activation->derivative(n, z + i * stride, a + i * stride, delta + i * stride);
             clear_padding(delta + i * stride, n);
         }
         dt_lap(laps, DT_PHASE_BACKWARD, l);

@@ -27,18 +27,29 @@ typedef struct dt_pass {
     dt_real *block;          /* of all the arrays below */
     dt_real **a, **delta;    /* [l]; a[0] = x */
     dt_real **z;             /* [l], where z is kept apart from a; z[L] = a[L] */
-    dt_layer_rows *rows;     /* rows[l], l = 1 .. L: what reductions see */
-    double *cost;            /* C_i */
-    uint8_t *right;          /* 1 where the largest z^L is that of the label */
+    dt_real **mask,
+        **sigma;         /* [l], where layer l drops out: what sigma(z^l) was multiplied by, and itself; else NULL */
+    dt_layer_rows *rows; /* rows[l], l = 1 .. L: what reductions see */
+    double *cost;        /* C_i */
+    uint8_t *right;      /* 1 where the largest z^L is that of the label */
 } dt_pass;
 
-/* Bytes of memory of a pass of `capacity` rows, as dt_allocate_hot takes them. false on overflow. */
+/* What random numbers of a step are drawn from: pure functions of these, the layer, the sample's place in the minibatch
+ * and the unit, so that nothing else matters. */
+typedef struct dt_draws {
+    uint64_t seed;
+    int64_t step; /* below 2^51 */
+} dt_draws;
+
+/* Bytes of memory of a pass of `capacity` rows, as dt_allocate_hot takes them. `specs` (layers) where it is one of
+ * training, that may drop out; else NULL. false on overflow. */
 #define dt_pass_measure DT_R(dt_pass_measure)
-bool dt_pass_measure(int64_t layers, const int64_t *units, int64_t capacity, int64_t copies, size_t *bytes);
+bool dt_pass_measure(int64_t layers, const int64_t *units, const dt_layer_spec *specs, int64_t capacity, int64_t copies,
+                     size_t *bytes);
 
 #define dt_pass_create DT_R(dt_pass_create)
-dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, int64_t capacity,
-                         int64_t copies, dt_error *error);
+dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, bool training,
+                         int64_t capacity, int64_t copies, dt_error *error);
 #define dt_pass_destroy DT_R(dt_pass_destroy)
 void dt_pass_destroy(dt_pass *pass);
 
@@ -51,6 +62,10 @@ void dt_pass_touch(dt_pass *pass, int64_t worker, dt_span rows);
 void dt_pass_gather(dt_pass *pass, int64_t copy, const dt_dataset *data, dt_real scale, const int64_t *sample,
                     dt_span rows);
 
+/* x += deviation N(0, 1), in copy `copy`. */
+#define dt_pass_noise DT_R(dt_pass_noise)
+void dt_pass_noise(dt_pass *pass, int64_t copy, dt_real deviation, const dt_draws *draws, dt_span rows);
+
 /* Asks for the data of rows that a later gather will read, and doesn't wait for them. */
 #define dt_pass_prefetch DT_R(dt_pass_prefetch)
 void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span rows);
@@ -59,9 +74,11 @@ void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span row
  * needs it. */
 #define dt_pass_forward DT_R(dt_pass_forward)
 void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps); /* (1) (2) */
-/* Layer l alone, panels first .. last-1 of its units, from copy `copy` of a[0]. */
+/* Layer l alone, panels first .. last-1 of its units, from copy `copy` of a[0]. In a pass of training, layers with
+ * dropout draw a mask: a = mask sigma(z), the mask 0 with probability p, else 1 / (1 - p). */
 #define dt_pass_forward_units DT_R(dt_pass_forward_units)
-void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows, dt_span panels, bool keep_z);
+void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows, dt_span panels, bool keep_z,
+                           const dt_draws *draws);
 #define dt_pass_cost DT_R(dt_pass_cost)
 void dt_pass_cost(dt_pass *pass, const int32_t *labels, const int64_t *sample, dt_span rows); /* C_i, (3) */
 #define dt_pass_backward DT_R(dt_pass_backward)

@@ -9,6 +9,7 @@
 #include "data/sampler.h"
 #include "deltoid/dataset.h"
 #include "deltoid/observer.h"
+#include "deltoid/trainer.h"
 
 enum { DT_OBSERVERS_MAX = 64 };
 
@@ -26,7 +27,10 @@ typedef struct dt_run {
 
     /* Steps first .. last-1 of `epoch`, to be done by the team; `base` steps were done before this epoch. */
     int64_t epoch, base, first, last, total_steps;
-    double learning_rate;
+    int64_t steps_per_epoch;
+    double learning_rate;       /* of the step `first`, or of the last that was done */
+    bool by_step;               /* it changes within the epoch */
+    dt_schedule_state schedule; /* what the schedule remembers */
 
     /* Written by worker 0 between a step's barriers, read by all after the second. */
     bool halt;

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/memory.h"
+#include "base/philox.h"
 #include "deltoid/own.h"
 #include "kernels/isa.h"
 #include "parallel/team.h"
@@ -85,6 +86,21 @@ static dt_status check_data(const dt_experiment *experiment, const dt_trainer_da
 
 /* --- plan --- */
 
+/* What an optimizer or noise asks of minibatches. */
+static dt_status check_minibatch(const dt_experiment *experiment, const dt_engine_sizes *sizes, int64_t train_rows,
+                                 dt_error *error)
+{
+    if (dt_engine_ops_of(experiment->precision)->whole(experiment) && sizes->batch < train_rows)
+        return dt_fail(error, DT_INVALID,
+                       "optimizer.name: %s goes by the signs of the whole training set's gradient; set "
+                       "training.batch_size to its %lld rows, or use another optimizer",
+                       experiment->optimizer.name, (long long)train_rows);
+    if (experiment->data.noise > 0 && sizes->units[0] > DT_STREAM_NUMBERS)
+        return dt_fail(error, DT_INVALID, "data.noise: takes inputs of up to %lld numbers, not %lld; remove it",
+                       (long long)DT_STREAM_NUMBERS, (long long)sizes->units[0]);
+    return DT_OK;
+}
+
 /* What follows from the experiment and the rows to train on: info, but for what only the team can say. */
 static dt_status plan(const dt_experiment *experiment, const dt_trainer_data *data, int64_t train_rows, int64_t workers,
                       const int64_t *units, dt_engine_sizes *sizes, dt_trainer_info *info, dt_error *error)
@@ -115,6 +131,9 @@ static dt_status plan(const dt_experiment *experiment, const dt_trainer_data *da
     };
     for (int64_t l = 1; l <= L; l++)
         info->parameters += units[l] * (units[l - 1] + 1);
+    dt_status status = check_minibatch(experiment, sizes, train_rows, error);
+    if (status != DT_OK)
+        return status;
     if (!dt_engine_ops_of(experiment->precision)->measure(experiment, sizes, info))
         return dt_fail(error, DT_INVALID, "network: too large to address; use fewer units or a smaller minibatch");
     return DT_OK;
@@ -242,6 +261,9 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     t->drawn = -1;
     t->run.train = data->train;
     t->run.shard_size = sizes.shard_size;
+    t->run.steps_per_epoch = t->info.steps_per_epoch;
+    t->run.by_step = dt_schedule_by_step(experiment);
+    t->run.schedule = dt_schedule_begin();
     /* Steps of some milliseconds always pay for a team. */
     t->pace = (dt_pace){.adapts = experiment->parallel.threads == 0 && t->info.workers > 1 &&
                                   operations_of(experiment, t->units) < 1e9,
@@ -289,7 +311,7 @@ static void begin_epoch(dt_trainer *t)
     run->epoch = t->step / t->info.steps_per_epoch;
     run->base = run->epoch * t->info.steps_per_epoch;
     run->done = t->step - run->base;
-    run->learning_rate = dt_learning_rate(t->experiment, run->epoch);
+    run->learning_rate = dt_learning_rate(t->experiment, t->step, t->info.steps_per_epoch, &run->schedule);
     run->loss_sum = 0;
     run->right = run->seen = 0;
     t->trained = 0;
@@ -414,7 +436,12 @@ dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt
     return evaluate_rows(trainer, dataset, (dt_rows){dataset->rows, NULL}, evaluation, confusion, error);
 }
 
-/* Evaluates what there is, and tells the observers. */
+static bool has_validation(const dt_trainer *t)
+{
+    return t->data.validation || t->validation_rows.count;
+}
+
+/* Evaluates what there is, and tells the schedule and the observers. */
 static dt_status report_epoch(dt_trainer *t, dt_error *error)
 {
     const dt_run *run = &t->run;
@@ -440,6 +467,8 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
         .learning_rate = run->learning_rate,
         .samples_per_second = (double)run->seen / t->trained,
     };
+    if (status == DT_OK)
+        dt_schedule_observe(t->experiment, has_validation(t) ? validation.loss : report.train_loss, &t->run.schedule);
     for (int i = 0; status == DT_OK && i < run->observer_count; i++)
         if (run->observers[i].epoch)
             status = run->observers[i].epoch(run->observers[i].self, &report, error);
@@ -531,6 +560,16 @@ void dt_trainer_state(const dt_trainer *trainer, int i, int64_t l, void *W, void
 void dt_trainer_set_state(dt_trainer *trainer, int i, int64_t l, const void *W, const void *b)
 {
     trainer->ops->set_state(trainer->engine, i, l, W, b);
+}
+
+void dt_trainer_schedule_state(const dt_trainer *trainer, dt_schedule_state *state)
+{
+    *state = trainer->run.schedule;
+}
+
+void dt_trainer_set_schedule_state(dt_trainer *trainer, const dt_schedule_state *state)
+{
+    trainer->run.schedule = *state;
 }
 
 /* Hashes numbers as little-endian bytes. */

@@ -1,0 +1,356 @@
+#include "train/update.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+const dt_optimizer *dt_optimizer_named(const char *name)
+{
+    const dt_optimizer *table = DT_SELECT(dt_optimizer, dt_optimizers, );
+    for (int i = 0; i < DT_OPTIMIZER_COUNT; i++)
+        if (strcmp(table[i].entry.name, name) == 0)
+            return &table[i];
+    return NULL;
+}
+
+/* --- life --- */
+
+static bool needs_norms(const dt_optimizer *optimizer, const dt_optimizer_spec *spec)
+{
+    return spec->clip_norm > 0 || optimizer->direct;
+}
+
+static bool has_max_norm(const dt_experiment *experiment)
+{
+    for (size_t l = 0; l < experiment->layer_count; l++)
+        if (experiment->network[l].max_norm > 0)
+            return true;
+    return false;
+}
+
+bool dt_updater_measure(const dt_experiment *experiment, const int64_t *units, size_t vector, size_t *bytes)
+{
+    const dt_optimizer *optimizer = dt_optimizer_named(experiment->optimizer.name);
+    const bool norms = needs_norms(optimizer, &experiment->optimizer), keeps = norms || experiment->capture_count > 0;
+    const int arrays = __builtin_popcount(optimizer->states(&experiment->optimizer)) + keeps;
+    size_t blocks = 0, more;
+    for (size_t l = 1; l <= experiment->layer_count; l++)
+        blocks += (size_t)(dt_whole_panels(units[l]) / DT_LANES * dt_blocks_a_panel(units[l - 1]));
+    const size_t each =
+        (norms ? sizeof(dt_block_squares) : 0) + (has_max_norm(experiment) ? DT_LANES * sizeof(double) : 0);
+    return dt_multiply(vector, (size_t)arrays, bytes) && dt_multiply(blocks, each, &more) &&
+           !__builtin_add_overflow(*bytes, more, bytes);
+}
+
+static dt_real *as_parameters(const dt_network *network)
+{
+    return dt_allocate_hot((size_t)network->blocks, DT_BLOCK * sizeof(dt_real));
+}
+
+dt_status dt_updater_keep(dt_updater *updater, dt_error *error)
+{
+    if (!updater->gradient && !(updater->gradient = as_parameters(updater->network)))
+        return dt_fail_memory(error, "the gradient");
+    return DT_OK;
+}
+
+dt_status dt_updater_create(dt_updater **updater, const dt_experiment *experiment, dt_network *network, dt_error *error)
+{
+    *updater = NULL;
+    dt_updater *u = dt_allocate_zeroed(1, sizeof *u);
+    if (!u)
+        return dt_fail_memory(error, "the optimizer");
+    u->network = network;
+    u->spec = &experiment->optimizer;
+    u->optimizer = dt_optimizer_named(u->spec->name);
+    u->norms = DT_SELECT(dt_norms, dt_norms, &);
+    const size_t blocks = (size_t)network->blocks;
+    const bool norms = needs_norms(u->optimizer, u->spec), cuts = has_max_norm(experiment);
+    const unsigned kept = u->optimizer->states(u->spec);
+    dt_status status = DT_OK;
+    for (int i = 0; status == DT_OK && i < DT_STATES_MAX; i++)
+        if (kept >> i & 1 && !(u->state[i] = as_parameters(network)))
+            status = dt_fail_memory(error, "the optimizer's state");
+    if (status == DT_OK && norms)
+        status = dt_updater_keep(u, error);
+    if (status == DT_OK && ((norms && !(u->squares = dt_allocate_zeroed(blocks, sizeof *u->squares))) ||
+                            (cuts && !(u->lanes = dt_allocate_zeroed(blocks, DT_LANES * sizeof *u->lanes)))))
+        status = dt_fail_memory(error, "norms");
+    if (status != DT_OK) {
+        dt_updater_destroy(u);
+        return status;
+    }
+    *updater = u;
+    return DT_OK;
+}
+
+void dt_updater_destroy(dt_updater *updater)
+{
+    if (!updater)
+        return;
+    for (int i = 0; i < DT_STATES_MAX; i++)
+        dt_release(updater->state[i]);
+    dt_release(updater->gradient);
+    dt_release(updater->squares);
+    dt_release(updater->lanes);
+    dt_release(updater);
+}
+
+void dt_updater_touch(dt_updater *updater, dt_span blocks)
+{
+    for (int i = 0; i < DT_STATES_MAX; i++)
+        if (updater->state[i])
+            memset(updater->state[i] + blocks.first * DT_BLOCK, 0,
+                   (size_t)dt_span_count(blocks) * DT_BLOCK * sizeof(dt_real));
+}
+
+dt_real *dt_updater_state(const dt_updater *updater, int i, const char **name)
+{
+    for (int k = 0; k < DT_STATES_MAX; k++)
+        if (updater->state[k] && i-- == 0) {
+            *name = updater->optimizer->state_names[k];
+            return updater->state[k];
+        }
+    *name = NULL;
+    return NULL;
+}
+
+/* --- parts of a block --- */
+
+/* The bias row of a block that has it, DT_LANES of one that has none: the rows above are W's. */
+static int64_t bias_row(const dt_layer *layer, int64_t block)
+{
+    return dt_min(DT_LANES, layer->inputs - block % layer->column * DT_LANES);
+}
+
+/* A block of layer l with gradient g = sum factor; `rows` of it from row `first` on. */
+static void update_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t rows, dt_real factor,
+                        dt_real *sum)
+{
+    const dt_updater *all = u->updater;
+    dt_real *state[DT_STATES_MAX];
+    for (int i = 0; i < DT_STATES_MAX; i++)
+        state[i] = all->state[i] ? all->state[i] + at : NULL;
+    all->optimizer->update(rows * DT_LANES, hyper, factor, all->network->parameters + at, sum, state);
+}
+
+/* --- sum --- */
+
+static bool keeps(const dt_update *u)
+{
+    return u->watched || u->updater->squares;
+}
+
+/* The optimizer's step of one block; the transposed copy follows. */
+static void update_block(void *context, int64_t l, int64_t block, dt_real *sum)
+{
+    const dt_update *u = context;
+    dt_network *n = u->updater->network;
+    update_rows(u, &u->hyper, (n->layer[l].first_block + block) * DT_BLOCK, DT_LANES, u->inverse_batch, sum);
+    dt_network_transpose(n, l, block);
+}
+
+/* The first half of it, when something comes in between. */
+static void keep_block(void *context, int64_t l, int64_t block, dt_real *sum)
+{
+    const dt_update *u = context;
+    const int64_t at = (u->updater->network->layer[l].first_block + block) * DT_BLOCK;
+    u->updater->optimizer->scale(DT_BLOCK, u->inverse_batch, sum, u->updater->gradient + at);
+}
+
+dt_finish dt_update_finish(dt_update *u)
+{
+    const dt_updater *all = u->updater;
+    if (keeps(u))
+        return (dt_finish){.sink = keep_block, .context = u};
+    if (all->optimizer->plain && all->optimizer->plain(all->spec))
+        return (dt_finish){.W = all->network->parameters, .rate = -u->hyper.learning_rate, .factor = u->inverse_batch};
+    return (dt_finish){.sink = update_block, .context = u};
+}
+
+/* --- norms --- */
+
+static void wait(const dt_update *u)
+{
+    dt_worker_barrier(u->worker);
+    dt_lap(u->laps, DT_PHASE_WAIT, 0);
+}
+
+/* |x|^2 of the block's parts of W^l and b^l. */
+static void part_squares(const dt_norms *norms, int64_t bias, const dt_real *x, double squares[2])
+{
+    squares[0] = norms->squares(bias, x);
+    squares[1] = bias < DT_LANES ? norms->squares(1, x + bias * DT_LANES) : 0;
+}
+
+/* Runs `stage` on the worker's own blocks. */
+static void each_block(const dt_update *u, void (*stage)(const dt_update *u, const dt_layer *layer, int64_t block))
+{
+    const dt_network *n = u->updater->network;
+    for (int64_t l = 1; l <= n->layers; l++) {
+        const dt_span slice = dt_reducer_slice(u->reducer, l, u->worker->index);
+        for (int64_t block = slice.first; block < slice.last; block++)
+            stage(u, &n->layer[l], block);
+        dt_lap(u->laps, DT_PHASE_UPDATE, l);
+    }
+}
+
+/* Norms of W^l and of what is kept in g, and those of b^l, from all workers' blocks. */
+typedef struct tensor_norms {
+    double W[2], g[2];
+} tensor_norms;
+
+static tensor_norms add_squares(const dt_updater *all, const dt_layer *layer)
+{
+    tensor_norms sum = {{0}, {0}};
+    for (int64_t i = 0; i < layer->panels * layer->column; i++)
+        for (int part = 0; part < 2; part++) {
+            sum.W[part] += all->squares[layer->first_block + i].W[part];
+            sum.g[part] += all->squares[layer->first_block + i].g[part];
+        }
+    return sum;
+}
+
+/* --- clip --- */
+
+static void measure_gradient(const dt_update *u, const dt_layer *layer, int64_t block)
+{
+    const dt_updater *all = u->updater;
+    part_squares(all->norms, bias_row(layer, block - layer->first_block), all->gradient + block * DT_BLOCK,
+                 all->squares[block].g);
+}
+
+/* As PyTorch's clip_grad_norm_: g scaled by clip_norm / (|g| + 1e-6), where that is below 1. */
+static void clip(dt_update *u)
+{
+    const dt_network *n = u->updater->network;
+    double sum = 0;
+    each_block(u, measure_gradient);
+    wait(u);
+    for (int64_t l = 1; l <= n->layers; l++) {
+        const tensor_norms layer = add_squares(u->updater, &n->layer[l]);
+        sum += layer.g[0] + layer.g[1];
+    }
+    const double factor = u->updater->spec->clip_norm / (__builtin_sqrt(sum) + 1e-6);
+    u->hyper.clip = factor < 1 ? (dt_real)factor : 1;
+}
+
+/* --- direct --- */
+
+static void direct_block(const dt_update *u, const dt_layer *layer, int64_t block)
+{
+    const dt_updater *all = u->updater;
+    const int64_t at = block * DT_BLOCK, bias = bias_row(layer, block - layer->first_block);
+    const dt_real *W = all->network->parameters + at;
+    dt_real *state[DT_STATES_MAX];
+    for (int i = 0; i < DT_STATES_MAX; i++)
+        state[i] = all->state[i] ? all->state[i] + at : NULL;
+    all->optimizer->direct(DT_BLOCK, &u->hyper, W, all->gradient + at, state);
+    part_squares(all->norms, bias, W, all->squares[block].W);
+    part_squares(all->norms, bias, all->gradient + at, all->squares[block].g);
+}
+
+/* --- update --- */
+
+/* Each part of the layer's blocks with its own ratio. */
+static void update_parts(const dt_update *u, int64_t l, dt_span slice)
+{
+    const dt_updater *all = u->updater;
+    const dt_layer *layer = &all->network->layer[l];
+    const tensor_norms norms = add_squares(all, layer);
+    dt_hyper hyper[2] = {u->hyper, u->hyper};
+    for (int part = 0; part < 2; part++)
+        hyper[part].trust =
+            (dt_real)all->optimizer->trust(all->spec, __builtin_sqrt(norms.W[part]), __builtin_sqrt(norms.g[part]));
+    for (int64_t block = slice.first; block < slice.last; block++) {
+        const int64_t at = block * DT_BLOCK, bias = bias_row(layer, block - layer->first_block);
+        update_rows(u, &hyper[0], at, bias, 1, all->gradient + at);
+        if (bias < DT_LANES)
+            update_rows(u, &hyper[1], at + bias * DT_LANES, 1, 1, all->gradient + at + bias * DT_LANES);
+        dt_network_transpose(all->network, l, block - layer->first_block);
+    }
+}
+
+static void update_kept(const dt_update *u)
+{
+    const dt_updater *all = u->updater;
+    for (int64_t l = 1; l <= all->network->layers; l++) {
+        const dt_span slice = dt_reducer_slice(u->reducer, l, u->worker->index);
+        if (all->optimizer->direct)
+            update_parts(u, l, slice);
+        else
+            for (int64_t block = slice.first; block < slice.last; block++) {
+                update_rows(u, &u->hyper, block * DT_BLOCK, DT_LANES, 1, all->gradient + block * DT_BLOCK);
+                dt_network_transpose(all->network, l, block - all->network->layer[l].first_block);
+            }
+        dt_lap(u->laps, DT_PHASE_UPDATE, l);
+    }
+}
+
+/* --- cut --- */
+
+static void measure_units(const dt_update *u, const dt_layer *layer, int64_t block)
+{
+    if (layer->max_norm > 0)
+        u->updater->norms->lanes(bias_row(layer, block - layer->first_block),
+                                 u->updater->network->parameters + block * DT_BLOCK,
+                                 u->updater->lanes + block * DT_LANES);
+}
+
+/* What the weights of a panel's units are multiplied by. false: all by 1. */
+static bool panel_factors(const dt_updater *all, const dt_layer *layer, int64_t panel, dt_real factor[DT_LANES])
+{
+    const double *lanes = all->lanes + (layer->first_block + panel * layer->column) * DT_LANES;
+    double sum[DT_LANES] = {0};
+    bool any = false;
+    for (int64_t i = 0; i < layer->column; i++)
+        for (int j = 0; j < DT_LANES; j++)
+            sum[j] += lanes[i * DT_LANES + j];
+    for (int j = 0; j < DT_LANES; j++) {
+        const double norm = __builtin_sqrt(sum[j]);
+        factor[j] = norm > layer->max_norm ? (dt_real)(layer->max_norm / norm) : 1;
+        any = any || norm > layer->max_norm;
+    }
+    return any;
+}
+
+/* W_j, without the bias, scaled down to max_norm. */
+static void cut(const dt_update *u)
+{
+    const dt_updater *all = u->updater;
+    each_block(u, measure_units);
+    wait(u);
+    for (int64_t l = 1; l <= all->network->layers; l++) {
+        const dt_layer *layer = &all->network->layer[l];
+        const dt_span slice = dt_reducer_slice(u->reducer, l, u->worker->index);
+        dt_real factor[DT_LANES];
+        bool any = false;
+        for (int64_t block = slice.first; layer->max_norm > 0 && block < slice.last; block++) {
+            const int64_t within = block - layer->first_block;
+            if (block == slice.first || within % layer->column == 0)
+                any = panel_factors(all, layer, within / layer->column, factor);
+            if (!any)
+                continue;
+            all->norms->scale(bias_row(layer, within), factor, all->network->parameters + block * DT_BLOCK);
+            dt_network_transpose(all->network, l, within);
+        }
+        dt_lap(u->laps, DT_PHASE_UPDATE, l);
+    }
+}
+
+void dt_update_rest(dt_update *u)
+{
+    const dt_updater *all = u->updater;
+    if (all->spec->clip_norm > 0)
+        clip(u);
+    if (all->optimizer->direct) {
+        if (all->spec->clip_norm > 0)
+            wait(u); /* others may still add the squares that direct overwrites */
+        each_block(u, direct_block);
+        wait(u);
+    }
+    if (keeps(u))
+        update_kept(u);
+    if (all->lanes)
+        cut(u);
+}
