@@ -21,7 +21,7 @@ static const double flush_seconds = 1;    /* a killed run loses no more than the
 static const double segment_seconds = 1;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
 static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
-static const double small_seconds = 5;    /* a segment that would not be worth its tree */
+static const double small_seconds = 2;    /* a segment that would not be worth its tree */
 
 enum { FASTER = 8 }; /* a segment covers at most this many times the steps of the one before */
 
@@ -114,7 +114,7 @@ static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_e
     file->bytes = 0;
     file->began = now;
     file->flushes = file->live || seconds > 1.5 * flush_seconds;
-    file->end_at = now + (file->flushes ? 4 : 1.5) * seconds; /* where training became slower */
+    file->end_at = now + (seconds > small_seconds ? 4 : 1.5) * seconds; /* where training became slower */
     for (size_t r = 0; r < file->count; r++) {
         const dt_capture_rule *rule = file->layouts[r].rule;
         file->planned[r] = dt_capture_rule_steps(rule, file->end) - dt_capture_rule_steps(rule, first);
