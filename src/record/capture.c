@@ -316,3 +316,24 @@ dt_status dt_capture_close(dt_capture *capture, const char *status_text, dt_erro
         return status;
     return dt_fail(error, failure.status, "%s", failure.message);
 }
+
+/* --- what a resumed run needs --- */
+
+size_t dt_capture_state_size(const dt_capture *capture)
+{
+    (void)capture;
+    return 0;
+}
+
+void dt_capture_state_save(const dt_capture *capture, void *bytes)
+{
+    (void)capture, (void)bytes;
+}
+
+dt_status dt_capture_state_load(dt_capture *capture, const void *bytes, size_t size, dt_error *error)
+{
+    (void)bytes;
+    return size == 0 ? DT_OK
+                     : dt_fail(error, DT_INVALID, "%s: the captures' state in the checkpoint is of another experiment",
+                               capture->path);
+}
