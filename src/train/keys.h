@@ -28,6 +28,7 @@ typedef enum dt_key_kind {
     DT_KEY_PRECISION,  /* dt_precision */
     DT_KEY_QUANTITIES, /* the fields of a dt_capture_rule: a list of quantities, */
     DT_KEY_LAYERS,     /* `all` or a list of layers, */
+    DT_KEY_UNITS,      /* `all` or a list of units and ranges, */
     DT_KEY_STEPS,      /* `log` or a list of steps, */
     DT_KEY_SAMPLES     /* a number, `batch` or a list of rows */
 } dt_key_kind;
