@@ -22,7 +22,6 @@ struct dt_engine {
     dt_pass *pass;                    /* of the minibatch */
     dt_pass *evaluation;              /* DT_EVALUATION_CHUNK rows a worker */
     int64_t *evaluation_sample;       /* which rows of the data set they are */
-    dt_real *gradient;                /* of a watched step; NULL where nobody ever watches */
     dt_pass *probe[DT_OBSERVERS_MAX]; /* of observers with rows of their own */
 };
 
@@ -87,11 +86,10 @@ static bool measure(const dt_experiment *experiment, const dt_engine_sizes *size
     size_t network, vector, more, passes, buffers;
     const dt_reduction *reduction = reduction_of(experiment, sizes);
     const int states = optimizer_named(experiment->optimizer.name)->states(&experiment->optimizer);
-    const bool watched = experiment->capture_count > 0; /* then the gradient is kept for a moment */
     const size_t own =
         (size_t)dt_reducer_buffers(reduction, sizes->batch, sizes->short_batch, sizes->shard_size, sizes->workers);
     if (!dt_network_measure(sizes->layers, sizes->units, &network, &vector) ||
-        !dt_multiply(vector, (size_t)states + watched, &more) || !dt_multiply(vector, own, &buffers) ||
+        !dt_multiply(vector, (size_t)states, &more) || !dt_multiply(vector, own, &buffers) ||
         __builtin_add_overflow(network, more, &info->parameter_bytes) || !measure_passes(experiment, sizes, &passes))
         return false;
     info->bytes_per_worker = buffers + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK * sizeof(dt_real);
@@ -115,7 +113,6 @@ static void destroy(dt_engine *e)
     dt_reducer_destroy(e->alone);
     for (int i = 0; i < e->states; i++)
         dt_release(e->state[i]);
-    dt_release(e->gradient);
     dt_network_destroy(e->network);
     dt_release(e);
 }
@@ -163,18 +160,13 @@ static dt_status prepare(dt_engine *e, dt_error *error)
 {
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
-        if (o->watches && !e->gradient &&
-            !(e->gradient = dt_allocate_hot((size_t)e->network->blocks, DT_BLOCK * sizeof(dt_real))))
-            return dt_fail_memory(error, "the gradient that observers see");
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
             const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, o->probe_count, 1, error);
             if (status != DT_OK)
                 return status;
             dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
-            e->probe[i]->gradient = e->gradient;
         }
     }
-    e->pass->gradient = e->gradient;
     return DT_OK;
 }
 
@@ -194,7 +186,10 @@ static void touch(dt_worker *worker, void *context)
 
 /* --- the step --- */
 
-enum { PREFETCHES = 4 }; /* places in a step where rows of the next one are asked for */
+enum {
+    PREFETCHES = 4,  /* places in a step where rows of the next one are asked for */
+    PROBE_SHARD = 16 /* observers' own rows are shared out in runs of so many */
+};
 
 /* What a worker carries through a step. */
 typedef struct step {
@@ -207,7 +202,9 @@ typedef struct step {
     const int64_t *next;       /* samples of the next step and this worker's rows of them; none after an epoch's last */
     dt_span next_rows;
     int64_t portion; /* of them that are asked for at once */
-    uint64_t watching;
+    uint64_t watching;   /* observers that watch this step, */
+    uint64_t compares;   /* those of them that see updates, too, */
+    dt_step_view *views; /* and what they are shown: [observer] */
     dt_laps *laps; /* NULL: nobody asks */
     dt_hyper hyper;
     dt_real inverse_batch;
@@ -231,33 +228,39 @@ static void update_block(void *context, int64_t l, int64_t block, dt_real *sum)
     update(s, l, block, sum, s->inverse_batch);
 }
 
-/* The first half of update_block, when observers come in between. */
-static void keep_block(void *context, int64_t l, int64_t block, dt_real *sum)
+/* update_block with observers in between: the same operations, so the same bits. Each block is shown while it is in the
+ * nearest cache. */
+static void show_block(void *context, int64_t l, int64_t block, dt_real *sum)
 {
     const step *s = context;
-    const int64_t offset = (s->engine->network->layer[l].first_block + block) * DT_BLOCK;
-    s->engine->optimizer->scale(DT_BLOCK, s->inverse_batch, sum, s->engine->gradient + offset);
-}
-
-/* The second half. */
-static void update_kept(const step *s)
-{
-    const dt_network *n = s->engine->network;
-    for (int64_t l = 1; l <= n->layers; l++) {
-        const dt_span slice = dt_reducer_slice(s->reducer, l, s->worker->index);
-        for (int64_t block = slice.first; block < slice.last; block++)
-            update(s, l, block - n->layer[l].first_block, s->engine->gradient + block * DT_BLOCK, 1);
-        dt_lap(s->laps, DT_PHASE_UPDATE, l);
+    const dt_engine *e = s->engine;
+    const dt_observer *observers = e->run->observers;
+    const int64_t number = e->network->layer[l].first_block + block;
+    dt_real before[DT_BLOCK];
+    dt_slice part = {.first = number, .last = number + 1, .l = l, .gradient = sum};
+    e->optimizer->scale(DT_BLOCK, s->inverse_batch, sum, sum);
+    for (uint64_t left = s->watching; left; left &= left - 1) {
+        const int i = __builtin_ctzll(left);
+        if (observers[i].slice)
+            observers[i].slice(observers[i].self, &s->views[i], part);
+    }
+    if (s->compares)
+        memcpy(before, e->network->parameters + number * DT_BLOCK, sizeof before);
+    update(s, l, block, sum, 1);
+    part.before = before;
+    for (uint64_t left = s->compares; left; left &= left - 1) {
+        const int i = __builtin_ctzll(left);
+        observers[i].updated(observers[i].self, &s->views[i], part);
     }
 }
 
-/* What becomes of the summed gradient: kept, where somebody watches; else the optimizer's step, which the kernels take
+/* What becomes of the summed gradient: shown and then used, where somebody watches; else the optimizer's step, which the kernels take
  * themselves where it is as plain as they know it. */
 static dt_finish finish_of(step *s)
 {
     const dt_engine *e = s->engine;
     if (s->watching)
-        return (dt_finish){.sink = keep_block, .context = s};
+        return (dt_finish){.sink = show_block, .context = s};
     if (e->optimizer->plain && e->optimizer->plain(&e->experiment->optimizer))
         return (dt_finish){.W = e->network->parameters, .rate = -s->hyper.learning_rate, .factor = s->inverse_batch};
     return (dt_finish){.sink = update_block, .context = s};
@@ -273,10 +276,22 @@ static dt_step_view view_for(const step *s, int observer)
         .epoch = e->run->epoch,
         .precision = DT_REAL_ENUM,
         .layers = e->network->layers,
+        .minibatch = s->batch,
         .batch = probe ? o->probe_count : s->batch,
         .sample_id = probe ? o->probe_rows : s->sample,
+        .shard_size = probe ? PROBE_SHARD : e->run->shard_size,
+        .worker = s->worker->index,
+        .workers = s->worker->count,
+        .engine = e,
         .pass = probe ? e->probe[observer] : e->pass,
     };
+}
+
+/* This worker's rows of an observer's own. */
+static dt_span probe_rows(const step *s, int observer)
+{
+    return dt_worker_samples(s->engine->run->observers[observer].probe_count, PROBE_SHARD, s->worker->count,
+                             s->worker->index);
 }
 
 /* Observers' own rows go forward and back with this step's weights. */
@@ -288,7 +303,7 @@ static void run_probes(const step *s)
         if (!(s->watching >> i & 1) || !e->probe[i])
             continue;
         const dt_observer *o = &run->observers[i];
-        const dt_span rows = dt_split(o->probe_count, s->worker->count, s->worker->index);
+        const dt_span rows = probe_rows(s, i);
         dt_pass_gather(e->probe[i], 0, run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
         dt_pass_forward(e->probe[i], rows, true, NULL);
         dt_pass_cost(e->probe[i], run->train->labels, o->probe_rows, rows);
@@ -300,29 +315,20 @@ static void begin_observers(const step *s)
 {
     const dt_run *run = s->engine->run;
     for (int i = 0; i < run->observer_count; i++) {
-        const dt_step_view view = view_for(s, i);
         if (s->watching >> i & 1 && run->observers[i].begin)
-            run->observers[i].begin(run->observers[i].self, &view);
+            run->observers[i].begin(run->observers[i].self, &s->views[i]);
     }
 }
 
-static void show_observers(const step *s)
+/* Own rows: z, a, delta. */
+static void show_samples(const step *s)
 {
     const dt_run *run = s->engine->run;
     for (int i = 0; i < run->observer_count; i++) {
-        if (!(s->watching >> i & 1))
-            continue;
         const dt_observer *o = &run->observers[i];
-        const dt_step_view view = view_for(s, i);
-        const dt_span rows =
-            o->probe_count > 0 ? dt_split(o->probe_count, s->worker->count, s->worker->index) : s->rows;
-        if (o->samples)
-            o->samples(o->self, &view, rows.first, dt_span_count(rows));
-        for (int64_t l = 1; o->slice && l <= s->engine->network->layers; l++) {
-            const dt_span slice = dt_reducer_slice(s->reducer, l, s->worker->index);
-            if (slice.first < slice.last)
-                o->slice(o->self, &view, (dt_slice){slice.first, slice.last});
-        }
+        const dt_span rows = o->probe_count > 0 ? probe_rows(s, i) : s->rows;
+        if (s->watching >> i & 1 && o->samples)
+            o->samples(o->self, &s->views[i], rows.first, dt_span_count(rows));
     }
 }
 
@@ -331,9 +337,8 @@ static void end_observers(const step *s, double loss)
     const dt_run *run = s->engine->run;
     for (int i = 0; i < run->observer_count; i++) {
         const dt_observer *o = &run->observers[i];
-        const dt_step_view view = view_for(s, i);
         if (s->watching >> i & 1 && o->end)
-            o->end(o->self, &view);
+            o->end(o->self, &s->views[i]);
         if (o->progress)
             o->progress(o->self, s->number + 1, run->total_steps, loss);
     }
@@ -447,12 +452,11 @@ static bool train_step(step *s)
     }
     const dt_finish finish = finish_of(s);
     prefetch_next(s);
-    s->reducer->strategy->sum(s->reducer, plan, s->worker->index, &finish, s->laps);
     if (watched) {
-        show_observers(s); /* own rows, own slice, W still before the update */
+        show_samples(s);
         dt_lap(s->laps, DT_PHASE_WATCH, 0);
-        update_kept(s);
     }
+    s->reducer->strategy->sum(s->reducer, plan, s->worker->index, &finish, s->laps); /* shows own slice, W before */
     if (one)
         count_step(s, loss_sum);
     dt_lap(s->laps, DT_PHASE_REST, 0);
@@ -469,9 +473,11 @@ static void train(dt_worker *worker, void *context)
     dt_engine *e = context;
     dt_run *run = e->run;
     const dt_optimizer_spec *optimizer = &e->experiment->optimizer;
+    dt_step_view views[DT_OBSERVERS_MAX];
     step s = {
         .engine = e,
         .worker = worker,
+        .views = views,
         .reducer = worker->count == 1 && e->alone ? e->alone : e->reducer,
         .hyper = {(dt_real)run->learning_rate, (dt_real)optimizer->momentum, (dt_real)optimizer->weight_decay,
                   optimizer->nesterov},
@@ -493,6 +499,11 @@ static void train(dt_worker *worker, void *context)
             s.next_rows = (dt_span){0, 0};
         }
         s.watching = dt_run_watching(run, s.number, run->epoch);
+        s.compares = 0;
+        for (int o = 0; s.watching && o < run->observer_count; o++) {
+            views[o] = view_for(&s, o);
+            s.compares |= (uint64_t)(s.watching >> o & 1 && run->observers[o].updated) << o;
+        }
         s.inverse_batch = (dt_real)(1.0 / (double)s.batch);
         const bool goes_on = train_step(&s);
         if (run->profile && (goes_on || run->halt)) /* a step that diverges isn't made */
@@ -577,6 +588,38 @@ static void set_state(dt_engine *e, int i, int64_t l, const void *W, const void 
     dt_network_arrange(e->network, l, W, b, e->state[i]);
 }
 
+/* --- what train/step.h shows --- */
+
+static dt_block_view blocks(const dt_engine *e, dt_step_array array, int i, dt_slice slice)
+{
+    const dt_layer *layer = &e->network->layer[slice.l];
+    const dt_real *numbers = array == DT_STEP_GRADIENT ? slice.gradient
+                             : array == DT_STEP_BEFORE ? slice.before
+                             : array == DT_STEP_STATE  ? e->state[i] + slice.first * DT_BLOCK
+                                                       : e->network->parameters + slice.first * DT_BLOCK;
+    return (dt_block_view){
+        .numbers = numbers,
+        .lanes = DT_LANES,
+        .units = layer->units,
+        .inputs = layer->inputs,
+        .column = layer->column,
+        .first = slice.first - layer->first_block,
+        .count = slice.last - slice.first,
+        .number = slice.first,
+    };
+}
+
+static bool partial(const dt_engine *e, const dt_step_view *view, int64_t worker, dt_slice slice, void *sum)
+{
+    return dt_reducer_partial(e->reducer, dt_reducer_plan(e->reducer, view->minibatch), worker,
+                              (dt_span){slice.first, slice.last}, sum);
+}
+
+static const double *costs(const dt_step_view *view)
+{
+    return view->pass->cost;
+}
+
 const dt_engine_ops DT_R(dt_engine_ops) = {
     .measure = measure,
     .create = create,
@@ -593,4 +636,7 @@ const dt_engine_ops DT_R(dt_engine_ops) = {
     .set_state = set_state,
     .samples = dt_pass_samples,
     .copy_slice = dt_pass_copy_slice,
+    .blocks = blocks,
+    .partial = partial,
+    .costs = costs,
 };
