@@ -239,6 +239,7 @@ static void show_block(void *context, int64_t l, int64_t block, dt_real *sum)
     dt_real before[DT_BLOCK];
     dt_slice part = {.first = number, .last = number + 1, .l = l, .gradient = sum};
     e->optimizer->scale(DT_BLOCK, s->inverse_batch, sum, sum);
+    const uint64_t began = s->laps ? dt_ticks() : 0;
     for (uint64_t left = s->watching; left; left &= left - 1) {
         const int i = __builtin_ctzll(left);
         if (observers[i].slice)
@@ -246,12 +247,17 @@ static void show_block(void *context, int64_t l, int64_t block, dt_real *sum)
     }
     if (s->compares)
         memcpy(before, e->network->parameters + number * DT_BLOCK, sizeof before);
+    dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
     update(s, l, block, sum, 1);
+    if (!s->compares)
+        return;
+    const uint64_t updated = s->laps ? dt_ticks() : 0;
     part.before = before;
     for (uint64_t left = s->compares; left; left &= left - 1) {
         const int i = __builtin_ctzll(left);
         observers[i].updated(observers[i].self, &s->views[i], part);
     }
+    dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, updated);
 }
 
 /* What becomes of the summed gradient: shown and then used, where somebody watches; else the optimizer's step, which the kernels take
@@ -507,7 +513,7 @@ static void train(dt_worker *worker, void *context)
         s.inverse_batch = (dt_real)(1.0 / (double)s.batch);
         const bool goes_on = train_step(&s);
         if (run->profile && (goes_on || run->halt)) /* a step that diverges isn't made */
-            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch, s.watching != 0);
+            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch);
         if (!goes_on)
             return;
     }
