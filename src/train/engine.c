@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "nn/own.h"
+#include "train/norms.h"
 #include "train/optimizer.h"
 #include "train/pass.h"
 #include "train/profile.h"
@@ -626,6 +627,30 @@ static const double *costs(const dt_step_view *view)
     return view->pass->cost;
 }
 
+static double norm_square(const dt_pass *pass, int64_t l, dt_span rows, void *scratch)
+{
+    return dt_pass_norm_square(pass, l, rows, scratch);
+}
+
+static size_t norm_scratch(int64_t layers, const int64_t *units, int64_t samples)
+{
+    return dt_pass_norm_scratch(layers, units, samples) * sizeof(dt_real);
+}
+
+static int64_t block_count(int64_t layers, const int64_t *units)
+{
+    int64_t count = 0;
+    for (int64_t l = 1; l <= layers; l++)
+        count += dt_whole_panels(units[l]) / DT_LANES * dt_blocks_a_panel(units[l - 1]);
+    return count;
+}
+
+static const char *state_named(const dt_experiment *experiment, int i)
+{
+    const dt_optimizer *optimizer = optimizer_named(experiment->optimizer.name);
+    return optimizer && i < optimizer->states(&experiment->optimizer) ? optimizer->state_names[i] : NULL;
+}
+
 const dt_engine_ops DT_R(dt_engine_ops) = {
     .measure = measure,
     .create = create,
@@ -645,4 +670,9 @@ const dt_engine_ops DT_R(dt_engine_ops) = {
     .blocks = blocks,
     .partial = partial,
     .costs = costs,
+    .norm_square = norm_square,
+    .norm_scratch = norm_scratch,
+    .block_count = block_count,
+    .block_bytes = DT_BLOCK * sizeof(dt_real),
+    .state_named = state_named,
 };

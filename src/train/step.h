@@ -5,6 +5,7 @@
 #define DT_TRAIN_STEP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "deltoid/observer.h"
 
@@ -32,5 +33,17 @@ bool dt_step_partial(const dt_step_view *view, int64_t worker, dt_slice slice, v
 
 /* C_i of the samples shown, (view->batch). */
 const double *dt_step_costs(const dt_step_view *view);
+
+/* |sum_i delta_i (x) (a_i, 1)|^2 over the samples first .. first+count-1 shown, for layer l (train/norms.h). `scratch`:
+ * this worker's, dt_step_norm_scratch bytes for so many samples. */
+double dt_step_norm_square(const dt_step_view *view, int64_t l, int64_t first, int64_t count, void *scratch);
+size_t dt_step_norm_scratch(dt_precision precision, int64_t layers, const int64_t *units, int64_t samples);
+
+/* Blocks of the parameter vector of such a network, and bytes of one. */
+int64_t dt_step_block_count(dt_precision precision, int64_t layers, const int64_t *units);
+size_t dt_step_block_bytes(dt_precision precision);
+
+/* The optimizer's arrays of state by name, NULL past the last; the experiment is a valid one. */
+const char *dt_step_state_name(const dt_experiment *experiment, int i);
 
 #endif

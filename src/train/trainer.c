@@ -493,6 +493,31 @@ const double *dt_step_costs(const dt_step_view *view)
     return dt_engine_ops_of(view->precision)->costs(view);
 }
 
+double dt_step_norm_square(const dt_step_view *view, int64_t l, int64_t first, int64_t count, void *scratch)
+{
+    return dt_engine_ops_of(view->precision)->norm_square(view->pass, l, (dt_span){first, first + count}, scratch);
+}
+
+size_t dt_step_norm_scratch(dt_precision precision, int64_t layers, const int64_t *units, int64_t samples)
+{
+    return dt_engine_ops_of(precision)->norm_scratch(layers, units, samples);
+}
+
+int64_t dt_step_block_count(dt_precision precision, int64_t layers, const int64_t *units)
+{
+    return dt_engine_ops_of(precision)->block_count(layers, units);
+}
+
+size_t dt_step_block_bytes(dt_precision precision)
+{
+    return dt_engine_ops_of(precision)->block_bytes;
+}
+
+const char *dt_step_state_name(const dt_experiment *experiment, int i)
+{
+    return dt_engine_ops_of(experiment->precision)->state_named(experiment, i);
+}
+
 /* --- profile --- */
 
 dt_status dt_trainer_profile(dt_trainer *trainer, dt_error *error)
