@@ -88,15 +88,15 @@ const char *dt_quantity_name(dt_quantity quantity);
 
 /* What else a step can show of itself; a set of bits. */
 #define DT_EXTRA_LIST(X)                                                                                               \
-    X(DT_EXTRA_COST, "cost")                                         /* C_i (sample) */                                \
-    X(DT_EXTRA_DW_NORM, "dW_norm_per_sample")                        /* of each layer (sample) */                      \
-    X(DT_EXTRA_DB_NORM, "db_norm_per_sample")                        /* of each layer (sample) */                      \
-    X(DT_EXTRA_GRADIENT_NORM, "gradient_norm_per_sample")            /* of all parameters (sample) */                  \
-    X(DT_EXTRA_DW_PARTIAL, "dW_partial")                             /* each worker's sum (worker, unit, input) */     \
-    X(DT_EXTRA_DB_PARTIAL, "db_partial")                             /* each worker's sum (worker, unit) */            \
-    X(DT_EXTRA_STATE, "state")                                       /* the optimizer's arrays, before the update */   \
-    X(DT_EXTRA_NOISE_SCALE, "noise_scale")                           /* McCandlish et al. 2018, from samples */        \
-    X(DT_EXTRA_NOISE_SCALE_SHARDS, "noise_scale_shards")             /* the same, from shards */
+    X(DT_EXTRA_COST, "cost")                              /* C_i (sample) */                                           \
+    X(DT_EXTRA_DW_NORM, "dW_norm_per_sample")             /* of each layer (sample) */                                 \
+    X(DT_EXTRA_DB_NORM, "db_norm_per_sample")             /* of each layer (sample) */                                 \
+    X(DT_EXTRA_GRADIENT_NORM, "gradient_norm_per_sample") /* of all parameters (sample) */                             \
+    X(DT_EXTRA_DW_PARTIAL, "dW_partial")                  /* each worker's sum (worker, unit, input) */                \
+    X(DT_EXTRA_DB_PARTIAL, "db_partial")                  /* each worker's sum (worker, unit) */                       \
+    X(DT_EXTRA_STATE, "state")                            /* the optimizer's arrays, before the update */              \
+    X(DT_EXTRA_NOISE_SCALE, "noise_scale")                /* McCandlish et al. 2018, from samples */                   \
+    X(DT_EXTRA_NOISE_SCALE_SHARDS, "noise_scale_shards")  /* the same, from shards */
 
 typedef enum dt_extra {
 #define DT_EXTRA_ENUM(id, name) id,
@@ -157,15 +157,15 @@ typedef struct dt_unit_range {
 
 /* Edges of the histograms. Both have a bin more at each end, for what lies outside. */
 typedef struct dt_histogram_spec {
-    double low, high;           /* default -1, 1; bin n holds low + n w <= x < low + (n + 1) w, w = (high - low) / bins */
-    int64_t bins;               /* default 64; 1 .. 200 */
-    int64_t log_low, log_high;  /* default -32, 8; bin n holds 2^(log_low + n) <= |x| < 2^(log_low + n + 1) */
+    double low, high; /* default -1, 1; bin n holds low + n w <= x < low + (n + 1) w, w = (high - low) / bins */
+    int64_t bins;     /* default 64; 1 .. 200 */
+    int64_t log_low, log_high; /* default -32, 8; bin n holds 2^(log_low + n) <= |x| < 2^(log_low + n + 1) */
 } dt_histogram_spec;
 
 typedef struct dt_capture_rule {
-    const char *name;      /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
-    unsigned quantities;   /* set of 1u << dt_quantity */
-    unsigned extras;       /* set of 1u << dt_extra */
+    const char *name;                   /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
+    unsigned quantities;                /* set of 1u << dt_quantity */
+    unsigned extras;                    /* set of 1u << dt_extra */
     uint32_t statistics[DT_QUANTITIES]; /* of each quantity: set of 1u << dt_statistic, and the same per unit */
     dt_histogram_spec histogram;
     const dt_unit_range *units; /* NULL: all; else unit_count ranges, ascending and apart, of every captured layer */

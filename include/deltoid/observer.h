@@ -26,9 +26,9 @@ typedef struct dt_matrix_view {
 typedef struct dt_step_view {
     int64_t step, epoch; /* epoch from 0 */
     dt_precision precision;
-    int64_t layers; /* L */
+    int64_t layers;    /* L */
     int64_t minibatch; /* B, samples of this minibatch */
-    int64_t batch;  /* samples shown: those of this minibatch (the last of an epoch may be short), or of the probe */
+    int64_t batch;     /* samples shown: those of this minibatch (the last of an epoch may be short), or of the probe */
     const int64_t *sample_id;   /* (batch), rows of the training set */
     int64_t shard_size;         /* a worker's samples are whole shards of so many, the last may be short */
     int64_t worker, workers;    /* whose call this is, 0 .. workers-1; 0 in calls marked [one] */

@@ -37,12 +37,14 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
                             const char *provenance, dt_error *error);
 
 /* What a resumed run needs of its captures so far, for the checkpoint: the last captured gradient of each rule that
- * captures a cosine. A run that is resumed with it captures the same bits as one that never stopped. Between steps only.
+ * captures a cosine. A run that is resumed with it captures the same bits as one that never stopped. Between steps
+ * only.
  *
  * The bytes: "dtcapst1", a little-endian int64 (how many rules have a cosine), then for each of them, in the
  * experiment's order: int64 1 if a step was captured, else 0; double, the square of the gradient's norm for W and for b
- * of each layer 1 .. L; and the gradient, laid out as the parameter vector (kernels/products.h), in the run's precision.
- * Size 0 where no rule has a cosine: nothing to store. The size follows from the experiment and the data alone. */
+ * of each layer 1 .. L; and the gradient, laid out as the parameter vector (kernels/products.h), in the run's
+ * precision. Size 0 where no rule has a cosine: nothing to store. The size follows from the experiment and the data
+ * alone. */
 size_t dt_capture_state_size(const dt_capture *capture);
 void dt_capture_state_save(const dt_capture *capture, void *bytes);
 /* DT_INVALID where the bytes are not of this experiment's captures; nothing has changed then. */

@@ -113,7 +113,7 @@ static bool shapes_rule(const dt_key *key, const dt_capture_rule *rule)
     for (int q = 0; q < DT_QUANTITIES; q++)
         statistics |= rule->statistics[q] | rule->statistics[q] >> DT_PER_UNIT_SHIFT;
     const char *name = key->pattern + strlen("capture.*.");
-    return strncmp(name, "histogram", 9) == 0       ? statistics >> DT_STATISTIC_HISTOGRAM & 1u
+    return strncmp(name, "histogram", 9) == 0        ? statistics >> DT_STATISTIC_HISTOGRAM & 1u
            : strncmp(name, "log_histogram", 13) == 0 ? statistics >> DT_STATISTIC_LOG_HISTOGRAM & 1u
            : strcmp(name, "units") == 0              ? rule->units != NULL
            : strcmp(name, "from") == 0               ? rule->from > 0
@@ -165,10 +165,10 @@ static bool any_present(range r, const dt_experiment *experiment, const void *ba
 {
     for (size_t i = r.first; i < r.last; i++) {
         const dt_key *key = dt_key_at(i);
-        if (base != experiment      ? is_present(key, experiment, base)
-            : key->of == DT_OF_LAYER  ? experiment->layer_count > 0
-            : key->of == DT_OF_RULE ? experiment->capture_count > 0
-                                    : is_present(key, experiment, experiment))
+        if (base != experiment       ? is_present(key, experiment, base)
+            : key->of == DT_OF_LAYER ? experiment->layer_count > 0
+            : key->of == DT_OF_RULE  ? experiment->capture_count > 0
+                                     : is_present(key, experiment, experiment))
             return true;
     }
     return false;

@@ -96,7 +96,8 @@ static void print_quantities(void)
     for (size_t i = 0; (item = dt_capture_item_at(i)) && item->kind != DT_ITEM_STATISTIC; i++)
         printf("  %-24s %s\n", item->name,
                item->kind == DT_ITEM_QUANTITY ? meaning[item->quantity] : extra[item->extra]);
-    printf("\nStatistics of a layer, named QUANTITY_STATISTIC (z_mean), over all the minibatch's samples and all units, or "
+    printf("\nStatistics of a layer, named QUANTITY_STATISTIC (z_mean), over all the minibatch's samples and all "
+           "units, or "
            "with a\nlist of rows over those; per unit QUANTITY_STATISTIC_per_unit (not of b, db). `statistics`: all of "
            "a layer's.\n\n");
     for (size_t i = 0; i < DT_STATISTICS; i++)

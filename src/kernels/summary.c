@@ -177,8 +177,8 @@ static void join_units(int64_t rows, int64_t n, const dt_real *x, int64_t stride
         int64_t zeros = 0;
         for (int64_t r = 0; r < rows; r++)
             zeros += x[r * stride + c] == 0;
-        dt_moments_join(&unit[c],
-                        &(dt_moments){l->sum[c], l->square[c], (double)l->min[c] + 0.0, (double)l->max[c] + 0.0, zeros});
+        dt_moments_join(
+            &unit[c], &(dt_moments){l->sum[c], l->square[c], (double)l->min[c] + 0.0, (double)l->max[c] + 0.0, zeros});
     }
 }
 
@@ -213,7 +213,8 @@ static void log_keys(int64_t n, const void *numbers, const dt_histogram_spec *bi
 {
     enum { FRACTION = DT_PRECISION == 64 ? 52 : 23, BIAS = DT_PRECISION == 64 ? 1023 : 127 };
     const dt_bits *restrict x = numbers;
-    const dt_integer first = (dt_integer)(BIAS + bins->log_low - 2), above = (dt_integer)(bins->log_high - bins->log_low + 2);
+    const dt_integer first = (dt_integer)(BIAS + bins->log_low - 2),
+                     above = (dt_integer)(bins->log_high - bins->log_low + 2);
     for (int64_t i = 0; i < n; i++) {
         const dt_bits magnitude = x[i] << 1; /* without the sign */
         const dt_integer at = (dt_integer)(magnitude >> (FRACTION + 1)) - first;

@@ -40,16 +40,16 @@ enum { DT_KEYS = 256, DT_TALLY = 4 * DT_KEYS };
 typedef struct dt_summaries {
     int64_t lanes;
 
-    /* Of `rows` rows of n <= lanes numbers side by side, row r at x + r * stride numbers: joined into *all, and number c
-     * of the rows into unit[c]; either may be NULL. */
+    /* Of `rows` rows of n <= lanes numbers side by side, row r at x + r * stride numbers: joined into *all, and number
+     * c of the rows into unit[c]; either may be NULL. */
     void (*moments)(int64_t rows, int64_t n, const void *x, int64_t stride, dt_moments *all, dt_moments *unit);
 
-    /* Equal bins between low and high: key 0 below low, 1 + floor((x - low) bins / (high - low)), bins + 1 from high on;
-     * computed in the numbers' own precision. NaN: bins + 1. */
+    /* Equal bins between low and high: key 0 below low, 1 + floor((x - low) bins / (high - low)), bins + 1 from high
+     * on; computed in the numbers' own precision. NaN: bins + 1. */
     void (*keys)(int64_t n, const void *x, const dt_histogram_spec *bins, uint8_t *key);
 
-    /* Powers of two: key 0 for zeros, 1 below 2^log_low, 2 + n for 2^(log_low + n) <= |x| < 2^(log_low + n + 1), and one
-     * more from 2^log_high on. */
+    /* Powers of two: key 0 for zeros, 1 below 2^log_low, 2 + n for 2^(log_low + n) <= |x| < 2^(log_low + n + 1), and
+     * one more from 2^log_high on. */
     void (*log_keys)(int64_t n, const void *x, const dt_histogram_spec *bins, uint8_t *key);
 
     void (*tally)(int64_t n, const uint8_t *key, uint32_t *tally); /* [DT_TALLY] */

@@ -38,7 +38,7 @@ struct dt_capture_file {
 
 static void fill(char *to, size_t numbers, const dt_capture_set *set)
 {
-    if (set->shape == DT_SHAPE_SCALAR || set->shape == DT_SHAPE_IDS)
+    if (set->integers)
         for (size_t i = 0; i < numbers; i++)
             ((int64_t *)(void *)to)[i] = -1;
     else if (set->element == sizeof(double))
@@ -93,9 +93,8 @@ static bool write_whole_chunk(written_set *w, const chunk *c, int64_t base, int6
 {
     const dt_capture_set *s = w->set;
     size_t step = c->numbers * s->element;
-    hsize_t at[3] = {(hsize_t)base, (hsize_t)c->row, (hsize_t)c->column};
-    if (dt_capture_set_rank(s) == 2)
-        at[1] = at[2];
+    hsize_t at[DT_CAPTURE_RANK];
+    (void)dt_capture_set_place(s, base, c->row, c->column, at);
     fill(c->bytes + (size_t)steps * step, (size_t)(s->chunk_steps - steps) * c->numbers, s);
     return dt_hdf5_ok(H5Dwrite_chunk(w->id, H5P_DEFAULT, 0, at, (size_t)s->chunk_steps * step, c->bytes));
 }
@@ -104,13 +103,9 @@ static bool write_whole_chunk(written_set *w, const chunk *c, int64_t base, int6
 static bool write_part(written_set *w, const chunk *c, int64_t base, int64_t first, int64_t last)
 {
     const dt_capture_set *s = w->set;
-    int rank = dt_capture_set_rank(s);
-    hsize_t start[3] = {(hsize_t)(base + first), (hsize_t)c->row, (hsize_t)c->column};
-    hsize_t count[3] = {(hsize_t)(last - first), (hsize_t)c->rows, (hsize_t)c->columns};
-    if (rank == 2) {
-        start[1] = start[2];
-        count[1] = count[2];
-    }
+    hsize_t start[DT_CAPTURE_RANK], count[DT_CAPTURE_RANK];
+    int rank = dt_capture_set_place(s, base + first, c->row, c->column, start);
+    (void)dt_capture_set_box(s, last - first, c->rows, c->columns, count);
     /* Of the file selection's own shape: HDF5 maps any other number by number. */
     hid_t memory = H5Screate_simple(rank, count, NULL), space = H5Dget_space(w->id);
     bool good = dt_hdf5_ok(memory) && dt_hdf5_ok(space) &&
@@ -128,9 +123,8 @@ static bool write_until(written_set *w, int64_t steps)
     const dt_capture_set *s = w->set;
     if (w->extent >= steps)
         return true;
-    hsize_t extent[3] = {(hsize_t)steps, (hsize_t)s->rows, (hsize_t)s->columns};
-    if (dt_capture_set_rank(s) == 2)
-        extent[1] = extent[2];
+    hsize_t extent[DT_CAPTURE_RANK];
+    (void)dt_capture_set_box(s, steps, s->rows, s->columns, extent);
     if (!dt_hdf5_ok(H5Dset_extent(w->id, extent)))
         return false;
     w->extent = steps;

@@ -202,11 +202,11 @@ typedef struct step {
     dt_span rows;              /* this worker's */
     const int64_t *next;       /* samples of the next step and this worker's rows of them; none after an epoch's last */
     dt_span next_rows;
-    int64_t portion; /* of them that are asked for at once */
+    int64_t portion;     /* of them that are asked for at once */
     uint64_t watching;   /* observers that watch this step, */
     uint64_t compares;   /* those of them that see updates, too, */
     dt_step_view *views; /* and what they are shown: [observer] */
-    dt_laps *laps; /* NULL: nobody asks */
+    dt_laps *laps;       /* NULL: nobody asks */
     dt_hyper hyper;
     dt_real inverse_batch;
 } step;
@@ -261,8 +261,8 @@ static void show_block(void *context, int64_t l, int64_t block, dt_real *sum)
     dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, updated);
 }
 
-/* What becomes of the summed gradient: shown and then used, where somebody watches; else the optimizer's step, which the kernels take
- * themselves where it is as plain as they know it. */
+/* What becomes of the summed gradient: shown and then used, where somebody watches; else the optimizer's step, which
+ * the kernels take themselves where it is as plain as they know it. */
 static dt_finish finish_of(step *s)
 {
     const dt_engine *e = s->engine;

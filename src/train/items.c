@@ -31,16 +31,15 @@ static const dt_capture_item items[] = {
 #define EXTRA(id, word)      {.name = word, .kind = DT_ITEM_EXTRA, .extra = id},
     DT_QUANTITY_LIST(QUANTITY) DT_EXTRA_LIST(EXTRA)
 
-    LAYER(DT_QUANTITY_W, "W") STATISTIC(DT_QUANTITY_W, "W", DT_STATISTIC_UPDATE_RATIO, "update_ratio")
-    LAYER(DT_QUANTITY_B, "b") STATISTIC(DT_QUANTITY_B, "b", DT_STATISTIC_UPDATE_RATIO, "update_ratio")
-    LAYER(DT_QUANTITY_Z, "z") LAYER(DT_QUANTITY_A, "a") LAYER(DT_QUANTITY_DELTA, "delta")
-    LAYER(DT_QUANTITY_DW, "dW") STATISTIC(DT_QUANTITY_DW, "dW", DT_STATISTIC_COSINE, "cosine")
-    LAYER(DT_QUANTITY_DB, "db") STATISTIC(DT_QUANTITY_DB, "db", DT_STATISTIC_COSINE, "cosine")
+        LAYER(DT_QUANTITY_W, "W") STATISTIC(DT_QUANTITY_W, "W", DT_STATISTIC_UPDATE_RATIO, "update_ratio")
+            LAYER(DT_QUANTITY_B, "b") STATISTIC(DT_QUANTITY_B, "b", DT_STATISTIC_UPDATE_RATIO, "update_ratio")
+                LAYER(DT_QUANTITY_Z, "z") LAYER(DT_QUANTITY_A, "a") LAYER(DT_QUANTITY_DELTA, "delta")
+                    LAYER(DT_QUANTITY_DW, "dW") STATISTIC(DT_QUANTITY_DW, "dW", DT_STATISTIC_COSINE, "cosine")
+                        LAYER(DT_QUANTITY_DB, "db") STATISTIC(DT_QUANTITY_DB, "db", DT_STATISTIC_COSINE, "cosine")
 
     /* A unit has one b and one db: nothing to sum up. */
     UNITS(DT_QUANTITY_W, "W") UNITS(DT_QUANTITY_Z, "z") UNITS(DT_QUANTITY_A, "a") UNITS(DT_QUANTITY_DELTA, "delta")
-    UNITS(DT_QUANTITY_DW, "dW")
-};
+        UNITS(DT_QUANTITY_DW, "dW")};
 
 const dt_capture_item *dt_capture_item_at(size_t i)
 {

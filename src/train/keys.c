@@ -72,19 +72,22 @@ static const dt_key keys[] = {
      .help = "How the workers' gradients are added."},
 
     {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
-     .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA, 
-     .help = "What is recorded: quantities and their statistics (z_mean, dW_norm_per_unit); statistics: all of a layer's. "
-             "deltoid help quantities lists them."},
+     .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA,
+     .help =
+         "What is recorded: quantities and their statistics (z_mean, dW_norm_per_unit); statistics: all of a layer's. "
+         "deltoid help quantities lists them."},
     {"capture.*.layers", DT_KEY_LAYERS, RULE(layers), .text = "all",
      .help = "Of which layers, from 1. Layer 0 is the inputs, for the quantity a."},
     {"capture.*.units", DT_KEY_UNITS, RULE(units), .text = "all",
-     .help = "Of each layer, these units: numbers and ranges, as [0-9, 17]. A layer that is smaller shows those it has."},
+     .help =
+         "Of each layer, these units: numbers and ranges, as [0-9, 17]. A layer that is smaller shows those it has."},
     {"capture.*.every", DT_KEY_INTEGER, RULE(every), .low = 1, .high = 1000000000, .number = 100,
      .help = "At every so many steps, from step 0."},
     {"capture.*.steps", DT_KEY_STEPS, RULE(steps), .text = "none",
      .help = "In place of every: at these steps. log: at 0, 1, 2, 4, 8, ..."},
     {"capture.*.from", DT_KEY_INTEGER, RULE(from), .high = 1e15, .help = "No step before this one."},
-    {"capture.*.to", DT_KEY_INTEGER, RULE(to), .low = 1, .high = 1e15, .word = "end", .help = "No step after this one."},
+    {"capture.*.to", DT_KEY_INTEGER, RULE(to), .low = 1, .high = 1e15, .word = "end",
+     .help = "No step after this one."},
     {"capture.*.samples", DT_KEY_SAMPLES, RULE(samples), .low = 1, .high = 1048576, .number = 64, .text = "64",
      .help = "How many of the minibatch's samples; batch: all; a list: these rows of the training set, at every "
              "captured step."},

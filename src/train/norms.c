@@ -33,8 +33,8 @@ static void gram(const dt_products *products, const dt_real *X, int64_t stride, 
     const int64_t samples = dt_span_count(rows), width = dt_whole_panels(samples);
     for (int64_t first = 0; first < samples; first += DT_LANES) {
         pack(products, X, stride, (dt_span){rows.first + first, rows.last}, n, packed);
-        products->product(dt_min(first + DT_LANES, samples), 1, n, X + rows.first * stride, stride, packed, 0, G + first,
-                          width);
+        products->product(dt_min(first + DT_LANES, samples), 1, n, X + rows.first * stride, stride, packed, 0,
+                          G + first, width);
     }
 }
 

@@ -20,15 +20,15 @@
 typedef struct dt_pass {
     const dt_network *network;
     const dt_loss *loss;
-    int64_t capacity;        /* rows */
-    int64_t copies;          /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
-    int64_t *stride;         /* stride[l], l = 0 .. L: numbers from row to row */
-    dt_real *block;          /* of all the arrays below */
-    dt_real **a, **delta;    /* [l]; a[0] = x */
-    dt_real **z;             /* [l], where z is kept apart from a; z[L] = a[L] */
-    dt_layer_rows *rows;     /* rows[l], l = 1 .. L: what reductions see */
-    double *cost;            /* C_i */
-    uint8_t *right;          /* 1 where the largest z^L is that of the label */
+    int64_t capacity;     /* rows */
+    int64_t copies;       /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
+    int64_t *stride;      /* stride[l], l = 0 .. L: numbers from row to row */
+    dt_real *block;       /* of all the arrays below */
+    dt_real **a, **delta; /* [l]; a[0] = x */
+    dt_real **z;          /* [l], where z is kept apart from a; z[L] = a[L] */
+    dt_layer_rows *rows;  /* rows[l], l = 1 .. L: what reductions see */
+    double *cost;         /* C_i */
+    uint8_t *right;       /* 1 where the largest z^L is that of the label */
 } dt_pass;
 
 /* Bytes of memory of a pass of `capacity` rows, as dt_allocate_hot takes them. false on overflow. */

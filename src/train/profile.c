@@ -9,10 +9,10 @@
 typedef struct sheet {
     _Alignas(DT_CACHE_LINE) dt_laps laps;
     dt_profile_slice slice;
-    int64_t steps, busy, samples;                /* all; those with rows of its own; these rows */
-    int64_t filled, filled_samples;              /* steps that filled a buffer; its own rows in them */
-    int64_t joined, buffers;                     /* steps that joined; buffers joined */
-    int64_t sliced, sliced_samples;              /* steps that formed slices; samples of whole minibatches */
+    int64_t steps, busy, samples;   /* all; those with rows of its own; these rows */
+    int64_t filled, filled_samples; /* steps that filled a buffer; its own rows in them */
+    int64_t joined, buffers;        /* steps that joined; buffers joined */
+    int64_t sliced, sliced_samples; /* steps that formed slices; samples of whole minibatches */
 } sheet;
 
 /* A moment on both clocks: two of them say how long a tick is. */
@@ -155,9 +155,9 @@ static void add_gradient(const dt_profile_shape *shape, const sheet *s, dt_profi
     const double filled = (double)s->filled_samples;
     row->samples = s->filled_samples + sliced;
     row->flop = 2 * (filled * all + (double)sliced * mine);
-    row->bytes = (double)shape->real *
-                 (filled * (in + out) + (double)s->filled * all + (double)sliced * (in + out * mine / all) +
-                  mine * (double)s->sliced * stepped(s, l));
+    row->bytes =
+        (double)shape->real * (filled * (in + out) + (double)s->filled * all +
+                               (double)sliced * (in + out * mine / all) + mine * (double)s->sliced * stepped(s, l));
 }
 
 /* Buffers joined, and stepped. A step that is watched reads and writes no more: blocks are shown in the nearest cache.
