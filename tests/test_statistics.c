@@ -256,15 +256,15 @@ static void form(const table *a, const table *delta, int64_t s, int64_t first, i
 
 /* Tolerances: the rounding of gradients and products in the run's precision, of which the estimates take differences.
  */
-static void check_noise(hid_t file, const char *group, int64_t s, const char *suffix, double big, double small,
+static void check_noise(hid_t file, const char *group, int64_t s, const char *suffix, double big, double parts,
                         double inverse, double epsilon)
 {
     const double B = (double)batch_of(s), less = inverse - 1 / B;
-    const double trace = (small - big) / less, gradient = (big * inverse - small / B) / less;
+    const double trace = (parts - big) / less, gradient = (big * inverse - parts / B) / less;
     table t[3] = {read_table(file, "%s/noise_scale%s", group, suffix),
                   read_table(file, "%s/gradient_norm_squared%s", group, suffix),
                   read_table(file, "%s/gradient_variance_trace%s", group, suffix)};
-    const double scale = epsilon * (small + big) / less;
+    const double scale = epsilon * (parts + big) / less;
     assert_true(fabs(at(&t[1], s, 0, 0) - gradient) <= scale);
     assert_true(fabs(at(&t[2], s, 0, 0) - trace) <= scale);
     const double ratio = at(&t[2], s, 0, 0) / at(&t[1], s, 0, 0);

@@ -14,7 +14,7 @@ static const dt_summaries *const variants[DT_ISAS] = VARIANTS(dt_summaries, &);
 enum { ROWS = 37, STRIDE = 48, COUNT = ROWS * STRIDE };
 
 /* Of all magnitudes, with zeros of both signs and infinities. */
-static void fill(dt_real *x, uint64_t seed)
+static void fill_all(dt_real *x, uint64_t seed)
 {
     for (int64_t i = 0; i < COUNT; i++) {
         const int64_t kind = draw_integer(&seed, 0, 20);
@@ -44,7 +44,7 @@ static void moments(void **state)
         for (int64_t n = 1; n <= DT_LANES; n++) {
             dt_moments first = DT_NO_MOMENTS, units[DT_LANES], plain = DT_NO_MOMENTS;
             double size = 0;
-            fill(x, (uint64_t)(rows * 100 + n));
+            fill_all(x, (uint64_t)(rows * 100 + n));
             for (int64_t c = 0; c < n; c++) {
                 dt_moments unit = DT_NO_MOMENTS;
                 for (int64_t r = 0; r < rows; r++) {
@@ -83,8 +83,8 @@ static void products(void **state)
 {
     (void)state;
     static dt_real x[COUNT], y[COUNT];
-    fill(x, 1);
-    fill(y, 2);
+    fill_all(x, 1);
+    fill_all(y, 2);
     for (int64_t n = 0; n < 200; n++) {
         double dot = 0, distance = 0, size = 0, first[2] = {0};
         for (int64_t i = 0; i < n; i++) {
@@ -124,7 +124,7 @@ static void keys(void **state)
                                -(dt_real)INFINITY,
                                (dt_real)9.5367431640625e-07,
                                (dt_real)4.7683716e-07};
-    fill(x, 3);
+    fill_all(x, 3);
     for (size_t i = 0; i < sizeof special / sizeof *special; i++)
         x[i] = special[i];
     for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)

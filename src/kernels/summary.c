@@ -223,7 +223,8 @@ static void log_keys(int64_t n, const void *numbers, const dt_histogram_spec *bi
     }
 }
 
-static void tally(int64_t n, const uint8_t *key, uint32_t *to)
+/* One after the other. */
+static void tally_each(int64_t n, const uint8_t *key, uint32_t *to)
 {
     int64_t i = 0;
     for (; i + 8 <= n; i += 8) {
@@ -242,9 +243,79 @@ static void tally(int64_t n, const uint8_t *key, uint32_t *to)
         to[key[i]]++;
 }
 
+#if defined(__AVX512F__) || defined(__AVX2__)
+#if defined(__AVX512F__)
+enum { BYTES = 64, FEW = 24 };
+#define bytes_load(p)     _mm512_loadu_si512(p)
+#define bytes_min(a, b)   _mm512_min_epu8(a, b)
+#define bytes_max(a, b)   _mm512_max_epu8(a, b)
+#define bytes_set(k)      _mm512_set1_epi8((char)(k))
+#define bytes_equal(a, b) __builtin_popcountll(_mm512_cmpeq_epi8_mask(a, b))
+#define bytes_store(p, v) _mm512_storeu_si512(p, v)
+typedef __m512i bytes;
+#else
+enum { BYTES = 32, FEW = 12 };
+#define bytes_load(p)     _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define bytes_min(a, b)   _mm256_min_epu8(a, b)
+#define bytes_max(a, b)   _mm256_max_epu8(a, b)
+#define bytes_set(k)      _mm256_set1_epi8((char)(k))
+#define bytes_equal(a, b) __builtin_popcount((unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)))
+#define bytes_store(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
+typedef __m256i bytes;
+#endif
+
+/* A multiple of BYTES keys. */
+static void tally_whole(int64_t n, const uint8_t *key, uint32_t *to)
+{
+    uint8_t low[BYTES], high[BYTES];
+    bytes min = bytes_load(key), max = min;
+    for (int64_t i = BYTES; i < n; i += BYTES) {
+        const bytes some = bytes_load(key + i);
+        min = bytes_min(min, some);
+        max = bytes_max(max, some);
+    }
+    bytes_store(low, min);
+    bytes_store(high, max);
+    int first = 255, last = 0;
+    for (int i = 0; i < BYTES; i++) {
+        first = low[i] < first ? low[i] : first;
+        last = high[i] > last ? high[i] : last;
+    }
+    if (last - first >= FEW) {
+        tally_each(n, key, to);
+        return;
+    }
+    int64_t left = n; /* the last of them have what is left */
+    for (int k = first; k < last && left > 0; k++) {
+        const bytes wanted = bytes_set(k);
+        int64_t count = 0;
+        for (int64_t i = 0; i < n; i += BYTES)
+            count += bytes_equal(bytes_load(key + i), wanted);
+        to[k] += (uint32_t)count;
+        left -= count;
+    }
+    to[last] += (uint32_t)left;
+}
+
+static void tally(int64_t n, const uint8_t *key, uint32_t *to)
+{
+    const int64_t whole = n / BYTES * BYTES;
+    if (whole)
+        tally_whole(whole, key, to);
+    tally_each(n - whole, key + whole, to);
+}
+#else
+static void tally(int64_t n, const uint8_t *key, uint32_t *to)
+{
+    tally_each(n, key, to);
+}
+#endif
+
 /* --- products --- */
 
-DT_INLINE double product_or_distance(int64_t n, const dt_real *x, const dt_real *y, const int distance)
+enum { PRODUCT, DISTANCE, PRODUCT_KEPT };
+
+DT_INLINE double sum_of(const int what, int64_t n, const dt_real *x, const dt_real *y, dt_real *keep)
 {
     double lane[DT_LANES];
     wide sum[DT_VECTORS_A_PANEL][WIDES];
@@ -255,11 +326,14 @@ DT_INLINE double product_or_distance(int64_t n, const dt_real *x, const dt_real 
     for (; i + DT_LANES <= n; i += DT_LANES)
         DT_REPEAT (v, DT_VECTORS_A_PANEL) {
             wide a[WIDES], b[WIDES];
-            widen(dt_load(x + i + v * DT_WIDTH), a);
+            const dt_vector number = dt_load(x + i + v * DT_WIDTH);
+            widen(number, a);
             widen(dt_load(y + i + v * DT_WIDTH), b);
+            if (what == PRODUCT_KEPT)
+                dt_store(keep + i + v * DT_WIDTH, number);
             DT_REPEAT (h, WIDES) {
                 const wide d = wide_sub(a[h], b[h]);
-                sum[v][h] = wide_add(sum[v][h], distance ? wide_mul(d, d) : wide_mul(a[h], b[h]));
+                sum[v][h] = wide_add(sum[v][h], what == DISTANCE ? wide_mul(d, d) : wide_mul(a[h], b[h]));
             }
         }
     DT_REPEAT (v, DT_VECTORS_A_PANEL)
@@ -267,19 +341,26 @@ DT_INLINE double product_or_distance(int64_t n, const dt_real *x, const dt_real 
             wide_store(lane + v * DT_WIDTH + h * WIDE, sum[v][h]);
     for (int c = 0; i < n; i++, c++) {
         const double a = (double)x[i], b = (double)y[i];
-        lane[c] += distance ? (a - b) * (a - b) : a * b;
+        lane[c] += what == DISTANCE ? (a - b) * (a - b) : a * b;
+        if (what == PRODUCT_KEPT)
+            keep[i] = x[i];
     }
     return join_lanes(lane);
 }
 
 static double dot(int64_t n, const void *x, const void *y)
 {
-    return product_or_distance(n, x, y, 0);
+    return sum_of(PRODUCT, n, x, y, NULL);
 }
 
 static double distance(int64_t n, const void *x, const void *y)
 {
-    return product_or_distance(n, x, y, 1);
+    return sum_of(DISTANCE, n, x, y, NULL);
+}
+
+static double dot_keep(int64_t n, const void *x, void *y)
+{
+    return sum_of(PRODUCT_KEPT, n, x, y, y);
 }
 
 extern const dt_summaries DT_VARIANT(dt_summaries);
@@ -291,4 +372,5 @@ const dt_summaries DT_VARIANT(dt_summaries) = {
     .tally = tally,
     .dot = dot,
     .distance = distance,
+    .dot_keep = dot_keep,
 };

@@ -52,11 +52,15 @@ typedef struct dt_summaries {
      * one more from 2^log_high on. */
     void (*log_keys)(int64_t n, const void *x, const dt_histogram_spec *bins, uint8_t *key);
 
+    /* Counts n <= DT_KEYS keys. Few different ones, as most numbers of a block have, are compared with all keys at
+     * once.
+     */
     void (*tally)(int64_t n, const uint8_t *key, uint32_t *tally); /* [DT_TALLY] */
 
-    /* sum x y, and sum (x - y)^2 */
+    /* sum x y, and sum (x - y)^2; and sum x y where y becomes x. */
     double (*dot)(int64_t n, const void *x, const void *y);
     double (*distance)(int64_t n, const void *x, const void *y);
+    double (*dot_keep)(int64_t n, const void *x, void *y);
 } dt_summaries;
 
 const dt_summaries *dt_summaries_of(dt_precision precision);

@@ -375,18 +375,6 @@ static void add_parameters(dt_statistics *s, int64_t worker, const block *b, gro
         add_block(s, bias, worker, b, b->panel, 1, b->x + (size_t)b->bias * row);
 }
 
-/* sum x y, or sum (x - y)^2, of a block's weights and of its biases. */
-static void compare(const dt_statistics *s, const block *b, const char *y,
-                    double (*with)(int64_t n, const void *x, const void *y), group *W, group *bias)
-{
-    const int64_t lanes = s->k->lanes;
-    const size_t row = (size_t)lanes * dt_precision_size(s->layout->precision);
-    if (W->part)
-        W->product[b->index] = with(b->rows * lanes, b->x, y);
-    if (bias->part && b->bias >= 0)
-        bias->product[b->panel] = with(lanes, b->x + (size_t)b->bias * row, y + (size_t)b->bias * row);
-}
-
 static bool wants(const group *g, dt_statistic statistic)
 {
     return g->layer >> statistic & 1u;
@@ -406,8 +394,19 @@ void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, dt_slice sl
         if (!cosine)
             continue;
         char *before = s->previous + (size_t)(dW.number + n) * s->block_bytes;
-        compare(s, &d, before, s->k->dot, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB]);
-        memcpy(before, d.x, s->block_bytes);
+        const size_t row = (size_t)W.lanes * dt_precision_size(s->layout->precision);
+        if (d.rows > 0) {
+            const double dot = s->k->dot_keep(d.rows * W.lanes, d.x, before);
+            if (g[DT_QUANTITY_DW].part)
+                g[DT_QUANTITY_DW].product[d.index] = dot;
+        }
+        if (d.bias >= 0) {
+            const double dot = s->k->dot_keep(W.lanes, d.x + (size_t)d.bias * row, before + (size_t)d.bias * row);
+            if (g[DT_QUANTITY_DB].part)
+                g[DT_QUANTITY_DB].product[d.panel] = dot;
+        }
+        for (size_t line = 0; line < s->block_bytes; line += DT_CACHE_LINE) /* of the block that comes next */
+            __builtin_prefetch(before + s->block_bytes + line, 1);
     }
 }
 
@@ -420,8 +419,13 @@ void dt_statistics_updated(dt_statistics *s, const dt_step_view *view, dt_slice 
     const dt_block_view before = dt_step_blocks(view, DT_STEP_BEFORE, 0, slice);
     for (int64_t n = 0; n < after.count; n++) {
         const block b = block_at(&after, n, s->block_bytes);
-        compare(s, &b, (const char *)before.numbers + (size_t)n * s->block_bytes, s->k->distance, &g[DT_QUANTITY_W],
-                &g[DT_QUANTITY_B]);
+        const size_t row = (size_t)after.lanes * dt_precision_size(s->layout->precision);
+        const char *y = (const char *)before.numbers + (size_t)n * s->block_bytes;
+        if (g[DT_QUANTITY_W].part)
+            g[DT_QUANTITY_W].product[b.index] = s->k->distance(b.rows * after.lanes, b.x, y);
+        if (g[DT_QUANTITY_B].part && b.bias >= 0)
+            g[DT_QUANTITY_B].product[b.panel] =
+                s->k->distance(after.lanes, b.x + (size_t)b.bias * row, y + (size_t)b.bias * row);
     }
 }
 
