@@ -250,8 +250,8 @@ enum { BYTES = 64, FEW = 24 };
 #define bytes_min(a, b)   _mm512_min_epu8(a, b)
 #define bytes_max(a, b)   _mm512_max_epu8(a, b)
 #define bytes_set(k)      _mm512_set1_epi8((char)(k))
+#define bytes_invert(v)   _mm512_xor_si512(v, _mm512_set1_epi8((char)255))
 #define bytes_equal(a, b) __builtin_popcountll(_mm512_cmpeq_epi8_mask(a, b))
-#define bytes_store(p, v) _mm512_storeu_si512(p, v)
 typedef __m512i bytes;
 #else
 enum { BYTES = 32, FEW = 12 };
@@ -259,28 +259,39 @@ enum { BYTES = 32, FEW = 12 };
 #define bytes_min(a, b)   _mm256_min_epu8(a, b)
 #define bytes_max(a, b)   _mm256_max_epu8(a, b)
 #define bytes_set(k)      _mm256_set1_epi8((char)(k))
+#define bytes_invert(v)   _mm256_xor_si256(v, _mm256_set1_epi8((char)255))
 #define bytes_equal(a, b) __builtin_popcount((unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)))
-#define bytes_store(p, v) _mm256_storeu_si256((__m256i *)(void *)(p), v)
 typedef __m256i bytes;
 #endif
+
+/* The least of 16 bytes. */
+DT_INLINE int least(__m128i v)
+{
+    const __m128i pairs = _mm_min_epu8(v, _mm_srli_epi16(v, 8)); /* in the low byte of each two */
+    return _mm_cvtsi128_si32(_mm_minpos_epu16(pairs)) & 0xff;
+}
+
+/* The least and the largest of the bytes, by halves. */
+DT_INLINE int least_of(bytes v)
+{
+#if defined(__AVX512F__)
+    const __m256i half = _mm256_min_epu8(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+#else
+    const __m256i half = v;
+#endif
+    return least(_mm_min_epu8(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+}
 
 /* A multiple of BYTES keys. */
 static void tally_whole(int64_t n, const uint8_t *key, uint32_t *to)
 {
-    uint8_t low[BYTES], high[BYTES];
     bytes min = bytes_load(key), max = min;
     for (int64_t i = BYTES; i < n; i += BYTES) {
         const bytes some = bytes_load(key + i);
         min = bytes_min(min, some);
         max = bytes_max(max, some);
     }
-    bytes_store(low, min);
-    bytes_store(high, max);
-    int first = 255, last = 0;
-    for (int i = 0; i < BYTES; i++) {
-        first = low[i] < first ? low[i] : first;
-        last = high[i] > last ? high[i] : last;
-    }
+    const int first = least_of(min), last = 255 - least_of(bytes_invert(max));
     if (last - first >= FEW) {
         tally_each(n, key, to);
         return;
