@@ -1,5 +1,5 @@
 # deltoid_room(NAME SOURCES ... [LIBS ...]): one room, an object library with the project's warnings and numeric rules.
-# deltoid_link_rooms(TARGET ROOM ...): puts rooms and what they need into a target.
+# deltoid_link_rooms(TARGET SCOPE ROOM ...): puts rooms into a target, and links it, PUBLIC or PRIVATE, to what they need.
 
 set(DELTOID_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wvla
                      -Wformat=2 -Wundef)
@@ -20,6 +20,7 @@ endif()
 
 function(deltoid_target_rules target)
   target_compile_options(${target} PRIVATE ${DELTOID_WARNINGS} ${DELTOID_NUMERICS})
+  set_target_properties(${target} PROPERTIES C_VISIBILITY_PRESET hidden) # but for what the public headers declare
   target_compile_definitions(${target} PRIVATE _POSIX_C_SOURCE=200809L)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
 endfunction()
@@ -50,6 +51,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND DELTOID_ISAS avx2 avx512)
   set(DELTOID_ISA_FLAGS_avx2 -mavx2 -mfma -mprfchw)
   set(DELTOID_ISA_FLAGS_avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprfchw -mprefer-vector-width=512)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  list(APPEND DELTOID_ISAS neon)
+  set(DELTOID_ISA_FLAGS_neon -DDT_NEON)
 endif()
 
 function(deltoid_variants name)
@@ -67,7 +71,7 @@ function(deltoid_variants name)
   endforeach()
 endfunction()
 
-function(deltoid_link_rooms target)
+function(deltoid_link_rooms target scope)
   foreach(room ${ARGN})
     get_property(parts GLOBAL PROPERTY DELTOID_PARTS_${room})
     if(TARGET dt_${room})
@@ -77,7 +81,7 @@ function(deltoid_link_rooms target)
       target_sources(${target} PRIVATE $<TARGET_OBJECTS:${part}>)
       get_target_property(libs ${part} LINK_LIBRARIES)
       if(libs)
-        target_link_libraries(${target} PUBLIC ${libs})
+        target_link_libraries(${target} ${scope} ${libs})
       endif()
     endforeach()
   endforeach()

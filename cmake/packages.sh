@@ -28,6 +28,8 @@ all         dataset-fashion-mnist  file     /usr/share/datasets/fashion-mnist/tr
 tests       python3-h5py           python   h5py
 tests       python3-netcdf4        python   netCDF4
 tests       hdf5-tools             command  h5dump
+tests       doxygen                command  doxygen
+tests       groff-base             command  groff
 sanitizers  clang                  command  clang
 sanitizers  libclang-rt-dev        flag     -fsanitize=address
 sanitizers  libomp-dev             flag     -fopenmp

@@ -104,8 +104,10 @@ static double largest_distance(const struct documented *d, double *w)
     double largest = 0;
     qsort(w, DRAWS, sizeof *w, ascending);
     for (int i = 0; i < DRAWS; i++) {
-        const double p = distribution(d, w[i]);
-        largest = fmax(largest, fmax(p - (double)i / DRAWS, (double)(i + 1) / DRAWS - p));
+        const double p = distribution(d, w[i]), above = p - (double)i / DRAWS, below = (double)(i + 1) / DRAWS - p;
+        const double farther = above > below ? above : below;
+        if (farther > largest) /* of fmax here gcc 12 for aarch64 makes an internal error */
+            largest = farther;
     }
     return largest;
 }

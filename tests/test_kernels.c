@@ -156,7 +156,8 @@ typedef struct gradient_data {
 
 static gradient_data gradient_of(gradient_case c, uint64_t *random)
 {
-    const int64_t padded = dt_whole_panels(c.units), a_stride = c.inputs + 1 + draw_integer(random, 0, 20);
+    const int64_t padded = dt_whole_panels(c.units),
+                  a_stride = dt_whole_panels(c.inputs + 1) + draw_integer(random, 0, 20);
     const int64_t delta_stride = padded + draw_integer(random, 0, 1) * DT_LANES;
     gradient_data d = {.a = reals(c.samples * a_stride), .delta = reals(c.samples * delta_stride)};
     fill(d.a, c.samples * a_stride, poison());
@@ -176,6 +177,7 @@ static gradient_data gradient_of(gradient_case c, uint64_t *random)
         .shard_size = c.shard_size,
         .layer = {.l = draw_integer(random, 1, 9),
                   .inputs = c.inputs,
+                  .units = c.units,
                   .panels = padded / DT_LANES,
                   .offset = draw_integer(random, 0, 5) * DT_BLOCK},
         .last = padded / DT_LANES * dt_blocks_a_panel(c.inputs),
@@ -279,7 +281,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
 {
     gradient_data d = gradient_of(c, random);
     dt_gradient_task t = d.task;
-    const int64_t count = t.layer.panels * dt_blocks_a_panel(c.inputs), scratch = DT_TREE_LEVELS * DT_GROUP * DT_BLOCK;
+    const int64_t count = t.layer.panels * dt_blocks_a_panel(c.inputs), scratch = DT_GRADIENT_SCRATCH;
     const dt_finish numbers = draw_finish(random);
     dt_real *sum = reals(count * DT_BLOCK), *room = reals(scratch + 2 * GUARD);
     place before = place_of(&t.layer), want = place_of(&t.layer), got = place_of(&t.layer);
@@ -333,18 +335,33 @@ static void check_gradient(gradient_case c, uint64_t *random)
     free(d.delta);
 }
 
-/* Every tree of up to 40 shards. */
+/* Every tree of up to 40 shards, of units too few for the lanes and of enough. */
 static void test_gradient_trees(void **state)
 {
     (void)state;
+    static const int64_t units[] = {3, DT_LANES - 1};
     uint64_t random = 3;
-    for (int64_t shards = 1; shards <= 40; shards++)
-        for (int64_t shard_size = 1; shard_size <= 2; shard_size++)
-            check_gradient(
-                (gradient_case){shards * shard_size - (shard_size - 1) * (shards % 2), shard_size, 5, 3, true},
-                &random);
-    check_gradient((gradient_case){1023, 1, 4, 2, true}, &random);
-    check_gradient((gradient_case){1026, 1, 4, 2, true}, &random);
+    for (int u = 0; u < 2; u++) {
+        for (int64_t shards = 1; shards <= 40; shards++)
+            for (int64_t size = 1; size <= 2; size++)
+                check_gradient((gradient_case){shards * size - (size - 1) * (shards % 2), size, 5, units[u], true},
+                               &random);
+        check_gradient((gradient_case){1023, 1, 4, units[u], true}, &random);
+        check_gradient((gradient_case){1026, 1, 4, units[u], true}, &random);
+    }
+}
+
+/* Every number of units of one panel, with rows of blocks for every width of a tile, whole and in parts. */
+static void test_gradient_narrow(void **state)
+{
+    (void)state;
+    uint64_t random = 5;
+    for (int64_t units = 1; units <= DT_LANES; units++)
+        for (int64_t rows = 1; rows <= 7; rows++)
+            for (int whole = 0; whole < 2; whole++)
+                check_gradient((gradient_case){draw_integer(&random, 1, 70), 32,
+                                               rows * DT_LANES - draw_integer(&random, 1, DT_LANES), units, whole},
+                               &random);
 }
 
 /* Shards that are formed in pairs and shards that are too long for it, any number of them, the last one short. */
@@ -395,6 +412,7 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
 {
     dt_blocks layer = {.l = draw_integer(random, 1, 9),
                        .inputs = inputs,
+                       .units = units,
                        .panels = dt_whole_panels(units) / DT_LANES,
                        .offset = draw_integer(random, 0, 5) * DT_BLOCK,
                        .transposed_rows = dt_whole_panels(units)};
@@ -539,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_product_shapes),
         cmocka_unit_test(test_product_of_nothing),
         cmocka_unit_test(test_gradient_trees),
+        cmocka_unit_test(test_gradient_narrow),
         cmocka_unit_test(test_gradient_pairs),
         cmocka_unit_test(test_gradient_tiles),
         cmocka_unit_test(test_gradient_shapes),

@@ -7,6 +7,8 @@ TABLE(generic)
 #if defined(__x86_64__)
 TABLE(avx2)
 TABLE(avx512)
+#elif defined(__aarch64__)
+TABLE(neon)
 #endif
 
 static const dt_summaries *const variants[DT_ISAS] = VARIANTS(dt_summaries, &);

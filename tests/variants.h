@@ -28,6 +28,11 @@
         address DT_GLUE3(name, DT_SUFFIX, generic), address DT_GLUE3(name, DT_SUFFIX, avx2),                           \
             address DT_GLUE3(name, DT_SUFFIX, avx512)                                                                  \
     }
+#elif defined(__aarch64__)
+#define VARIANTS(name, address)                                                                                        \
+    {                                                                                                                  \
+        address DT_GLUE3(name, DT_SUFFIX, generic), address DT_GLUE3(name, DT_SUFFIX, neon)                            \
+    }
 #else
 #define VARIANTS(name, address)                                                                                        \
     {                                                                                                                  \

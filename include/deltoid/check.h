@@ -18,6 +18,8 @@
 #include "experiment.h"
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 typedef struct dt_check_options {
     int64_t steps;   /* of training before the second look; default 10 */
     int64_t samples; /* of the minibatch held against the circuit; default 8 */
@@ -47,5 +49,7 @@ const char *dt_check_against_name(dt_check_against against);
 dt_status dt_check(const dt_experiment *experiment, const dt_dataset *train, const dt_check_options *options,
                    void (*result)(void *context, const dt_check_result *result), void *context, bool *right,
                    dt_error *error);
+
+#pragma GCC visibility pop
 
 #endif

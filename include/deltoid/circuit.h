@@ -33,6 +33,8 @@
 
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 typedef struct dt_circuit dt_circuit;
 typedef struct dt_gate dt_gate; /* owned by its circuit, valid until that is destroyed */
 
@@ -184,5 +186,7 @@ dt_gate *dt_network_circuit_cost(const dt_network_circuit *network);
 dt_circuit *dt_network_circuit_gates(const dt_network_circuit *network);
 int64_t dt_network_circuit_layers(const dt_network_circuit *network);
 int64_t dt_network_circuit_units(const dt_network_circuit *network, int64_t l);
+
+#pragma GCC visibility pop
 
 #endif

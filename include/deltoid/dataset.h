@@ -10,6 +10,8 @@
 #include "status.h"
 #include "tables.h"
 
+#pragma GCC visibility push(default)
+
 typedef enum dt_element { DT_U8, DT_F32, DT_F64 } dt_element;
 
 size_t dt_element_size(dt_element element); /* in bytes */
@@ -57,5 +59,7 @@ typedef struct dt_rows {
 dt_status dt_rows_split(int64_t rows, double fraction, uint64_t seed, dt_rows *train, dt_rows *validation,
                         dt_error *error);
 void dt_rows_release(dt_rows *rows);
+
+#pragma GCC visibility pop
 
 #endif

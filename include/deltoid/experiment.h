@@ -15,6 +15,8 @@
 
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 typedef enum dt_precision { DT_FLOAT32, DT_FLOAT64 } dt_precision;
 
 /* "float32" or "float64"; and the size of one number in bytes. */
@@ -218,5 +220,7 @@ dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *erro
  * power of two that is at most sqrt(8 B), so that shards grow with the root of the minibatch: 16 at 32, 32 at 128, 64
  * at 512. */
 int64_t dt_shard_size_auto(int64_t batch_size);
+
+#pragma GCC visibility pop
 
 #endif

@@ -20,6 +20,8 @@
 #include "experiment.h"
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 enum {
     DT_MACHINE_PRECISIONS = DT_FLOAT64 + 1,
     DT_MACHINE_CACHES_MAX = 4,
@@ -174,5 +176,7 @@ dt_status dt_machine_measure(dt_machine *machine, const dt_machine_options *opti
 /* The largest spread among the rates and times of `machine` that were measured (not the placements, which move). *what:
  * which it was, in words ("L2 triad, all workers"); at most `size` bytes. */
 double dt_machine_worst_spread(const dt_machine *machine, char *what, size_t size);
+
+#pragma GCC visibility pop
 
 #endif

@@ -16,6 +16,8 @@
 #include "experiment.h"
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 /* A matrix of the step's own, borrowed until the call returns: element (i, j) at data + (i * stride + j) numbers. */
 typedef struct dt_matrix_view {
     const void *data; /* float or double, by dt_step_view.precision */
@@ -103,5 +105,7 @@ typedef struct dt_observer {
     /* [one] Between epochs, outside the team. An error stops training. */
     dt_status (*epoch)(void *self, const dt_epoch_report *report, dt_error *error);
 } dt_observer;
+
+#pragma GCC visibility pop
 
 #endif

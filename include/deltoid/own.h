@@ -19,6 +19,8 @@
 #include "status.h"
 #include "tables.h"
 
+#pragma GCC visibility push(default)
+
 enum { DT_OWN_MAX = 16, DT_OWN_LOSS_UNITS = 4096 }; /* of each kind; the widest last layer an own cost may have */
 
 typedef struct dt_own_activation {
@@ -41,5 +43,7 @@ dt_status dt_loss_register(const dt_own_loss *own, dt_error *error);
 /* The i-th that was registered, NULL past the last. */
 const dt_own_activation *dt_own_activation_at(size_t i);
 const dt_own_loss *dt_own_loss_at(size_t i);
+
+#pragma GCC visibility pop
 
 #endif

@@ -17,6 +17,8 @@
 
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 /* The phases of a step, in order; and the equations they compute. */
 #define DT_PHASE_LIST(X)                                                                                               \
     X(DT_PHASE_GATHER, "gather", "rows of the minibatch, converted and scaled: a^0 = x")                               \
@@ -60,5 +62,7 @@ dt_status dt_trainer_profile(struct dt_trainer *trainer, dt_error *error);
 /* The i-th row, by worker, phase and layer, phases without time left out; false past the last, or without a profile.
  * Not while the trainer runs. */
 bool dt_trainer_profile_row(const struct dt_trainer *trainer, size_t i, dt_profile_row *row);
+
+#pragma GCC visibility pop
 
 #endif

@@ -8,6 +8,8 @@
 #include "status.h"
 #include "trainer.h"
 
+#pragma GCC visibility push(default)
+
 /* --- capture.h5 --- */
 
 /* Size of what a rule (or all rules together) will write, from the experiment alone. */
@@ -84,5 +86,7 @@ void dt_text_release(char *text);
 
 /* Writes a whole small file: temporary name, synchronised, renamed. */
 dt_status dt_file_write(const char *path, const void *bytes, size_t size, dt_error *error);
+
+#pragma GCC visibility pop
 
 #endif

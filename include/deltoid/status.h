@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(default)
+
 /* One list gives the enumeration, the names and the exit status of the command line. */
 #define DT_STATUS_LIST(X)                                                                                              \
     X(DT_OK, 0, "done")                                                                                                \
@@ -64,5 +66,7 @@ dt_fail_v(dt_error *error, dt_status status, const char *format, va_list argumen
 
 /* Puts "prefix: " before the message already recorded: a file, a line and column. `error` may be NULL. */
 void dt_error_prefix(dt_error *error, const char *prefix);
+
+#pragma GCC visibility pop
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 /* What every table says of an entry. */
 typedef struct dt_entry {
     const char *name;    /* as an experiment spells it: "relu" */
@@ -40,5 +42,7 @@ const dt_entry *dt_table_at(dt_table table, size_t i);
 
 /* DT_UNKNOWN with the nearest name and the list of all where there is none. */
 dt_status dt_table_find(dt_table table, const char *name, size_t *index, dt_error *error);
+
+#pragma GCC visibility pop
 
 #endif

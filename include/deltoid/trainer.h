@@ -22,6 +22,8 @@
 #include "profile.h"
 #include "status.h"
 
+#pragma GCC visibility push(default)
+
 typedef struct dt_trainer dt_trainer;
 
 /* Data sets are borrowed until the trainer is destroyed. */
@@ -99,5 +101,7 @@ dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data
 int64_t dt_trainer_units(const dt_trainer *trainer, int64_t l);
 int64_t dt_trainer_step(const dt_trainer *trainer);
 const dt_experiment *dt_trainer_experiment(const dt_trainer *trainer);
+
+#pragma GCC visibility pop
 
 #endif

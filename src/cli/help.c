@@ -5,6 +5,8 @@
 #include "base/names.h"
 #include "cli/command.h"
 #include "cli/emit.h"
+#include "cli/help.h"
+#include "cli/manual.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "deltoid/tables.h"
@@ -111,8 +113,7 @@ static void print_plots(void)
         printf("  %-12s %s\n", kind->name, kind->summary);
 }
 
-/* "(default 0.01)", "(required)" */
-static void print_default(const dt_key *key)
+void dt_help_default(dt_text *text, const dt_key *key)
 {
     union {
         dt_experiment experiment;
@@ -120,19 +121,33 @@ static void print_default(const dt_key *key)
         dt_capture_rule rule;
     } defaults;
     if (key->required || key->required_in) {
-        printf("%s", key->required ? "required" : "required in its section");
+        dt_text_add(text, "%s", key->required ? "required" : "required in its section");
     } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS) {
-        printf("default: %s", key->text);
+        dt_text_add(text, "default: %s", key->text);
     } else if (key->kind == DT_KEY_FILE) {
-        printf("default: none");
+        dt_text_add(text, "default: none");
     } else {
-        dt_text text = {0};
         dt_key_defaults(key->of, &defaults);
-        dt_emit_value(&text, key, &defaults);
-        printf("default: %s", text.bytes ? text.bytes : "");
-        dt_text_clear(&text);
+        dt_text_add(text, "default: ");
+        dt_emit_value(text, key, &defaults);
     }
+    if (key->only)
+        dt_text_add(text, "; with name: %s alone", key->only);
 }
+
+const char dt_help_example[] = "  name: first\n"
+                               "  data:\n"
+                               "    format: idx\n"
+                               "    train: {inputs: train-images-idx3-ubyte.gz, labels: train-labels-idx1-ubyte.gz}\n"
+                               "    test: {inputs: t10k-images-idx3-ubyte.gz, labels: t10k-labels-idx1-ubyte.gz}\n"
+                               "    scale: 0.00392156862745098\n"
+                               "  network:\n"
+                               "    - {units: 128, activation: relu, init: he_normal}\n"
+                               "    - {units: 10}\n"
+                               "  loss: cross_entropy\n"
+                               "  optimizer: {learning_rate: 0.1, momentum: 0.9}\n"
+                               "  capture:\n"
+                               "    probe: {quantities: [a, delta], every: 100, samples: 64}\n";
 
 static void print_experiment(void)
 {
@@ -144,25 +159,35 @@ static void print_experiment(void)
         char accepts[320];
         dt_key_accepts(key, accepts, sizeof accepts);
         printf("\n%s\n    %s\n    %s; ", key->pattern, key->help, accepts);
-        print_default(key);
-        if (key->only)
-            printf("; with name: %s alone", key->only);
-        printf("\n");
+        dt_text text = {0};
+        dt_help_default(&text, key);
+        printf("%s\n", text.bytes ? text.bytes : "");
+        dt_text_clear(&text);
     }
-    printf("\nExample:\n\n"
-           "  name: first\n"
-           "  data:\n"
-           "    format: idx\n"
-           "    train: {inputs: train-images-idx3-ubyte.gz, labels: train-labels-idx1-ubyte.gz}\n"
-           "    test: {inputs: t10k-images-idx3-ubyte.gz, labels: t10k-labels-idx1-ubyte.gz}\n"
-           "    scale: 0.00392156862745098\n"
-           "  network:\n"
-           "    - {units: 128, activation: relu, init: he_normal}\n"
-           "    - {units: 10}\n"
-           "  loss: cross_entropy\n"
-           "  optimizer: {learning_rate: 0.1, momentum: 0.9}\n"
-           "  capture:\n"
-           "    probe: {quantities: [a, delta], every: 100, samples: 64}\n");
+    printf("\nExample:\n\n%s", dt_help_example);
+}
+
+const char *dt_help_status(size_t i, const char **meaning)
+{
+    static const char *const statuses[][2] = {
+        {"0", "done"},
+        {"1", "done, and the answer is no: a check failed, training diverged"},
+        {"2", "bad command line, experiment or data"},
+        {"3", "the system failed: input or output, memory, disk full"},
+        {"130", "stopped by SIGINT, 143 by SIGTERM, after the model was written"},
+    };
+    if (i >= sizeof statuses / sizeof *statuses)
+        return NULL;
+    *meaning = statuses[i][1];
+    return statuses[i][0];
+}
+
+const char *dt_help_topic(size_t i, const char **summary)
+{
+    if (i >= TOPICS)
+        return NULL;
+    *summary = topics[i].summary;
+    return topics[i].name;
 }
 
 static void print_overview(void)
@@ -178,12 +203,10 @@ static void print_overview(void)
     printf("\ndeltoid help TOPIC:\n");
     for (size_t i = 0; i < TOPICS; i++)
         printf("  %-13s %s\n", topics[i].name, topics[i].summary);
-    printf("\nexit status:\n"
-           "  0    done\n"
-           "  1    done, and the answer is no: a check failed, training diverged\n"
-           "  2    bad command line, experiment or data\n"
-           "  3    the system failed: input or output, memory, disk full\n"
-           "  130  stopped by SIGINT, 143 by SIGTERM, after the model was written\n");
+    const char *status, *meaning;
+    printf("\nexit status:\n");
+    for (size_t i = 0; (status = dt_help_status(i, &meaning)); i++)
+        printf("  %-4s %s\n", status, meaning);
 }
 
 void dt_help_command(const dt_command *command)
@@ -236,8 +259,13 @@ static dt_status print_subject(const char *name, dt_error *error)
 
 static dt_status run_help(const dt_arguments *arguments, dt_error *error)
 {
+    const char *folder = dt_argument(arguments, "manual");
     dt_status status = DT_OK;
-    if (arguments->positional_count)
+    if (folder && arguments->positional_count)
+        return dt_fail(error, DT_INVALID, "--manual writes the pages of all commands; give no command with it");
+    if (folder)
+        status = dt_manual_write(folder, error);
+    else if (arguments->positional_count)
         status = print_subject(arguments->positional[0], error);
     else
         print_overview();
@@ -246,9 +274,10 @@ static dt_status run_help(const dt_arguments *arguments, dt_error *error)
 
 const dt_command dt_command_help = {
     .name = "help",
-    .usage = "[COMMAND|TOPIC]",
+    .usage = "[COMMAND|TOPIC] [--manual DIR]",
     .summary = "this page, or one on a command or topic",
     .details = "Explains the program, one of its commands, or a topic (deltoid help lists them).",
+    .options = {{"manual", "DIR", "write manual pages and the completion of bash, zsh and fish into a folder"}},
     .least = 0,
     .most = 1,
     .what = "a command or topic",

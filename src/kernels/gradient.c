@@ -3,6 +3,10 @@
  * Shards come in ascending order, and a binary counter joins equal subtrees: level h of the scratch holds a sum of 2^h
  * shards. Two neighbours are formed at once, so that their sum never leaves the registers, and whatever a tile's sum
  * joins next is added to it there: memory sees one store for two shards.
+ *
+ * Lanes run across units. Where a layer has too few of them to fill a vector they run across inputs instead: the tiles
+ * are those of dW^T, from a and delta in each other's place, and a block is transposed once its sum is whole. The
+ * chains and the tree are the same, and so are the bits.
  */
 #include "kernels/gradient.h"
 
@@ -29,10 +33,11 @@ typedef struct target {
     dt_real factor, rate;
 } target;
 
-/* The shards, or pair of shards, that a tile is formed from. */
+/* The shards, or pair of shards, that a tile is formed from: its rows from columns of `left` (a), its panels from those
+ * of `right` (delta), or the other way round. */
 typedef struct source {
-    const dt_real *a, *delta; /* of the first shard's first sample, at the tile's rows and panels */
-    int64_t a_stride, delta_stride;
+    const dt_real *left, *right; /* of the first shard's first sample, at the group's rows and panels */
+    int64_t left_stride, right_stride;
     int64_t first, second; /* samples of the first shard; of the second, which is no longer, or 0 */
     int64_t apart;         /* samples from the start of the first to that of the second */
 } source;
@@ -66,46 +71,46 @@ DT_INLINE void finish_tile(const int rows, const int panels, const dt_real *scra
             dt_store(to + block_offset(r, v, panel), acc[r][v]);
 }
 
-DT_INLINE void single_tile(const int rows, const int panels, const source *s, const dt_real *a, const dt_real *delta,
+DT_INLINE void single_tile(const int rows, const int panels, const source *s, const dt_real *left, const dt_real *right,
                            const dt_real *scratch, dt_real *to, const target *t)
 {
     dt_tile acc;
     dt_tile_clear(rows, panels, acc);
     DT_UNROLL_2 for (int64_t i = 0; i < s->first; i++)
-        dt_tile_link(rows, panels, a + i * s->a_stride, 1, delta + i * s->delta_stride, DT_LANES, acc);
+        dt_tile_link(rows, panels, left + i * s->left_stride, 1, right + i * s->right_stride, DT_LANES, acc);
     finish_tile(rows, panels, scratch, to, t, acc);
 }
 
-DT_INLINE void pair_tile(const int rows, const int panels, const source *s, const dt_real *a, const dt_real *delta,
+DT_INLINE void pair_tile(const int rows, const int panels, const source *s, const dt_real *left, const dt_real *right,
                          const dt_real *scratch, dt_real *to, const target *t)
 {
-    dt_tile acc, right;
+    dt_tile acc, second;
     dt_tile_clear(rows, panels, acc);
-    dt_tile_clear(rows, panels, right);
-    const dt_real *a_right = a + s->apart * s->a_stride, *delta_right = delta + s->apart * s->delta_stride;
+    dt_tile_clear(rows, panels, second);
+    const dt_real *left_2 = left + s->apart * s->left_stride, *right_2 = right + s->apart * s->right_stride;
     int64_t i = 0;
     DT_UNROLL_2 for (; i < s->second; i++)
     {
-        dt_tile_link(rows, panels, a + i * s->a_stride, 1, delta + i * s->delta_stride, DT_LANES, acc);
-        dt_tile_link(rows, panels, a_right + i * s->a_stride, 1, delta_right + i * s->delta_stride, DT_LANES, right);
+        dt_tile_link(rows, panels, left + i * s->left_stride, 1, right + i * s->right_stride, DT_LANES, acc);
+        dt_tile_link(rows, panels, left_2 + i * s->left_stride, 1, right_2 + i * s->right_stride, DT_LANES, second);
     }
     for (; i < s->first; i++)
-        dt_tile_link(rows, panels, a + i * s->a_stride, 1, delta + i * s->delta_stride, DT_LANES, acc);
+        dt_tile_link(rows, panels, left + i * s->left_stride, 1, right + i * s->right_stride, DT_LANES, acc);
     DT_REPEAT (r, rows)
         DT_REPEAT (v, panels * DT_VECTORS_A_PANEL)
-            acc[r][v] = dt_add(acc[r][v], right[r][v]);
+            acc[r][v] = dt_add(acc[r][v], second[r][v]);
     finish_tile(rows, panels, scratch, to, t, acc);
 }
 
-/* One tile: a and delta at its first sample, row and panel; scratch and `to` at its first row. */
-typedef void tile_fn(const source *s, const dt_real *a, const dt_real *delta, const dt_real *scratch, dt_real *to,
+/* One tile: left and right at its first sample, row and panel; scratch and `to` at its first row. */
+typedef void tile_fn(const source *s, const dt_real *left, const dt_real *right, const dt_real *scratch, dt_real *to,
                      const target *t);
 
 #define TILE(kind, r, w)                                                                                               \
-    static void kind##_##r##x##w(const source *s, const dt_real *a, const dt_real *delta, const dt_real *scratch,      \
+    static void kind##_##r##x##w(const source *s, const dt_real *left, const dt_real *right, const dt_real *scratch,   \
                                  dt_real *to, const target *t)                                                         \
     {                                                                                                                  \
-        kind##_tile(r, w, s, a, delta, scratch, to, t);                                                                \
+        kind##_tile(r, w, s, left, right, scratch, to, t);                                                             \
     }
 #define SINGLE(r, w)       TILE(single, r, w)
 #define PAIR(r, w)         TILE(pair, r, w)
@@ -118,10 +123,13 @@ DT_PAIR_TILES(PAIR)
 static tile_fn *const single_tiles[DT_TILE_ROWS][DT_TILE_PANELS] = {DT_TILES(SINGLE_ENTRY)};
 static tile_fn *const pair_tiles[DT_PAIR_ROWS][DT_TILE_PANELS] = {DT_PAIR_TILES(PAIR_ENTRY)};
 
-/* `panels` blocks side by side in row `kb` of blocks, whose first `rows` rows are used. */
+/* `panels` blocks side by side, whose first `rows` rows are used; left and right as in source, of the first sample. */
 typedef struct group {
-    int64_t panel, panels, kb, rows;
-    bool columns; /* the next group's columns of a are not at hand: another worker's, or too many for a near cache */
+    const dt_real *left, *right;
+    int64_t left_stride, right_stride;
+    int64_t rows, panels;
+    bool columns; /* the next group's columns of `left` are not at hand: another worker's, or too many for a near cache
+                   */
 } group;
 
 /* Asks for the sums of the next group of the same panels, to be written, which another worker has read. This and the
@@ -133,12 +141,11 @@ DT_INLINE void prefetch_sums(const group *g, const target *root)
             __builtin_prefetch(root->to + w * root->panel + DT_BLOCK + i, 1, 3);
 }
 
-/* Asks for the next group's columns of a, in the samples at hand: a line in each row. */
-DT_INLINE void prefetch_columns(const source *s, int64_t kb)
+/* Asks for the next group's columns of `left`, in the samples at hand: a line in each row. */
+DT_INLINE void prefetch_columns(const source *s)
 {
-    const dt_real *a = s->a + (kb + 1) * DT_LANES;
     for (int64_t i = 0; i < s->first + s->second; i++)
-        __builtin_prefetch(a + i * s->a_stride, 0, 2);
+        __builtin_prefetch(s->left + DT_LANES + i * s->left_stride, 0, 2);
 }
 
 /* The tiles of a group from one shard or pair. */
@@ -146,31 +153,31 @@ static void form_tiles(const dt_gradient_task *task, const group *g, const sourc
 {
     const int64_t most = from->second ? DT_PAIR_ROWS : DT_TILE_ROWS;
     if (g->columns)
-        prefetch_columns(from, g->kb);
+        prefetch_columns(from);
     for (int64_t w = 0, width; w < g->panels; w += width) {
         width = dt_tile_width(g->panels - w);
         for (int64_t r = 0; r < g->rows; r += most) {
             const int64_t height = dt_min(most, g->rows - r);
             const int64_t at = w * DT_BLOCK + r * DT_LANES;
             (from->second ? pair_tiles : single_tiles)[height - 1][width - 1](
-                from, from->a + g->kb * DT_LANES + r, from->delta + (g->panel + w) * DT_LANES, task->scratch + at,
+                from, from->left + r, from->right + w * DT_LANES, task->scratch + at,
                 to->to + w * to->panel + r * DT_LANES, to);
         }
     }
 }
 
 /* The tree's sum over all shards for a group: to `root`. */
-static void form_group(const dt_gradient_task *task, const group *g, const target *root)
+DT_INLINE void form_group(const dt_gradient_task *task, const group *g, const target *root)
 {
     const int64_t shards = dt_ceil_div(task->samples, task->shard_size);
     const int64_t size = task->shard_size, base = size <= DT_PAIR_SAMPLES; /* a unit is 2^base shards */
     for (int64_t s = 0; s < shards; s += 1 << base) {
         const int64_t sample = s * size, rest = task->samples - sample;
         const source from = {
-            .a = task->a + sample * task->a_stride,
-            .delta = task->delta + sample * task->delta_stride,
-            .a_stride = task->a_stride,
-            .delta_stride = task->delta_stride,
+            .left = g->left + sample * g->left_stride,
+            .right = g->right + sample * g->right_stride,
+            .left_stride = g->left_stride,
+            .right_stride = g->right_stride,
             .first = dt_min(size, rest),
             .second = base ? dt_min(size, dt_max(0, rest - size)) : 0,
             .apart = size,
@@ -191,35 +198,53 @@ static void form_group(const dt_gradient_task *task, const group *g, const targe
     }
 }
 
-static void give_away(const dt_gradient_task *task, const group *g, dt_real *sum, const dt_finish *finish)
+/* Block `block` of the layer, stepped, goes to the transposed copy, too. */
+static void copy_transposed(const dt_blocks *layer, int64_t block, const dt_real *W)
 {
-    const int64_t column = dt_blocks_a_panel(task->layer.inputs);
-    for (int64_t w = 0; w < g->panels; w++)
-        finish->sink(finish->context, task->layer.l, (g->panel + w) * column + g->kb, sum + w * DT_BLOCK);
+    dt_real *to = dt_transposed_block(layer, block);
+    if (to)
+        DT_VARIANT(dt_transpose)(W, to);
 }
 
-static void transpose_group(const dt_gradient_task *task, const group *g, const dt_real *W)
+/* Padding of a block is zero. */
+static void clear_rows(dt_real *block, int64_t rows)
 {
-    const int64_t column = dt_blocks_a_panel(task->layer.inputs);
-    for (int64_t w = 0; w < g->panels; w++) {
-        dt_real *to = dt_transposed_block(&task->layer, (g->panel + w) * column + g->kb);
-        if (to)
-            DT_VARIANT(dt_transpose)(W + w * column * DT_BLOCK, to);
-    }
+    if (rows < DT_LANES)
+        memset(block + rows * DT_LANES, 0, (size_t)((DT_LANES - rows) * DT_LANES) * sizeof *block);
+}
+
+/* The rows of a block that are used: of the last one, those of inputs and the bias. */
+static int64_t rows_of(const dt_blocks *layer, int64_t kb)
+{
+    return dt_min(DT_LANES, layer->inputs + 1 - kb * DT_LANES);
+}
+
+/* Room for a group's whole sums, behind the levels of the tree. */
+static dt_real *own_sums(const dt_gradient_task *task)
+{
+    return task->scratch + DT_TREE_LEVELS * (DT_GROUP * DT_BLOCK);
 }
 
 /* Rows first .. last-1 of blocks of `panels` panels from `panel` on. */
 static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t first, int64_t last,
                         const dt_finish *finish)
 {
-    const int64_t column = dt_blocks_a_panel(task->layer.inputs);
-    dt_real *vector = finish->W ? finish->W : finish->out;
-    dt_real *own = task->scratch + (DT_TREE_LEVELS - 1) * (DT_GROUP * DT_BLOCK);
+    const dt_blocks *layer = &task->layer;
+    const int64_t column = dt_blocks_a_panel(layer->inputs);
+    dt_real *vector = finish->W ? finish->W : finish->out, *own = own_sums(task);
     for (int64_t kb = first; kb < last; kb++) {
-        const group g = {panel, panels, kb, dt_min(DT_LANES, task->layer.inputs + 1 - kb * DT_LANES),
-                         kb + 1 < last && (task->shared || task->samples > DT_NEAR_SAMPLES)};
+        const group g = {
+            .left = task->a + kb * DT_LANES,
+            .right = task->delta + panel * DT_LANES,
+            .left_stride = task->a_stride,
+            .right_stride = task->delta_stride,
+            .rows = rows_of(layer, kb),
+            .panels = panels,
+            .columns = kb + 1 < last && (task->shared || task->samples > DT_NEAR_SAMPLES),
+        };
+        const int64_t block = panel * column + kb;
         const target root = {
-            .to = vector ? vector + task->layer.offset + (panel * column + kb) * DT_BLOCK : own,
+            .to = vector ? vector + layer->offset + block * DT_BLOCK : own,
             .panel = vector ? column * DT_BLOCK : DT_BLOCK,
             .step = finish->W != NULL,
             .factor = finish->factor,
@@ -228,13 +253,70 @@ static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t pan
         if (task->shared && kb + 1 < last)
             prefetch_sums(&g, &root);
         form_group(task, &g, &root);
-        for (int64_t w = 0; w < panels && !finish->W && g.rows < DT_LANES; w++) /* padding is zero */
-            memset(root.to + w * root.panel + g.rows * DT_LANES, 0,
-                   (size_t)((DT_LANES - g.rows) * DT_LANES) * sizeof(dt_real));
-        if (finish->W)
-            transpose_group(task, &g, root.to);
-        else if (!finish->out)
-            give_away(task, &g, own, finish);
+        for (int64_t w = 0; w < panels; w++) {
+            dt_real *sum = root.to + w * root.panel;
+            if (finish->W) {
+                copy_transposed(layer, block + w * column, sum);
+                continue;
+            }
+            clear_rows(sum, g.rows);
+            if (!finish->out)
+                finish->sink(finish->context, layer->l, block + w * column, sum);
+        }
+    }
+}
+
+/* The step of one block in place. */
+static void step_block(dt_real *W, const dt_real *sum, const dt_finish *finish)
+{
+    const dt_vector factor = dt_broadcast(&finish->factor), rate = dt_broadcast(&finish->rate);
+    for (int64_t i = 0; i < DT_BLOCK; i += DT_WIDTH)
+        dt_store(W + i, dt_fma(rate, dt_mul(dt_load(sum + i), factor), dt_load(W + i)));
+}
+
+/* A block of the gradient from the same block of its transpose. */
+static void finish_narrow_block(const dt_gradient_task *task, int64_t block, const dt_real *transposed, dt_real *room,
+                                const dt_finish *finish)
+{
+    const dt_blocks *layer = &task->layer;
+    dt_real *sum = finish->out ? finish->out + layer->offset + block * DT_BLOCK : room;
+    DT_VARIANT(dt_transpose)(transposed, sum);
+    clear_rows(sum, rows_of(layer, block));
+    if (finish->W) {
+        dt_real *W = finish->W + layer->offset + block * DT_BLOCK;
+        step_block(W, sum, finish);
+        copy_transposed(layer, block, W);
+    } else if (!finish->out) {
+        finish->sink(finish->context, layer->l, block, sum);
+    }
+}
+
+/* Few enough units that lanes are better spent on inputs. */
+static bool is_narrow(const dt_blocks *layer)
+{
+    return layer->panels == 1 && 4 * layer->units <= 3 * DT_LANES;
+}
+
+/* The blocks of a layer of one panel, through those of dW^T: rows are units, panels are blocks' rows of inputs. */
+static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
+{
+    dt_real *own = own_sums(task), *room = own + DT_GROUP * DT_BLOCK;
+    for (int64_t w = 0; w < DT_GROUP; w++)
+        clear_rows(own + w * DT_BLOCK, task->layer.units);
+    for (int64_t kb = task->first, panels; kb < task->last; kb += panels) {
+        const int64_t rest = task->last - kb;
+        panels = rest == DT_GROUP + 1 ? DT_GROUP - 1 : dt_min(DT_GROUP, rest); /* as tiles do */
+        const group g = {
+            .left = task->delta,
+            .right = task->a + kb * DT_LANES,
+            .left_stride = task->delta_stride,
+            .right_stride = task->a_stride,
+            .rows = task->layer.units,
+            .panels = panels,
+        };
+        form_group(task, &g, &(target){.to = own, .panel = DT_BLOCK});
+        for (int64_t w = 0; w < panels; w++)
+            finish_narrow_block(task, kb + w, own + w * DT_BLOCK, room, finish);
     }
 }
 
@@ -242,6 +324,10 @@ void DT_VARIANT(dt_gradient)(const dt_gradient_task *task, const dt_finish *fini
 {
     const int64_t column = dt_blocks_a_panel(task->layer.inputs);
     int64_t at = task->first;
+    if (is_narrow(&task->layer)) {
+        form_narrow(task, finish);
+        return;
+    }
     while (at < task->last) {
         const int64_t panel = at / column, kb = at % column, whole = (task->last - at) / column;
         if (kb == 0 && whole > 0) { /* whole panels, as many at once as a tile takes */
@@ -267,9 +353,7 @@ void DT_VARIANT(dt_join)(const dt_blocks *layer, int64_t block, const dt_real *l
             const dt_vector sum = dt_add(dt_load(left + i), dt_load(right + i));
             dt_store(W + i, dt_fma(rate, dt_mul(sum, factor), dt_load(W + i)));
         }
-        dt_real *to = dt_transposed_block(layer, block);
-        if (to)
-            DT_VARIANT(dt_transpose)(W, to);
+        copy_transposed(layer, block, W);
         return;
     }
     dt_real *sum = finish->out ? finish->out + at : scratch;

@@ -5,7 +5,13 @@
 
 #include "base/names.h"
 
+#if defined(__x86_64__)
 static const char *const names[DT_ISAS] = {"generic", "avx2", "avx512"};
+#elif defined(__aarch64__)
+static const char *const names[DT_ISAS] = {"generic", "neon"};
+#else
+static const char *const names[DT_ISAS] = {"generic"};
+#endif
 
 const char *dt_isa_name(dt_isa isa)
 {
@@ -26,7 +32,7 @@ bool dt_isa_runs(dt_isa isa)
         return 1;
     }
 #else
-    return isa == DT_ISA_GENERIC;
+    return isa < DT_ISAS; /* every processor of the family runs NEON */
 #endif
 }
 

@@ -11,9 +11,16 @@
 
 #include "deltoid/status.h"
 
+/* Those of the processor's family, from the narrowest on. */
+#if defined(__x86_64__)
 typedef enum dt_isa { DT_ISA_GENERIC, DT_ISA_AVX2, DT_ISA_AVX512, DT_ISAS } dt_isa;
+#elif defined(__aarch64__)
+typedef enum dt_isa { DT_ISA_GENERIC, DT_ISA_NEON, DT_ISAS } dt_isa;
+#else
+typedef enum dt_isa { DT_ISA_GENERIC, DT_ISAS } dt_isa;
+#endif
 
-/* "generic", "avx2", "avx512" */
+/* "generic", "avx2", "avx512", "neon" */
 const char *dt_isa_name(dt_isa isa);
 
 /* Does this processor run it? Whatever DELTOID_ISA says. */
@@ -42,6 +49,13 @@ dt_status dt_isa_check(dt_error *error);
 #define DT_SELECT(type, name, address)                                                                                 \
     ((const type *const[DT_ISAS]){address DT_GLUE3(name, DT_SUFFIX, generic), address DT_GLUE3(name, DT_SUFFIX, avx2), \
                                   address DT_GLUE3(name, DT_SUFFIX, avx512)}[dt_isa_current()])
+#elif defined(__aarch64__)
+#define DT_DECLARE_VARIANTS(type, name, brackets)                                                                      \
+    extern const type DT_GLUE3(name, DT_SUFFIX, generic) brackets;                                                     \
+    extern const type DT_GLUE3(name, DT_SUFFIX, neon) brackets;
+#define DT_SELECT(type, name, address)                                                                                 \
+    ((const type *const[DT_ISAS]){address DT_GLUE3(name, DT_SUFFIX, generic),                                          \
+                                  address DT_GLUE3(name, DT_SUFFIX, neon)}[dt_isa_current()])
 #else
 #define DT_DECLARE_VARIANTS(type, name, brackets) extern const type DT_GLUE3(name, DT_SUFFIX, generic) brackets;
 #define DT_SELECT(type, name, address)            ((const type *)(address DT_GLUE3(name, DT_SUFFIX, generic)))

@@ -17,8 +17,10 @@
 #include "kernels/real.h"
 
 enum {
-    DT_GROUP = 3,       /* panels whose gradient tile is formed at once */
-    DT_TREE_LEVELS = 34 /* tiles of partial sums a worker needs for up to 2^32 shards */
+    DT_GROUP = 3,        /* panels whose gradient tile is formed at once */
+    DT_TREE_LEVELS = 33, /* tiles of partial sums a worker needs for up to 2^32 shards */
+    DT_GRADIENT_SCRATCH =
+        (DT_TREE_LEVELS + 2) * DT_GROUP * DT_BLOCK /* numbers; behind the tiles, a group's whole sums */
 };
 
 /* What becomes of the gradient, sum by sum (not yet divided by B). Just one of W, out and sink is not NULL; W and out
@@ -37,9 +39,10 @@ typedef struct dt_finish {
 
 /* Layer l's part of the parameter vector, as kernels see it. */
 typedef struct dt_blocks {
-    int64_t l, inputs, panels; /* blocks: panel * dt_blocks_a_panel(inputs) + row of blocks */
-    int64_t offset;            /* of block 0 in the parameter vector */
-    dt_real *transposed;       /* the transposed copy, which a step in place rewrites too; NULL: there is none */
+    int64_t l, inputs, units;
+    int64_t panels;      /* blocks: panel * dt_blocks_a_panel(inputs) + row of blocks */
+    int64_t offset;      /* of block 0 in the parameter vector */
+    dt_real *transposed; /* the transposed copy, which a step in place rewrites too; NULL: there is none */
     int64_t transposed_rows;
 } dt_blocks;
 
@@ -47,13 +50,14 @@ typedef struct dt_blocks {
  * and (6). */
 typedef struct dt_gradient_task {
     dt_blocks layer;
-    const dt_real *a;     /* (samples, inputs + 1), 1 in column `inputs`, row i at a + i * a_stride */
+    const dt_real *a;     /* (samples, inputs + 1), 1 in column `inputs`, row i at a + i * a_stride; room up to whole
+                             panels, where anything may stand */
     const dt_real *delta; /* (samples, whole panels), padding zero, row i at delta + i * delta_stride */
     int64_t a_stride, delta_stride;
     int64_t samples, shard_size; /* the last shard may be short; the first one starts an aligned subtree */
     int64_t first, last;         /* blocks of this layer to form */
     bool shared;                 /* other workers read and write a, delta and the sums, too */
-    dt_real *scratch;            /* DT_TREE_LEVELS * DT_GROUP * DT_BLOCK numbers, this worker's */
+    dt_real *scratch;            /* DT_GRADIENT_SCRATCH numbers, this worker's */
 } dt_gradient_task;
 
 typedef struct dt_products {

@@ -70,6 +70,37 @@ DT_INLINE void widen(dt_vector x, wide w[1])
 {
     w[0] = x;
 }
+#elif defined(DT_NEON) && DT_PRECISION == 32
+typedef float64x2_t wide;
+enum { WIDES = 2, WIDE = 2 };
+#define wide_zero()      vdupq_n_f64(0)
+#define wide_add(a, b)   vaddq_f64(a, b)
+#define wide_sub(a, b)   vsubq_f64(a, b)
+#define wide_mul(a, b)   vmulq_f64(a, b)
+#define wide_store(p, v) vst1q_f64(p, v)
+#define vector_min(x, m) vbslq_f32(vcltq_f32(x, m), x, m)
+#define vector_max(x, m) vbslq_f32(vcgtq_f32(x, m), x, m)
+#define vector_zeros(x)  vaddvq_u32(vshrq_n_u32(vceqzq_f32(x), 31))
+DT_INLINE void widen(dt_vector x, wide w[2])
+{
+    w[0] = vcvt_f64_f32(vget_low_f32(x));
+    w[1] = vcvt_high_f64_f32(x);
+}
+#elif defined(DT_NEON)
+typedef float64x2_t wide;
+enum { WIDES = 1, WIDE = 2 };
+#define wide_zero()      vdupq_n_f64(0)
+#define wide_add(a, b)   vaddq_f64(a, b)
+#define wide_sub(a, b)   vsubq_f64(a, b)
+#define wide_mul(a, b)   vmulq_f64(a, b)
+#define wide_store(p, v) vst1q_f64(p, v)
+#define vector_min(x, m) vbslq_f64(vcltq_f64(x, m), x, m)
+#define vector_max(x, m) vbslq_f64(vcgtq_f64(x, m), x, m)
+#define vector_zeros(x)  (int64_t)vaddvq_u64(vshrq_n_u64(vceqzq_f64(x), 63))
+DT_INLINE void widen(dt_vector x, wide w[1])
+{
+    w[0] = x;
+}
 #else
 typedef double wide;
 enum { WIDES = 1, WIDE = 1 };

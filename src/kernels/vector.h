@@ -70,6 +70,28 @@ enum { DT_WIDTH = 4 };
 #define dt_add(a, b)    _mm256_add_pd(a, b)
 #define dt_mul(a, b)    _mm256_mul_pd(a, b)
 #define dt_zero()       _mm256_setzero_pd()
+#elif defined(DT_NEON) && DT_PRECISION == 32
+#include <arm_neon.h>
+typedef float32x4_t dt_vector;
+enum { DT_WIDTH = 4 };
+#define dt_load(p)      vld1q_f32(p)
+#define dt_store(p, v)  vst1q_f32(p, v)
+#define dt_broadcast(p) vld1q_dup_f32(p)
+#define dt_fma(a, b, c) vfmaq_f32(c, a, b)
+#define dt_add(a, b)    vaddq_f32(a, b)
+#define dt_mul(a, b)    vmulq_f32(a, b)
+#define dt_zero()       vdupq_n_f32(0)
+#elif defined(DT_NEON)
+#include <arm_neon.h>
+typedef float64x2_t dt_vector;
+enum { DT_WIDTH = 2 };
+#define dt_load(p)      vld1q_f64(p)
+#define dt_store(p, v)  vst1q_f64(p, v)
+#define dt_broadcast(p) vld1q_dup_f64(p)
+#define dt_fma(a, b, c) vfmaq_f64(c, a, b)
+#define dt_add(a, b)    vaddq_f64(a, b)
+#define dt_mul(a, b)    vmulq_f64(a, b)
+#define dt_zero()       vdupq_n_f64(0)
 #else
 typedef dt_real dt_vector;
 enum { DT_WIDTH = 1 };
@@ -94,7 +116,7 @@ enum { DT_VECTORS_A_PANEL = DT_LANES / DT_WIDTH };
 enum { DT_TILE_ROWS = 8, DT_TILE_PANELS = 3 };
 #define DT_TILES(X)      DT_TILE_ROWS_8(X, 1) DT_TILE_ROWS_8(X, 2) DT_TILE_ROWS_8(X, 3)
 #define DT_PAIR_TILES(X) DT_TILE_ROWS_4(X, 1) DT_TILE_ROWS_4(X, 2) DT_TILE_ROWS_4(X, 3)
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) || defined(DT_NEON)
 enum { DT_TILE_ROWS = 6, DT_TILE_PANELS = 1 };
 #define DT_TILES(X)      DT_TILE_ROWS_6(X, 1)
 #define DT_PAIR_TILES(X) DT_TILE_ROWS_3(X, 1)

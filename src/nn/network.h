@@ -58,8 +58,13 @@ void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks);
 static inline dt_blocks dt_network_blocks(const dt_network *network, int64_t l)
 {
     const dt_layer *layer = &network->layer[l];
-    return (dt_blocks){
-        l, layer->inputs, layer->panels, layer->first_block * DT_BLOCK, layer->transposed, layer->transposed_rows};
+    return (dt_blocks){l,
+                       layer->inputs,
+                       layer->units,
+                       layer->panels,
+                       layer->first_block * DT_BLOCK,
+                       layer->transposed,
+                       layer->transposed_rows};
 }
 
 /* Rewrites block `block` of layer l in the transposed copy. */

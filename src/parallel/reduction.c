@@ -69,7 +69,7 @@ static void plan_destroy(dt_plan *plan)
 /* A worker's scratch: the tree's tiles, or the join's stack, whichever is longer. */
 static int64_t scratch_count(const dt_reducer *r)
 {
-    const int64_t tiles = DT_TREE_LEVELS * DT_GROUP * DT_BLOCK;
+    const int64_t tiles = DT_GRADIENT_SCRATCH;
     const int64_t stack = (int64_t)dt_max(r->plans[0].depth, r->plans[1].depth) * DT_BLOCK;
     return dt_max(tiles, stack);
 }

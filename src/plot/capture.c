@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sandbox.h"
+#include "hdf5/hdf5.h"
 #include "plot/figures.h"
-#include "record/hdf5.h"
-#include "record/sandbox.h"
 
 enum {
     LAYERS_MAX = 64,

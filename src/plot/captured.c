@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/sandbox.h"
+#include "hdf5/hdf5.h"
 #include "plot/figures.h"
-#include "record/hdf5.h"
-#include "record/sandbox.h"
 
 enum { RULES_MAX = 64, PATH_ROOM = 128, IDS = 1024, IDS_TOLD = 6, LIST = 256, CHILD_MEMORY = 512 << 20 };
 

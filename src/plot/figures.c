@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "record/hdf5.h"
+#include "hdf5/hdf5.h"
 
 enum { CACHE_BYTES = 32 << 20, CACHE_SLOTS = 12421 };
 

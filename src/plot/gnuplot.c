@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
-#include "record/file.h"
 
 enum { COMPLAINT_MAX = 8192, TAIL_MAX = 32 };
 

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/names.h"
 #include "deltoid/record.h"
 #include "deltoid/version.h"
 #include "plot/gnuplot.h"
 #include "plot/maker.h"
-#include "record/file.h"
 
 static const dt_plot_kind kinds[] = {
     {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, &dt_curves_maker},

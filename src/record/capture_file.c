@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
+#include "hdf5/hdf5.h"
 #include "record/capture_tree.h"
-#include "record/file.h"
-#include "record/hdf5.h"
 
 /* One data set of the file. Its block holds steps steps/chunk_steps*chunk_steps .. steps-1 as chunks in row-major order
  * of the grid (rows / chunk_rows, columns / chunk_columns), each (chunk_steps, chunk_rows, chunk_columns). */

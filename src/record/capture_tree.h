@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
+#include "hdf5/hdf5.h"
 #include "record/capture_layout.h"
-#include "record/hdf5.h"
 
 enum { DT_CAPTURE_FORMAT_VERSION = 1 };
 

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "deltoid/record.h"
-#include "record/file.h"
 
 /* To add a column: a figure in dt_epoch_report, and a line here, at the end. */
 static const struct {

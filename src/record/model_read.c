@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/sandbox.h"
 #include "deltoid/record.h"
-#include "record/hdf5.h"
+#include "hdf5/checks.h"
+#include "hdf5/hdf5.h"
 #include "record/model_file.h"
-#include "record/sandbox.h"
 #include "record/sha256.h"
 
 typedef struct model_reader {
@@ -92,32 +93,6 @@ static dt_status check_root(model_reader *m, hid_t file, dt_error *error)
     return DT_OK;
 }
 
-/* A link of that name that leads nowhere else: not soft, not external. */
-static bool is_hard(hid_t file, const char *name)
-{
-    H5L_info_t link;
-    return H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD;
-}
-
-/* Numbers that lie in this file, unfiltered or by filters of HDF5's own. */
-static const char *storage_fault(hid_t creation)
-{
-    H5D_layout_t layout = H5Pget_layout(creation);
-    if (layout != H5D_CONTIGUOUS && layout != H5D_CHUNKED)
-        return "is stored in a way that is not allowed";
-    if (H5Pget_external_count(creation) != 0)
-        return "is stored in another file";
-    int filters = H5Pget_nfilters(creation);
-    for (int i = 0; i < filters; i++) {
-        unsigned flags, config;
-        size_t values = 0;
-        H5Z_filter_t filter = H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL, &config);
-        if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
-            return "has a filter that is not allowed";
-    }
-    return filters < 0 ? "has filters that can't be read" : NULL;
-}
-
 static dt_status fail_shape(const model_reader *m, const char *name, int rank, const hsize_t *found,
                             const hsize_t *wanted, dt_error *error)
 {
@@ -137,7 +112,7 @@ static dt_status read_checked(const model_reader *m, hid_t set, hid_t type, hid_
 {
     hsize_t found[2] = {0, 0};
     hid_t real = dt_hdf5_real(m->precision);
-    const char *fault = storage_fault(creation);
+    const char *fault = dt_hdf5_storage_fault(creation);
     if (fault)
         return fail_with(m, error, name, fault);
     if (H5Tget_class(type) != H5T_FLOAT || H5Tequal(type, real) <= 0)
@@ -155,7 +130,7 @@ static dt_status read_checked(const model_reader *m, hid_t set, hid_t type, hid_
 static dt_status read_array(const model_reader *m, hid_t file, const char *name, int rank, const hsize_t *wanted,
                             void *to, dt_error *error)
 {
-    if (!is_hard(file, name))
+    if (!dt_hdf5_is_hard(file, name))
         return fail_with(m, error, name, "is missing or a link");
     hid_t set = H5Oopen(file, name, H5P_DEFAULT), type = -1, space = -1, creation = -1;
     dt_status status;
@@ -179,7 +154,7 @@ static dt_status read_layer(const model_reader *m, hid_t file, int64_t l, dt_err
     snprintf(group, sizeof group, DT_MODEL_LAYER, (int)l);
     snprintf(W, sizeof W, "%s/W", group);
     snprintf(b, sizeof b, "%s/b", group);
-    if (!is_hard(file, group))
+    if (!dt_hdf5_is_hard(file, group))
         return fail_with(m, error, group, "is missing or a link");
     dt_status status = read_array(m, file, W, 2, size, m->arrays[2 * (l - 1)], error);
     return status == DT_OK ? read_array(m, file, b, 1, size, m->arrays[2 * (l - 1) + 1], error) : status;

@@ -3,11 +3,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/split.h"
 #include "deltoid/record.h"
-#include "record/file.h"
-#include "record/hdf5.h"
+#include "hdf5/hdf5.h"
 #include "record/model_file.h"
 
 typedef struct model_writer {

@@ -93,7 +93,7 @@ static bool measure(const dt_experiment *experiment, const dt_engine_sizes *size
         !dt_multiply(vector, (size_t)states, &more) || !dt_multiply(vector, own, &buffers) ||
         __builtin_add_overflow(network, more, &info->parameter_bytes) || !measure_passes(experiment, sizes, &passes))
         return false;
-    info->bytes_per_worker = buffers + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK * sizeof(dt_real);
+    info->bytes_per_worker = buffers + DT_GRADIENT_SCRATCH * sizeof(dt_real);
     info->bytes_of_buffers = buffers;
     info->activation_bytes = passes;
     info->reduction = reduction->entry.name;

@@ -9,8 +9,8 @@
  * The child must not use memory hooks, locks or OpenMP: it may be a copy of one thread of many. It may use buffers made
  * before the start.
  */
-#ifndef DT_RECORD_SANDBOX_H
-#define DT_RECORD_SANDBOX_H
+#ifndef DT_BASE_SANDBOX_H
+#define DT_BASE_SANDBOX_H
 
 #include <stddef.h>
 #include <sys/types.h>

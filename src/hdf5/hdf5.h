@@ -1,4 +1,4 @@
-/* The HDF5 library as this room uses it: one thread at a time, silent, and every failure kept as words before the next
+/* The HDF5 library as deltoid uses it: one thread at a time, silent, and every failure kept as words before the next
  * call clears them.
  *
  *     dt_hdf5_enter();
@@ -12,8 +12,8 @@
  * is never touched again: its handles stay open until the process ends, and the library is told not to close itself at
  * exit.
  */
-#ifndef DT_RECORD_HDF5_H
-#define DT_RECORD_HDF5_H
+#ifndef DT_HDF5_HDF5_H
+#define DT_HDF5_HDF5_H
 
 #include <hdf5.h>
 #include <stdbool.h>

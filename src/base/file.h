@@ -1,7 +1,7 @@
 /* Files that appear whole or not at all: written under a temporary name in the folder of the final one, synchronised,
  * renamed. */
-#ifndef DT_RECORD_FILE_H
-#define DT_RECORD_FILE_H
+#ifndef DT_BASE_FILE_H
+#define DT_BASE_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
