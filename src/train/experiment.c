@@ -277,10 +277,11 @@ static dt_status check_asked(const dt_experiment *experiment, const dt_capture_r
         return dt_fail(error, DT_INVALID, "capture.%s.to: %lld is before from, %lld; give a later step", rule->name,
                        (long long)rule->to, (long long)rule->from);
     if (!(rule->histogram.low < rule->histogram.high) && rule->histogram.bins)
-        return dt_fail(error, DT_INVALID, "capture.%s.histogram.high: must be above low, %.15g", rule->name,
-                       rule->histogram.low);
+        return dt_fail(error, DT_INVALID, "capture.%s.histogram.high: must be above low, %.15g; give a larger number",
+                       rule->name, rule->histogram.low);
     if (rule->histogram.log_high <= rule->histogram.log_low && (rule->histogram.log_low || rule->histogram.log_high))
-        return dt_fail(error, DT_INVALID, "capture.%s.log_histogram.high: must be above low, %lld", rule->name,
+        return dt_fail(error, DT_INVALID,
+                       "capture.%s.log_histogram.high: must be above low, %lld; give a larger number", rule->name,
                        (long long)rule->histogram.log_low);
     if (rule->extras & noise && rule->samples == DT_SAMPLES_ROWS)
         return dt_fail(error, DT_INVALID,
