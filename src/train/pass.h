@@ -20,13 +20,12 @@
 typedef struct dt_pass {
     const dt_network *network;
     const dt_loss *loss;
-    const dt_real *gradient; /* of the step that observers are shown; NULL where there is none */
-    int64_t capacity;        /* rows */
-    int64_t copies;          /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
-    int64_t *stride;         /* stride[l], l = 0 .. L: numbers from row to row */
-    dt_real *block;          /* of all the arrays below */
-    dt_real **a, **delta;    /* [l]; a[0] = x */
-    dt_real **z;             /* [l], where z is kept apart from a; z[L] = a[L] */
+    int64_t capacity;     /* rows */
+    int64_t copies;       /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
+    int64_t *stride;      /* stride[l], l = 0 .. L: numbers from row to row */
+    dt_real *block;       /* of all the arrays below */
+    dt_real **a, **delta; /* [l]; a[0] = x */
+    dt_real **z;          /* [l], where z is kept apart from a; z[L] = a[L] */
     dt_real **mask,
         **sigma;         /* [l], where layer l drops out: what sigma(z^l) was multiplied by, and itself; else NULL */
     dt_layer_rows *rows; /* rows[l], l = 1 .. L: what reductions see */
@@ -92,6 +91,6 @@ int64_t dt_pass_answer(const dt_pass *pass, int64_t i);
 #define dt_pass_samples DT_R(dt_pass_samples)
 dt_matrix_view dt_pass_samples(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
 #define dt_pass_copy_slice DT_R(dt_pass_copy_slice)
-void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out);
+void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
 
 #endif
