@@ -166,8 +166,6 @@ static const dt_key keys[] = {
     {"capture.*.queue", DT_KEY_CHOICE, RULE(queue), .words = {"block", "drop"},
      .help = "When captured steps come faster than they can be written: training waits, or leaves steps out, which are "
              "counted."},
-    {"capture_budget", DT_KEY_BYTES, EXPERIMENT(capture_budget), .low = 1, .high = 9e18, .word = "none",
-     .help = "No run begins whose capture would be larger than this on disk."},
     {"capture.*.histogram.low", DT_KEY_REAL, RULE(histogram.low), .low = -1e30, .high = 1e30, .number = -1,
      .help = "The first edge of histograms. What lies below is counted in a bin of its own."},
     {"capture.*.histogram.high", DT_KEY_REAL, RULE(histogram.high), .low = -1e30, .high = 1e30, .number = 1,
@@ -178,6 +176,8 @@ static const dt_key keys[] = {
      .help = "The first edge of histograms of magnitudes, 2 to this power; a bin for each power of two."},
     {"capture.*.log_histogram.high", DT_KEY_INTEGER, RULE(histogram.log_high), .low = -120, .high = 120, .number = 8,
      .help = "The last edge, 2 to this power."},
+    {"capture_budget", DT_KEY_BYTES, EXPERIMENT(capture_budget), .low = 1, .high = 9e18, .word = "none",
+     .help = "No run begins whose capture would be larger than this on disk."},
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };
