@@ -147,12 +147,12 @@ static void train_whole(const char *path, unsigned compression, bool resume)
 
 static void kill_one(scratch *files, const char *run, const table *whole, int n)
 {
-    char name[128];
+    char name[128], path[512];
     dt_error error = {0};
     const unsigned compression = n % 2 ? DT_COMPRESSION_GZIP : DT_COMPRESSION_NONE;
     assert_int_equal(mkdir(scratch_path(files, run), 0777), 0);
     snprintf(name, sizeof name, "%s/capture.h5", run);
-    const char *path = scratch_path(files, name);
+    snprintf(path, sizeof path, "%s", scratch_path(files, name)); /* for longer than `files` keeps it */
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)

@@ -472,13 +472,12 @@ static uint64_t axes_bytes(const dt_capture_layout *layout)
     return numbers * sizeof(int64_t);
 }
 
-/* How many segments a run of unknown length will make of so many bytes: a fast one ends soon, and a slow one's are
- * no smaller than is worth their tree. */
+/* How many segments a run of unknown speed will make of so many bytes: a fast one ends soon, and a slow one's are no
+ * smaller than is worth their tree. In the middle of both it errs by a part in 2 DT_SEGMENT_WORTH at most. */
 static uint64_t segments(const dt_capture_layout *layout, uint64_t bytes)
 {
-    enum { LEAST = 4, MOST = 64 };
     uint64_t worth = 2 * (uint64_t)layout->count * DT_SEGMENT_SET_BYTES * DT_SEGMENT_WORTH;
-    return dt_min(MOST, dt_max(LEAST, (int64_t)(bytes / worth)));
+    return bytes / worth + 1;
 }
 
 /* What a rule takes of the files: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set

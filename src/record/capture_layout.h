@@ -55,9 +55,9 @@ enum {
         64 << 20 /* bytes, once for the queue's slots and once for the writer's blocks, shared by all rules */
 };
 
-/* What HDF5 1.10 was seen to add to a data set's numbers in a segment file, and how many times of that one should hold.
- */
-enum { DT_SEGMENT_SET_BYTES = 850, DT_SEGMENT_WORTH = 128 };
+/* What HDF5 1.10 was seen to add to a data set's numbers in a segment file; how many times of what it adds a segment
+ * holds; and captures of so few bytes in the whole run that this doesn't matter. */
+enum { DT_SEGMENT_SET_BYTES = 850, DT_SEGMENT_WORTH = 256, DT_CAPTURE_SMALL = 3 << 20 };
 
 /* One data set. Its element (step s, row r, column c); `rows` is 1 where the shape has no rows. */
 typedef struct dt_capture_set {

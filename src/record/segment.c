@@ -240,6 +240,19 @@ int64_t dt_segment_steps(const dt_segment *segment, size_t rule)
     return segment->rules[rule].steps;
 }
 
+uint64_t dt_segment_waste(const dt_segment *segment)
+{
+    uint64_t waste = 0;
+    for (size_t r = 0; r < segment->count; r++)
+        for (size_t i = 0; segment->rules[r].planned && i < segment->rules[r].layout->count; i++) {
+            const written_set *w = &segment->rules[r].sets[i]; /* one that isn't made yet will fit */
+            const int64_t block = w->set.chunk_steps, begun = segment->rules[r].steps % block;
+            if (w->id >= 0 && begun)
+                waste += dt_capture_set_block_bytes(&w->set) / (uint64_t)block * (uint64_t)(block - begun);
+        }
+    return waste;
+}
+
 dt_status dt_segment_append(dt_segment *segment, size_t index, const void *slot, dt_error *error)
 {
     written_rule *rule = &segment->rules[index];

@@ -132,7 +132,10 @@ static const char *look_at_rule(hid_t file, const dt_capture_layout *layout, dt_
 {
     char path[DT_CAPTURE_PATH];
     *facts = (dt_segment_facts){.first = -1, .last = -1};
-    if (H5Lexists(file, layout->rule->name, H5P_DEFAULT) <= 0)
+    htri_t there = H5Lexists(file, layout->rule->name, H5P_DEFAULT);
+    if (there < 0)
+        return "can't be read";
+    if (!there)
         return NULL; /* none of its steps fell into this segment */
     facts->dropped = dropped_of(file, layout->rule->name);
     for (size_t i = 0; i < layout->count; i++) {
