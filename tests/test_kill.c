@@ -69,7 +69,8 @@ static const char experiment[] = "name: kill\n"
                                  "optimizer: {learning_rate: 0.05, momentum: 0.9}\n"
                                  "training: {epochs: 12, batch_size: 16}\n"
                                  "capture:\n"
-                                 "  probe: {quantities: [z, delta, dW], every: 7, samples: 5}\n"
+                                 "  probe: {quantities: [z, delta, dW, dW_cosine, db_cosine, W_update_ratio, "
+                                 "noise_scale, a_mean], every: 7, samples: 5}\n"
                                  "  weights: {quantities: [W, b], steps: log}\n";
 
 static pid_t start(const char *const *arguments)

@@ -115,8 +115,8 @@ static dt_status check_missing(reader *r, const section *s, const dt_node *node)
         bool required = key && is_needed(s, key);
         size_t n = strlen(child.pattern);
         for (size_t k = 0; !key && dt_key_at(k); k++)
-            required |= dt_key_at(k)->required && is_needed(s, dt_key_at(k)) &&
-                        strncmp(dt_key_at(k)->pattern, child.pattern, n) == 0 && dt_key_at(k)->pattern[n] == '.';
+            required |= dt_key_at(k)->required && strncmp(dt_key_at(k)->pattern, child.pattern, n) == 0 &&
+                        dt_key_at(k)->pattern[n] == '.' && is_needed(s, dt_key_at(k)); /* of this section's struct */
         if (required)
             return dt_fail_at(r->error, node, DT_INVALID, "%s is missing; add it (deltoid help experiment explains it)",
                               child.path);

@@ -119,6 +119,24 @@ static dt_status seal_capture(void *capture, dt_error *error)
 
 /* What is known before the first step, and those who watch. Checkpoints come last: an epoch is done when all others
  * have recorded it. */
+/* What statistics of the capture remember from step to step goes with checkpoints, and comes back from one. */
+static void save_capture(void *capture, void *bytes)
+{
+    dt_capture_state_save(capture, bytes);
+}
+
+static dt_status load_capture(run *r, dt_error *error)
+{
+    size_t size;
+    if (!r->capture || !r->resumed.checkpoint || dt_capture_state_size(r->capture) == 0)
+        return DT_OK;
+    const void *bytes = dt_checkpoint_bytes(r->resumed.checkpoint, "capture", &size);
+    if (!bytes)
+        return dt_fail(error, DT_MALFORMED, "%s: keeps nothing of the capture's statistics; resume from an older one",
+                       r->resumed.path);
+    return dt_capture_state_load(r->capture, bytes, size, error);
+}
+
 static dt_status begin_records(run *r, dt_error *error)
 {
     const char *metrics = in_folder(r, "metrics.tsv"), *capture = in_folder(r, "capture.h5"),
@@ -139,12 +157,18 @@ static dt_status begin_records(run *r, dt_error *error)
     dt_observer observer = dt_progress_observer(&r->progress);
     if (status == DT_OK)
         status = dt_trainer_observe(r->trainer, &observer, error);
+    if (status == DT_OK)
+        status = load_capture(r, error);
+    const dt_checkpoint_source source = {"capture", r->capture, r->capture ? dt_capture_state_size(r->capture) : 0,
+                                         save_capture};
     const dt_checkpoint_options options = {.experiment_text = r->config->text,
                                            .provenance = r->provenance,
                                            .experiment_id = r->experiment_id,
                                            .data_id = r->data_id,
                                            .before = r->capture ? seal_capture : NULL,
                                            .context = r->capture,
+                                           .sources = &source,
+                                           .source_count = source.size > 0,
                                            .from = r->resumed.checkpoint};
     return status == DT_OK ? dt_checkpoints_create(&r->checkpoints, checkpoints, r->trainer, &options, error) : status;
 }

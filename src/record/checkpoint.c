@@ -221,11 +221,12 @@ static void post(dt_checkpoints *c, unsigned todo)
     pthread_mutex_unlock(&c->mutex);
 }
 
-/* Copies what is to be written; the thread is idle. */
-static void take(dt_checkpoints *c)
+/* Copies what is to be written; the thread is idle. A model is no place to go on from: what others keep stays that of
+ * the last checkpoint, as they may be closed by then. */
+static void take(dt_checkpoints *c, bool model)
 {
     dt_snapshot_take(c->snapshot);
-    for (size_t i = 0; i < c->options.source_count; i++)
+    for (size_t i = 0; i < c->options.source_count && !model; i++)
         c->sources[i].save(c->sources[i].self, dt_snapshot_kept(c->snapshot, c->sources[i].name)->bytes);
     memcpy(dt_snapshot_kept(c->snapshot, BEST_BYTES)->bytes, &c->best, sizeof c->best);
     c->posted = c->snapshot->position.step;
@@ -268,7 +269,7 @@ static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error 
     const dt_status status = wait_idle(c, error);
     if (status != DT_OK)
         return status;
-    take(c);
+    take(c, false);
     c->taken = time;
     post(c, todo);
     return DT_OK;
@@ -279,7 +280,7 @@ dt_status dt_checkpoints_write(dt_checkpoints *c, dt_error *error)
     dt_status status = wait_idle(c, error);
     if (status != DT_OK || c->posted == dt_trainer_step(c->trainer))
         return status;
-    take(c);
+    take(c, false);
     post(c, CHECKPOINT);
     return wait_idle(c, error);
 }
@@ -290,7 +291,7 @@ dt_status dt_checkpoints_write_model(dt_checkpoints *c, const char *path, const 
     if (status != DT_OK)
         return status;
     const int64_t posted = c->posted;
-    take(c);
+    take(c, true);
     c->posted = posted; /* this is no checkpoint of the folder */
     return dt_snapshot_write(c->snapshot, path, c->experiment_text, provenance, error);
 }
