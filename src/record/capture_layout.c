@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/split.h"
 #include "deltoid/record.h"
+#include "record/statistics.h"
 #include "train/step.h"
 
 /* `from` and `to`. */
@@ -513,13 +514,16 @@ dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_i
         dt_capture_layout layout;
         uint64_t budget = DT_CAPTURE_MEMORY / experiment->capture_count, bytes = 0, whole = 0;
         dt_status status = dt_capture_layout_init(&layout, experiment, info, units, i, budget, error);
+        size_t statistics = 0;
+        if (status == DT_OK)
+            status = dt_statistics_measure(&layout, &statistics, error);
         bool fits = status == DT_OK && !__builtin_mul_overflow(layout.step_bytes, (uint64_t)layout.steps, &bytes) &&
                     !__builtin_add_overflow(size->bytes, bytes, &size->bytes) && file_bytes(&layout, &whole) &&
                     !__builtin_add_overflow(size->file_bytes, whole, &size->file_bytes) &&
                     !__builtin_add_overflow(size->steps, layout.steps, &size->steps);
         if (fits) {
             size->step_bytes += layout.step_bytes;
-            size->memory_bytes += layout.block_bytes + (uint64_t)layout.slots * layout.slot_bytes;
+            size->memory_bytes += layout.block_bytes + (uint64_t)layout.slots * layout.slot_bytes + statistics;
         }
         dt_capture_layout_clear(&layout);
         if (status != DT_OK)

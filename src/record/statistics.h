@@ -30,6 +30,8 @@ typedef struct dt_statistics dt_statistics;
 
 /* The layout is borrowed. */
 dt_status dt_statistics_create(dt_statistics **statistics, const dt_capture_layout *layout, dt_error *error);
+/* Bytes that create takes. */
+dt_status dt_statistics_measure(const dt_capture_layout *layout, size_t *bytes, dt_error *error);
 void dt_statistics_destroy(dt_statistics *statistics); /* NULL is allowed */
 
 /* Does the rule need to see updates (dt_observer.updated)? */
