@@ -97,6 +97,19 @@ static int64_t even(int64_t extent, int64_t most)
     return dt_ceil_div(extent, parts);
 }
 
+/* Of the sizes up to `most` that cut `steps` into about as few parts, the one whose last part is fullest. */
+static int64_t least_waste(int64_t steps, int64_t most)
+{
+    const int64_t parts = (steps - 1) / most + 1;
+    int64_t best = (steps - 1) / parts + 1;
+    for (int64_t n = parts + 1; n <= parts + dt_min(parts / 4, 16); n++) {
+        const int64_t size = (steps - 1) / n + 1;
+        if ((size - steps % size) % size < (best - steps % best) % best)
+            best = size;
+    }
+    return best;
+}
+
 void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
 {
     enum { TARGET = DT_CHUNK_MAX, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
@@ -120,7 +133,7 @@ void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
         else
             rows = dt_ceil_div(rows, 2);
     }
-    set->chunk_steps = steps > 0 ? (steps - 1) / ((steps - 1) / count + 1) + 1 : 1; /* even, for any int64_t */
+    set->chunk_steps = steps > 0 ? least_waste(steps, count) : 1;
     set->chunk_rows = even(set->inner ? set->inner : set->rows, rows);
     while (set->inner && set->inner % set->chunk_rows) /* a chunk is of one worker */
         set->chunk_rows--;
@@ -477,15 +490,17 @@ static uint64_t axes_bytes(const dt_capture_layout *layout)
  * smaller than is worth their tree. In the middle of both it errs by a part in 2 DT_SEGMENT_WORTH at most. */
 static uint64_t segments(const dt_capture_layout *layout, uint64_t bytes)
 {
-    uint64_t worth = 2 * (uint64_t)layout->count * DT_SEGMENT_SET_BYTES * DT_SEGMENT_WORTH;
-    return bytes / worth + 1;
+    uint64_t worth = (uint64_t)layout->count * DT_SEGMENT_SET_BYTES * DT_SEGMENT_WORTH, count = 1;
+    for (uint64_t steps = 1; steps * layout->step_bytes < (worth < bytes ? worth : bytes); steps *= DT_SEGMENT_GROWS)
+        count++; /* the short ones at the beginning */
+    return bytes / (2 * worth) + count;
 }
 
 /* What a rule takes of the files: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
  * in the index (headers, attributes) and in each segment, and of each further chunk. False where it overflows. */
 static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
 {
-    enum { OF_A_SET = 5 << 10, OF_A_MAP = 100, OF_A_CHUNK = 60 };
+    enum { OF_A_SET = 2400, OF_A_MAP = 100, OF_A_CHUNK = 60 };
     *bytes = axes_bytes(layout);
     for (size_t i = 0; i < layout->count; i++) {
         const dt_capture_set *set = &layout->sets[i];
