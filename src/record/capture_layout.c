@@ -86,28 +86,23 @@ static dt_status check_layers(const dt_capture_rule *rule, int64_t layers, dt_er
     return DT_OK;
 }
 
-/* The largest size up to `most` that cuts `extent` into equal parts; where that would take more than twice the parts,
- * into parts of which only the last is shorter. */
-static int64_t even(int64_t extent, int64_t most)
+/* Of the sizes up to `most`, the one that cuts `extent` into parts of which the last is fullest; of no more than `more`
+ * parts beyond the fewest, and the largest such. */
+static int64_t even(int64_t extent, int64_t most, int64_t more)
 {
-    int64_t parts = dt_ceil_div(extent, most);
-    for (int64_t n = parts; n <= 2 * parts && n <= extent; n++)
-        if (extent % n == 0)
-            return extent / n;
-    return dt_ceil_div(extent, parts);
-}
-
-/* Of the sizes up to `most` that cut `steps` into about as few parts, the one whose last part is fullest. */
-static int64_t least_waste(int64_t steps, int64_t most)
-{
-    const int64_t parts = (steps - 1) / most + 1;
-    int64_t best = (steps - 1) / parts + 1;
-    for (int64_t n = parts + 1; n <= parts + dt_min(parts / 4, 16); n++) {
-        const int64_t size = (steps - 1) / n + 1;
-        if ((size - steps % size) % size < (best - steps % best) % best)
+    const int64_t parts = (extent - 1) / most + 1;
+    int64_t best = (extent - 1) / parts + 1;
+    for (int64_t n = parts + 1; n <= parts + more && n <= extent; n++) {
+        const int64_t size = (extent - 1) / n + 1;
+        if ((size - extent % size) % size < (best - extent % best) % best)
             best = size;
     }
     return best;
+}
+
+static int64_t parts_of(int64_t extent, int64_t size)
+{
+    return (extent - 1) / size + 1;
 }
 
 void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
@@ -133,11 +128,12 @@ void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
         else
             rows = dt_ceil_div(rows, 2);
     }
-    set->chunk_steps = steps > 0 ? least_waste(steps, count) : 1;
-    set->chunk_rows = even(set->inner ? set->inner : set->rows, rows);
+    set->chunk_steps = steps > 0 ? even(steps, count, dt_min(16, parts_of(steps, count) / 4)) : 1;
+    const int64_t extent = set->inner ? set->inner : set->rows;
+    set->chunk_rows = even(extent, rows, parts_of(extent, rows));
     while (set->inner && set->inner % set->chunk_rows) /* a chunk is of one worker */
         set->chunk_rows--;
-    set->chunk_columns = even(set->columns, columns);
+    set->chunk_columns = even(set->columns, columns, parts_of(set->columns, columns));
 }
 
 size_t dt_capture_set_block_bytes(const dt_capture_set *set)
