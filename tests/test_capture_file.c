@@ -64,8 +64,12 @@ static void make_run(small *m, int64_t workers, dt_capture_rule rules[4])
 
 static dt_trainer_info info_of(const int64_t *u, int64_t layers, int64_t rows, int64_t batch)
 {
-    return (dt_trainer_info){
-        .layers = layers, .features = u[0], .train_rows = rows, .steps_per_epoch = (rows + batch - 1) / batch};
+    return (dt_trainer_info){.layers = layers,
+                             .features = u[0],
+                             .train_rows = rows,
+                             .steps_per_epoch = (rows + batch - 1) / batch,
+                             .shard_size = batch,
+                             .workers = 1};
 }
 
 static void test_size_is_predicted(void **state)
@@ -290,7 +294,7 @@ static void test_blocks_edges_and_flushes(void **state)
     scratch_remove(&files);
 }
 
-static double pretended; /* seconds */
+static double pretended = 1; /* seconds */
 static double pretend(void)
 {
     return pretended;

@@ -476,6 +476,48 @@ static void the_cosine_goes_on(void **state)
     H5Fclose(files[1]);
 }
 
+/* --- optimizers that keep the gradient --- */
+
+/* Clipped, and with lamb's ratios: dW is what it was before any of that, and update_ratio what the step came to. */
+static void kept_gradients_are_shown_too(void **state)
+{
+    (void)state;
+    static small m;
+    static const char *const names[] = {"plain", "clip", "lamb"};
+    char hex[65];
+    dt_capture_rule rule = rule_named("s");
+    rule.quantities = 1u << DT_QUANTITY_W | 1u << DT_QUANTITY_DW | 1u << DT_QUANTITY_DB;
+    rule.statistics[DT_QUANTITY_W] = 1u << DT_STATISTIC_UPDATE_RATIO;
+    for (size_t n = 0; n < COUNT(names); n++) {
+        make_run(&m, DT_FLOAT64, 2, &rule, 1);
+        m.experiment.optimizer.clip_norm = n == 1 ? 0.01 : 0;
+        if (n == 2)
+            dt_experiment_set_optimizer(&m.experiment, "lamb");
+        train(&m, run_path(names[n]), hex);
+        hid_t files[2] = {H5Fopen(run_path("plain"), H5F_ACC_RDONLY, H5P_DEFAULT),
+                          H5Fopen(run_path(names[n]), H5F_ACC_RDONLY, H5P_DEFAULT)};
+        for (int l = 1; l <= LAYERS; l++) {
+            table plain = read_table(files[0], "/s/layer%02d/dW", l), kept = read_table(files[1], "/s/layer%02d/dW", l);
+            table W = read_table(files[1], "/s/layer%02d/W", l);
+            table ratio = read_table(files[1], "/s/layer%02d/W_update_ratio", l);
+            const int64_t count = units[l] * units[l - 1];
+            assert_memory_equal(plain.value, kept.value, (size_t)count * sizeof(double)); /* of the first step */
+            for (int64_t s = 0; s + 1 < STEPS; s++) {
+                double changed = 0, square = 0;
+                for (int64_t i = 0; i < count; i++) {
+                    const double before = W.value[s * count + i], after = W.value[(s + 1) * count + i];
+                    changed += (after - before) * (after - before), square += before * before;
+                }
+                assert_true(changed > 0);
+                near(ratio.value[s], sqrt(changed / square), sqrt(changed / square), "update_ratio", l, s);
+            }
+            drop(&plain), drop(&kept), drop(&W), drop(&ratio);
+        }
+        H5Fclose(files[0]);
+        H5Fclose(files[1]);
+    }
+}
+
 /* --- selection --- */
 
 static void units_are_chosen(void **state)
@@ -672,6 +714,7 @@ int main(void)
         cmocka_unit_test(partial_gradients_add_up),
         cmocka_unit_test(any_number_of_workers_gives_the_same_bits),
         cmocka_unit_test(the_cosine_goes_on),
+        cmocka_unit_test(kept_gradients_are_shown_too),
         cmocka_unit_test(units_are_chosen),
         cmocka_unit_test(what_can_not_be_shown_is_refused),
         cmocka_unit_test(cadences),

@@ -18,7 +18,7 @@ typedef struct dt_capture_size {
     uint64_t step_bytes;   /* bytes of one captured step */
     uint64_t bytes;        /* raw bytes of the whole run */
     uint64_t file_bytes;   /* the file's size at the end: whole chunks and HDF5's own; within 1 % from a few MB on */
-    uint64_t memory_bytes; /* what the queue and the writer hold while the run lasts */
+    uint64_t memory_bytes; /* what the queue, the writer and the statistics hold while the run lasts */
 } dt_capture_size;
 
 /* `rule` in 0 .. experiment->capture_count-1, or -1 for all together. `units` has L + 1 entries, those of layer 0 (the
@@ -68,11 +68,11 @@ int64_t dt_capture_dropped(const dt_capture *capture);
  * captures a cosine. A run that is resumed with it captures the same bits as one that never stopped. Between steps
  * only.
  *
- * The bytes: "dtcapst1", a little-endian int64 (how many rules have a cosine), then for each of them, in the
- * experiment's order: int64 1 if a step was captured, else 0; double, the square of the gradient's norm for W and for b
- * of each layer 1 .. L; and the gradient, laid out as the parameter vector (kernels/products.h), in the run's
- * precision. Size 0 where no rule has a cosine: nothing to store. The size follows from the experiment and the data
- * alone. */
+ * The bytes, numbers in the byte order of the machine: "dtcapst1", an int64 (how many rules have a cosine), then for
+ * each of them, in the experiment's order: int64 1 if a step was captured, else 0; double, the square of the gradient's
+ * norm for W and for b of each layer 1 .. L; and the gradient, laid out as the parameter vector (kernels/products.h),
+ * in the run's precision. Size 0 where no rule has a cosine: nothing to store. The size follows from the experiment and
+ * the data alone. */
 size_t dt_capture_state_size(const dt_capture *capture);
 void dt_capture_state_save(const dt_capture *capture, void *bytes);
 /* DT_INVALID where the bytes are not of this experiment's captures; nothing has changed then. */

@@ -22,11 +22,7 @@ static const double segment_seconds = 1;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
 static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
 
-enum {
-    FASTER = 8,
-    EVEN = 64
-}; /* a segment covers at most this many times the steps of the one before; and of large ones
-    * whole blocks, where there are many */
+enum { EVEN = 64 }; /* segments of many steps have whole blocks of so many */
 
 struct dt_capture_file {
     char *path, *part, *name; /* of the index, and of the segment in the making */
@@ -112,14 +108,16 @@ static int64_t worthy_steps(const dt_capture_file *file, int64_t first)
     return high;
 }
 
-/* How many training steps a segment from `first` on covers that should last so many seconds. */
+/* How many training steps a segment from `first` on covers that should last so many seconds. The first few are short
+ * on any machine, so that there is something soon. */
 static int64_t choose_steps(const dt_capture_file *file, size_t layout, int64_t first, double seconds)
 {
-    const int64_t most = file->covered > INT32_MAX ? INT32_MAX : FASTER * file->covered;
-    int64_t covers = (int64_t)fmin((double)dt_max(1, most), fmax(1, file->speed * seconds));
-    if (file->small)
-        return covers;
-    covers = dt_max(covers, worthy_steps(file, first));
+    const int64_t most = file->covered > INT32_MAX ? INT32_MAX : dt_max(1, DT_SEGMENT_GROWS * file->covered);
+    int64_t covers = (int64_t)fmin(INT32_MAX, fmax(1, file->speed * seconds));
+    if (!file->small)
+        covers = dt_max(covers, worthy_steps(file, first));
+    if (covers >= most || file->small)
+        return dt_min(covers, most);
     const int64_t every = file->layouts[layout].rule->every, block = EVEN * every; /* 0 where a list decides */
     return block > 0 && covers > block && covers < INT32_MAX ? dt_ceil_div(covers, block) * block : covers;
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/split.h"
 #include "deltoid/record.h"
+#include "record/statistics.h"
 #include "train/step.h"
 
 /* `from` and `to`. */
@@ -85,15 +86,23 @@ static dt_status check_layers(const dt_capture_rule *rule, int64_t layers, dt_er
     return DT_OK;
 }
 
-/* The largest size up to `most` that cuts `extent` into equal parts; where that would take more than twice the parts,
- * into parts of which only the last is shorter. */
-static int64_t even(int64_t extent, int64_t most)
+/* Of the sizes up to `most`, the one that cuts `extent` into parts of which the last is fullest; of no more than `more`
+ * parts beyond the fewest, and the largest such. */
+static int64_t even(int64_t extent, int64_t most, int64_t more)
 {
-    int64_t parts = dt_ceil_div(extent, most);
-    for (int64_t n = parts; n <= 2 * parts && n <= extent; n++)
-        if (extent % n == 0)
-            return extent / n;
-    return dt_ceil_div(extent, parts);
+    const int64_t parts = (extent - 1) / most + 1;
+    int64_t best = (extent - 1) / parts + 1;
+    for (int64_t n = parts + 1; n <= parts + more && n <= extent; n++) {
+        const int64_t size = (extent - 1) / n + 1;
+        if ((size - extent % size) % size < (best - extent % best) % best)
+            best = size;
+    }
+    return best;
+}
+
+static int64_t parts_of(int64_t extent, int64_t size)
+{
+    return (extent - 1) / size + 1;
 }
 
 void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
@@ -119,11 +128,12 @@ void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
         else
             rows = dt_ceil_div(rows, 2);
     }
-    set->chunk_steps = steps > 0 ? (steps - 1) / ((steps - 1) / count + 1) + 1 : 1; /* even, for any int64_t */
-    set->chunk_rows = even(set->inner ? set->inner : set->rows, rows);
+    set->chunk_steps = steps > 0 ? even(steps, count, dt_min(16, parts_of(steps, count) / 4)) : 1;
+    const int64_t extent = set->inner ? set->inner : set->rows;
+    set->chunk_rows = even(extent, rows, parts_of(extent, rows));
     while (set->inner && set->inner % set->chunk_rows) /* a chunk is of one worker */
         set->chunk_rows--;
-    set->chunk_columns = even(set->columns, columns);
+    set->chunk_columns = even(set->columns, columns, parts_of(set->columns, columns));
 }
 
 size_t dt_capture_set_block_bytes(const dt_capture_set *set)
@@ -476,15 +486,17 @@ static uint64_t axes_bytes(const dt_capture_layout *layout)
  * smaller than is worth their tree. In the middle of both it errs by a part in 2 DT_SEGMENT_WORTH at most. */
 static uint64_t segments(const dt_capture_layout *layout, uint64_t bytes)
 {
-    uint64_t worth = 2 * (uint64_t)layout->count * DT_SEGMENT_SET_BYTES * DT_SEGMENT_WORTH;
-    return bytes / worth + 1;
+    uint64_t worth = (uint64_t)layout->count * DT_SEGMENT_SET_BYTES * DT_SEGMENT_WORTH, count = 1;
+    for (uint64_t steps = 1; steps * layout->step_bytes < (worth < bytes ? worth : bytes); steps *= DT_SEGMENT_GROWS)
+        count++; /* the short ones at the beginning */
+    return bytes / (2 * worth) + count;
 }
 
 /* What a rule takes of the files: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
  * in the index (headers, attributes) and in each segment, and of each further chunk. False where it overflows. */
 static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
 {
-    enum { OF_A_SET = 5 << 10, OF_A_MAP = 100, OF_A_CHUNK = 60 };
+    enum { OF_A_SET = 2400, OF_A_MAP = 100, OF_A_CHUNK = 60 };
     *bytes = axes_bytes(layout);
     for (size_t i = 0; i < layout->count; i++) {
         const dt_capture_set *set = &layout->sets[i];
@@ -513,13 +525,16 @@ dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_i
         dt_capture_layout layout;
         uint64_t budget = DT_CAPTURE_MEMORY / experiment->capture_count, bytes = 0, whole = 0;
         dt_status status = dt_capture_layout_init(&layout, experiment, info, units, i, budget, error);
+        size_t statistics = 0;
+        if (status == DT_OK)
+            status = dt_statistics_measure(&layout, &statistics, error);
         bool fits = status == DT_OK && !__builtin_mul_overflow(layout.step_bytes, (uint64_t)layout.steps, &bytes) &&
                     !__builtin_add_overflow(size->bytes, bytes, &size->bytes) && file_bytes(&layout, &whole) &&
                     !__builtin_add_overflow(size->file_bytes, whole, &size->file_bytes) &&
                     !__builtin_add_overflow(size->steps, layout.steps, &size->steps);
         if (fits) {
             size->step_bytes += layout.step_bytes;
-            size->memory_bytes += layout.block_bytes + (uint64_t)layout.slots * layout.slot_bytes;
+            size->memory_bytes += layout.block_bytes + (uint64_t)layout.slots * layout.slot_bytes + statistics;
         }
         dt_capture_layout_clear(&layout);
         if (status != DT_OK)

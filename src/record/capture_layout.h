@@ -56,8 +56,9 @@ enum {
 };
 
 /* What HDF5 1.10 was seen to add to a data set's numbers in a segment file; how many times of what it adds a segment
- * holds; and captures of so few bytes in the whole run that this doesn't matter. */
-enum { DT_SEGMENT_SET_BYTES = 850, DT_SEGMENT_WORTH = 256, DT_CAPTURE_SMALL = 3 << 20 };
+ * holds; how many times the steps of the one before it a segment covers at most; and captures of so few bytes in the
+ * whole run that this doesn't matter. */
+enum { DT_SEGMENT_SET_BYTES = 850, DT_SEGMENT_WORTH = 256, DT_SEGMENT_GROWS = 8, DT_CAPTURE_SMALL = 3 << 20 };
 
 /* One data set. Its element (step s, row r, column c); `rows` is 1 where the shape has no rows. */
 typedef struct dt_capture_set {

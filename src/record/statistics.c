@@ -30,7 +30,9 @@ struct dt_statistics {
     const dt_summaries *k;
     int64_t samples, shards; /* at most, that are shown */
     int64_t bins[HISTOGRAMS];
-    bool dirty; /* a step has begun and not ended */
+    bool dirty;    /* a step has begun and not ended */
+    bool measures; /* nothing is allocated, its size added up: */
+    size_t bytes;
     group group[DT_LAYERS_MAX + 1][DT_QUANTITIES];
     uint8_t *keys; /* [worker][DT_KEYS], apart */
 
@@ -64,6 +66,16 @@ bool dt_statistics_compares(const dt_capture_layout *layout)
 
 /* --- making --- */
 
+/* Zeroed memory; where it is only measured, the size alone, and a pointer that nobody follows. */
+static void *take(dt_statistics *s, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!s->measures)
+        return dt_allocate_zeroed(count, size);
+    s->bytes = dt_multiply(count, size, &bytes) && bytes < SIZE_MAX - s->bytes ? s->bytes + bytes : SIZE_MAX;
+    return s;
+}
+
 /* What the layout's sets need. */
 static void ask(dt_statistics *s)
 {
@@ -86,10 +98,9 @@ static bool make_tallies(dt_statistics *s, group *g)
     const size_t workers = (size_t)s->layout->workers;
     for (int h = 0; h < HISTOGRAMS; h++) {
         const uint32_t bit = 1u << histograms[h];
-        if (g->layer & bit && !(g->tally[h] = dt_allocate_zeroed(workers * DT_TALLY, sizeof(uint32_t))))
+        if (g->layer & bit && !(g->tally[h] = take(s, workers * DT_TALLY, sizeof(uint32_t))))
             return false;
-        if (g->unit & bit &&
-            !(g->unit_tally[h] = dt_allocate_zeroed(workers * (size_t)(g->units * s->bins[h]), sizeof(uint32_t))))
+        if (g->unit & bit && !(g->unit_tally[h] = take(s, workers * (size_t)(g->units * s->bins[h]), sizeof(uint32_t))))
             return false;
     }
     return true;
@@ -110,12 +121,11 @@ static bool make_group(dt_statistics *s, int64_t l, int q)
     const bool matrix = q == DT_QUANTITY_W || q == DT_QUANTITY_DW;
     g->parts = is_of_samples(q) ? s->shards : matrix ? panels * g->column : panels;
     const int64_t across = is_of_samples(q) ? s->shards : g->column;
-    g->part = dt_allocate_zeroed((size_t)g->parts, sizeof *g->part);
-    g->product = dt_allocate_zeroed((size_t)g->parts, sizeof *g->product);
+    g->part = take(s, (size_t)g->parts, sizeof *g->part);
+    g->product = take(s, (size_t)g->parts, sizeof *g->product);
     if (!g->part || !g->product)
         return false;
-    if (g->unit & ~any_histogram &&
-        !(g->unit_part = dt_allocate_zeroed((size_t)(across * panels * lanes), sizeof *g->unit_part)))
+    if (g->unit & ~any_histogram && !(g->unit_part = take(s, (size_t)(across * panels * lanes), sizeof *g->unit_part)))
         return false;
     return make_tallies(s, g);
 }
@@ -124,18 +134,18 @@ static bool make_norms(dt_statistics *s)
 {
     const dt_capture_layout *layout = s->layout;
     for (int64_t l = 0; s->norms && l <= layout->layers; l++)
-        if (!(s->a_square[l] = dt_allocate_zeroed((size_t)s->samples, sizeof(double))) ||
-            !(s->delta_square[l] = dt_allocate_zeroed((size_t)s->samples, sizeof(double))))
+        if (!(s->a_square[l] = take(s, (size_t)s->samples, sizeof(double))) ||
+            !(s->delta_square[l] = take(s, (size_t)s->samples, sizeof(double))))
             return false;
     for (int64_t l = 1; s->of_shards && l <= layout->layers; l++)
-        if (!(s->shard_square[l] = dt_allocate_zeroed((size_t)s->shards, sizeof(double))))
+        if (!(s->shard_square[l] = take(s, (size_t)s->shards, sizeof(double))))
             return false;
     if (!s->of_shards)
         return true;
     const size_t line = DT_CACHE_LINE;
     const size_t bytes = dt_step_norm_scratch(layout->precision, layout->layers, layout->units, layout->shard_size);
     s->scratch_bytes = (bytes + line - 1) / line * line;
-    return (s->scratch = dt_allocate((size_t)layout->workers, s->scratch_bytes)) != NULL;
+    return (s->scratch = take(s, (size_t)layout->workers, s->scratch_bytes)) != NULL;
 }
 
 static bool make_memory(dt_statistics *s)
@@ -146,18 +156,12 @@ static bool make_memory(dt_statistics *s)
           1u))
         return true;
     s->vector_bytes = (size_t)dt_step_block_count(layout->precision, layout->layers, layout->units) * s->block_bytes;
-    s->previous = dt_allocate_hot(s->vector_bytes, 1);
-    if (s->previous)
-        memset(s->previous, 0, s->vector_bytes);
-    return s->previous != NULL;
+    return (s->previous = take(s, s->vector_bytes, 1)) != NULL;
 }
 
-dt_status dt_statistics_create(dt_statistics **statistics, const dt_capture_layout *layout, dt_error *error)
+/* All of it but the object itself. */
+static bool make(dt_statistics *s, const dt_capture_layout *layout)
 {
-    *statistics = NULL;
-    dt_statistics *s = dt_allocate_zeroed(1, sizeof *s);
-    if (!s)
-        return dt_fail_memory(error, "a capture's statistics");
     const bool rows = layout->rule->samples == DT_SAMPLES_ROWS;
     s->layout = layout;
     s->k = dt_summaries_of(layout->precision);
@@ -166,15 +170,33 @@ dt_status dt_statistics_create(dt_statistics **statistics, const dt_capture_layo
     for (int h = 0; h < HISTOGRAMS; h++)
         s->bins[h] = dt_histogram_bins(&layout->rule->histogram, histograms[h]);
     ask(s);
-    bool made = make_norms(s) && make_memory(s) && (s->keys = dt_allocate((size_t)layout->workers, DT_KEYS)) != NULL;
+    bool made = make_norms(s) && make_memory(s) && (s->keys = take(s, (size_t)layout->workers, DT_KEYS)) != NULL;
     for (int64_t l = 0; made && l <= layout->layers; l++)
         for (int q = 0; made && q < DT_QUANTITIES; q++)
             made = make_group(s, l, q);
-    if (!made) {
-        dt_statistics_destroy(s);
+    return made;
+}
+
+dt_status dt_statistics_create(dt_statistics **statistics, const dt_capture_layout *layout, dt_error *error)
+{
+    *statistics = dt_allocate_zeroed(1, sizeof **statistics);
+    if (*statistics && make(*statistics, layout))
+        return DT_OK;
+    dt_statistics_destroy(*statistics);
+    *statistics = NULL;
+    return dt_fail_memory(error, "a capture's statistics");
+}
+
+dt_status dt_statistics_measure(const dt_capture_layout *layout, size_t *bytes, dt_error *error)
+{
+    dt_statistics *s = dt_allocate_zeroed(1, sizeof *s);
+    if (!s)
         return dt_fail_memory(error, "a capture's statistics");
-    }
-    *statistics = s;
+    s->measures = true;
+    s->bytes = sizeof *s;
+    (void)make(s, layout);
+    *bytes = s->bytes;
+    dt_release(s);
     return DT_OK;
 }
 

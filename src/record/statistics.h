@@ -6,7 +6,8 @@
  *     mean = sum x / n      std = sqrt(sum x^2 / n - mean^2)     min, max, absmax = max |x|     zeros = #{x = 0} / n
  *     norm = sqrt(sum x^2)  histogram, log_histogram: kernels/summary.h's keys, counted
  *     cosine = g.g' / (|g| |g'|) with the gradient g' that the rule captured before
- *     update_ratio = |W_after - W_before| / |W_before|, of the update that this step then made, in the run's precision
+ *     update_ratio = |W_after - W_before| / |W_before|, of the optimizer's update in this step, in the run's precision
+ * (before max_norm cuts)
  *
  * The gradient noise scale (McCandlish et al. 2018, arXiv 1812.06162, appendix A): with the minibatch's mean gradient
  * g_B and mean gradients g_b of parts of b samples,
@@ -30,6 +31,8 @@ typedef struct dt_statistics dt_statistics;
 
 /* The layout is borrowed. */
 dt_status dt_statistics_create(dt_statistics **statistics, const dt_capture_layout *layout, dt_error *error);
+/* Bytes that create takes. */
+dt_status dt_statistics_measure(const dt_capture_layout *layout, size_t *bytes, dt_error *error);
 void dt_statistics_destroy(dt_statistics *statistics); /* NULL is allowed */
 
 /* Does the rule need to see updates (dt_observer.updated)? */
