@@ -17,6 +17,8 @@ typedef enum dt_purpose {
     DT_FOR_DROPOUT = 10, /* kernels/random.h: masks of layer l in a step */
     DT_FOR_NOISE = 11,   /* the same, of the inputs */
     DT_FOR_SWEEP = 30,   /* minor: key; draws of a random sweep */
+    DT_FOR_BOOTSTRAP = 31, /* minor: the caller's; resamples of study/bootstrap.h */
+    DT_FOR_ORDER = 32,   /* minor: block; study/order.h */
     DT_FOR_TEST = 100    /* tests' own data */
 } dt_purpose;
 
