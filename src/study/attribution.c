@@ -24,8 +24,8 @@ static dt_status check(const dt_profile_row *rows, size_t count, dt_error *error
             return dt_fail(error, DT_INVALID, "profile row %zu: %" PRId64 " steps; all rows are of the same, over 0", i,
                            row->steps);
         if (!(row->seconds >= 0 && isfinite(row->seconds) && row->flop >= 0 && row->bytes >= 0))
-            return dt_fail(error, DT_INVALID, "profile row %zu: %g seconds, %g operations, %g bytes; none is negative", i,
-                           row->seconds, row->flop, row->bytes);
+            return dt_fail(error, DT_INVALID, "profile row %zu: %g seconds, %g operations, %g bytes; none is negative",
+                           i, row->seconds, row->flop, row->bytes);
     }
     return DT_OK;
 }
@@ -102,10 +102,11 @@ static void say(const dt_attribution *a, dt_limiter *limiter)
         break;
     case DT_BOUND_MEMORY:
         if (near > 100) /* served by caches: memory is not what bounds it */
-            snprintf(words, size, "%s %.0f %%%s, moving %.1f times the measured bandwidth of memory, from caches", phase,
-                     share, of, limiter->of_bound);
+            snprintf(words, size, "%s %.0f %%%s, moving %.1f times the measured bandwidth of memory, from caches",
+                     phase, share, of, limiter->of_bound);
         else
-            snprintf(words, size, "%s %.0f %%%s, memory-bound at %.0f %% of measured bandwidth", phase, share, of, near);
+            snprintf(words, size, "%s %.0f %%%s, memory-bound at %.0f %% of measured bandwidth", phase, share, of,
+                     near);
         break;
     case DT_BOUND_IMBALANCE:
         snprintf(words, size, "%s %.0f %%%s, for uneven work: the busiest worker has %.2f times the mean", phase, share,

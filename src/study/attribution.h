@@ -23,18 +23,18 @@ typedef struct dt_bounds {
 
 /* One phase of all workers and layers. */
 typedef struct dt_phase_share {
-    double seconds;     /* of a step, summed over workers */
-    double share;       /* of all workers' time */
-    double flops;       /* a second, all workers together while in the phase: flop / (seconds / workers) */
-    double bandwidth;   /* bytes a second, so too; what must move at least */
-    double of_peak;     /* flops / bounds.flops; NAN where there is none */
+    double seconds;      /* of a step, summed over workers */
+    double share;        /* of all workers' time */
+    double flops;        /* a second, all workers together while in the phase: flop / (seconds / workers) */
+    double bandwidth;    /* bytes a second, so too; what must move at least */
+    double of_peak;      /* flops / bounds.flops; NAN where there is none */
     double of_bandwidth; /* over 1 where caches give more than memory */
 } dt_phase_share;
 
 typedef struct dt_attribution {
     int64_t workers, steps;
-    double step_seconds;              /* mean over workers of what their phases add up to, of a step */
-    double covered;                   /* step_seconds / measured wall seconds of a step; NAN without one */
+    double step_seconds; /* mean over workers of what their phases add up to, of a step */
+    double covered;      /* step_seconds / measured wall seconds of a step; NAN without one */
     dt_phase_share phase[DT_PHASES];
     double imbalance; /* largest / mean of workers' busy time: all but wait */
     double waiting;   /* share of time at barriers */
@@ -57,8 +57,8 @@ typedef enum dt_bound {
 
 typedef struct dt_limiter {
     dt_phase phase;
-    double share;  /* of the time, or, beside a base, of the time lost */
-    double lost;   /* share of all workers' time that one worker would not have spent; NAN without a base */
+    double share; /* of the time, or, beside a base, of the time lost */
+    double lost;  /* share of all workers' time that one worker would not have spent; NAN without a base */
     dt_bound bound;
     double of_bound; /* how near: 0.88 of measured bandwidth; NAN for the last three */
     char words[160]; /* "reduction 31 %, memory-bound at 88 % of measured bandwidth" */

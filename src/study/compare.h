@@ -12,12 +12,12 @@
 #include "study/statistics.h"
 
 typedef struct dt_comparison {
-    double u; /* Mann and Whitney's U: pairs with a > b, ties half */
-    double p; /* two-sided probability of a U at least as extreme, if both come from one distribution */
+    double u;   /* Mann and Whitney's U: pairs with a > b, ties half */
+    double p;   /* two-sided probability of a U at least as extreme, if both come from one distribution */
     bool exact; /* p by counting (a.n * b.n <= DT_RANK_SUM_MAX, no ties), else by a normal with correction for ties and
                    continuity */
-    double delta; /* Cliff's (1993) delta: P(a > b) - P(a < b), -1 .. 1 */
-    double shift; /* Hodges and Lehmann's (1963): median of all a - b; or of all a / b */
+    double delta;         /* Cliff's (1993) delta: P(a > b) - P(a < b), -1 .. 1 */
+    double shift;         /* Hodges and Lehmann's (1963): median of all a - b; or of all a / b */
     dt_interval interval; /* of the shift (Moses; Hollander and Wolfe, "Nonparametric statistical methods", 4.3) */
     bool ratio;           /* shift and interval are ratios a / b */
 } dt_comparison;

@@ -171,7 +171,8 @@ static double descend(const dt_law *law, const data *d, const bool free[2], doub
             lambda *= 4;
             continue;
         }
-        const bool done = fabs(step[0]) <= 1e-13 * (1e-6 + fabs(at[0])) && fabs(step[1]) <= 1e-13 * (1e-9 + fabs(at[1]));
+        const bool done =
+            fabs(step[0]) <= 1e-13 * (1e-6 + fabs(at[0])) && fabs(step[1]) <= 1e-13 * (1e-9 + fabs(at[1]));
         memcpy(at, next, sizeof next);
         least = there;
         lambda = fmax(lambda / 8, 1e-15);
@@ -237,13 +238,15 @@ static dt_status check_data(const dt_law *law, const data *d, dt_error *error)
 {
     if (d->count < DT_LAW_POINTS_LEAST)
         return dt_fail(error, DT_INVALID,
-                       "a fit of %s to %" PRId64 " number%s of workers; it takes at least %d (oversubscribed ones don't "
+                       "a fit of %s to %" PRId64
+                       " number%s of workers; it takes at least %d (oversubscribed ones don't "
                        "count): measure more, or on a machine with more cores",
                        law->name, d->count, d->count == 1 ? "" : "s", DT_LAW_POINTS_LEAST);
     for (int64_t i = 0; i < d->count; i++) {
         if (!(d->p[i] >= 1) || !(d->x[i] > 0) || !isfinite(d->x[i]))
-            return dt_fail(error, DT_INVALID, "a fit of %s to %g of %g workers; throughput is over 0, workers at least 1",
-                           law->name, d->x[i], d->p[i]);
+            return dt_fail(error, DT_INVALID,
+                           "a fit of %s to %g of %g workers; throughput is over 0, workers at least 1", law->name,
+                           d->x[i], d->p[i]);
         for (int64_t j = 0; j < i; j++)
             if (d->p[i] == d->p[j])
                 return dt_fail(error, DT_INVALID, "a fit of %s with %g workers twice; put all samples into one point",
@@ -254,9 +257,9 @@ static dt_status check_data(const dt_law *law, const data *d, dt_error *error)
 
 static dt_status check_count(int64_t count, dt_error *error)
 {
-    return count <= DT_LAW_POINTS_MAX ? DT_OK
-                                      : dt_fail(error, DT_INVALID, "a fit to %" PRId64 " points; at most %d", count,
-                                                DT_LAW_POINTS_MAX);
+    return count <= DT_LAW_POINTS_MAX
+               ? DT_OK
+               : dt_fail(error, DT_INVALID, "a fit to %" PRId64 " points; at most %d", count, DT_LAW_POINTS_MAX);
 }
 
 dt_status dt_fit_throughput(const dt_law *law, const int64_t *workers, const double *throughput, int64_t count,
@@ -405,12 +408,15 @@ dt_status dt_fit_intervals(const dt_law *law, const dt_scaling_point *points, in
 
 dt_extrapolation dt_fit_at(const dt_fit *fit, double p)
 {
-    const double c = fit->law->relative(p, fit->sigma, fit->kappa), least = (double)fit->least, most = (double)fit->most;
+    const double c = fit->law->relative(p, fit->sigma, fit->kappa), least = (double)fit->least,
+                 most = (double)fit->most;
     return (dt_extrapolation){
         .throughput = fit->gamma * p * c,
         .speedup = p * c,
         .efficiency = c,
         .extrapolated = p < least || p > most,
-        .beyond = p > most ? p / most : p < least ? least / p : 1,
+        .beyond = p > most    ? p / most
+                  : p < least ? least / p
+                              : 1,
     };
 }

@@ -3,9 +3,9 @@
  *     throughput of p workers  X(p) = gamma p C(p),   with one worker gamma = X(1)
  *
  *     amdahl     C = 1 / (1 + sigma (p - 1))                       sigma: serial fraction            (Amdahl 1967)
- *     usl        C = 1 / (1 + sigma (p - 1) + kappa p (p - 1))     sigma: contention, kappa: coherency  (Gunther, "Guerrilla
- *                                                                  capacity planning", 2007, chapters 4 and 5)
- *     gustafson  C = (1 - sigma) + sigma / p                       sigma: serial share, of weak scaling (Gustafson 1988)
+ *     usl        C = 1 / (1 + sigma (p - 1) + kappa p (p - 1))     sigma: contention, kappa: coherency  (Gunther,
+ * "Guerrilla capacity planning", 2007, chapters 4 and 5) gustafson  C = (1 - sigma) + sigma / p sigma: serial share, of
+ * weak scaling (Gustafson 1988)
  *
  * Fits are least squares of the throughput over medians, gamma free, sigma and kappa not negative: a worse fit with
  * kappa = 0 is better than a better one with a negative kappa, which has poles. Rules of study/rules.h: parameters have
@@ -26,11 +26,11 @@
 enum { DT_LAW_POINTS_LEAST = 4, DT_LAW_POINTS_MAX = 256, DT_LAW_SAMPLES = 5 };
 
 typedef struct dt_law {
-    const char *name;     /* "usl" */
-    const char *equation; /* in words for a legend */
-    dt_scaling scaling;   /* of the points it is for */
-    bool kappa;           /* has one */
-    double (*relative)(double p, double sigma, double kappa); /* C(p) */
+    const char *name;                                                      /* "usl" */
+    const char *equation;                                                  /* in words for a legend */
+    dt_scaling scaling;                                                    /* of the points it is for */
+    bool kappa;                                                            /* has one */
+    double (*relative)(double p, double sigma, double kappa);              /* C(p) */
     void (*slopes)(double p, double sigma, double kappa, double slope[2]); /* dC/dsigma, dC/dkappa */
 } dt_law;
 

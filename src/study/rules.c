@@ -10,7 +10,8 @@ static const dt_study_rule table[] = {
     {4, "no means of ratios",
      "a speed-up is the ratio of two medians; its interval comes from resampling both samples of times"},
     {5, "intervals of measurements that are not deterministic",
-     "medians have intervals from order statistics, everything else from the bootstrap; the weights' hash shows what is "
+     "medians have intervals from order statistics, everything else from the bootstrap; the weights' hash shows what "
+     "is "
      "deterministic"},
     {6, "no normality without a check",
      "no interval or test assumes a distribution; independence is looked at by the Ljung-Box test"},
@@ -21,7 +22,8 @@ static const dt_study_rule table[] = {
     {9, "all factors, levels and the setup written down",
      "the study file lists factors and levels; provenance records the rest"},
     {10, "how was measured, synchronised and summarised",
-     "blocks in seeded random order, warm-up found by MSER-5, repeated until the interval is narrow or the budget ends"},
+     "blocks in seeded random order, warm-up found by MSER-5, repeated until the interval is narrow or the budget "
+     "ends"},
     {11, "upper bounds beside measurements",
      "linear speed-up, the laws' limits, and the machine's measured peak and bandwidth"},
     {12, "lines only where interpolation means something",

@@ -1,5 +1,6 @@
 /* The study room: the mathematics of scaling studies, and how it meets the rules of Hoefler and Belli, "Scientific
- * benchmarking of parallel computing systems: twelve ways to tell the masses when reporting performance results", SC'15.
+ * benchmarking of parallel computing systems: twelve ways to tell the masses when reporting performance results",
+ * SC'15.
  *
  *     rule   in short                                       served by
  *      1     base case of a speed-up, its absolute time     scaling.h: dt_speedup.base, base_seconds

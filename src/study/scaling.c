@@ -88,8 +88,8 @@ dt_status dt_speedup_of(const dt_group *base, const dt_scaling_point *point, con
         status = dt_fail(error, DT_INVALID, "a point of %" PRId64 " workers; at least 1", point->workers);
     if (status != DT_OK)
         return status;
-    *speedup = (dt_speedup){.base = options->base, .intervals = base->n >= DT_SPEEDUP_SAMPLES &&
-                                                                point->seconds.n >= DT_SPEEDUP_SAMPLES};
+    *speedup = (dt_speedup){.base = options->base,
+                            .intervals = base->n >= DT_SPEEDUP_SAMPLES && point->seconds.n >= DT_SPEEDUP_SAMPLES};
     for (int g = 0; g < 2; g++) {
         for (int64_t i = 0; i < groups[g].n; i++)
             scratch[i] = groups[g].x[i];

@@ -17,10 +17,7 @@
 
 #include "study/bootstrap.h"
 
-typedef enum dt_scaling {
-    DT_SCALING_STRONG,
-    DT_SCALING_WEAK
-} dt_scaling;
+typedef enum dt_scaling { DT_SCALING_STRONG, DT_SCALING_WEAK } dt_scaling;
 
 /* What a speed-up is against. */
 typedef enum dt_base {

@@ -6,7 +6,8 @@
 #include "study/distribution.h"
 #include "study/statistics.h"
 
-/* Mean and sum of squared deviations of batches d .. count-1 follow from those of d + 1 (Welford 1962), from the end. */
+/* Mean and sum of squared deviations of batches d .. count-1 follow from those of d + 1 (Welford 1962), from the end.
+ */
 int64_t dt_warmup(const double *x, int64_t n, bool *steady)
 {
     const int64_t count = n / DT_WARMUP_BATCH;

@@ -26,10 +26,11 @@ int64_t dt_warmup(const double *x, int64_t n, bool *steady);
 double dt_autocorrelation(const double *x, int64_t n, int64_t lag);
 
 typedef struct dt_independence {
-    double lag1;      /* correlation of neighbours */
-    int64_t lags;     /* looked at */
-    double q, p;      /* Ljung and Box (1978): n (n + 2) sum over k of r_k^2 / (n - k), and P(more) if independent */
-    double effective; /* as many independent samples have the mean's variance, by lag1: n (1 - r) / (1 + r), at most n */
+    double lag1;  /* correlation of neighbours */
+    int64_t lags; /* looked at */
+    double q, p;  /* Ljung and Box (1978): n (n + 2) sum over k of r_k^2 / (n - k), and P(more) if independent */
+    double
+        effective; /* as many independent samples have the mean's variance, by lag1: n (1 - r) / (1 + r), at most n */
 } dt_independence;
 
 /* lags 0: min(10, n / 5), at least 1, as Hyndman recommends. n >= 3, lags < n. A small p (under 0.01, say) is doubt:
