@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "study/squares.h"
+
 static double usl(double p, double sigma, double kappa)
 {
     return 1 / (1 + sigma * (p - 1) + kappa * p * (p - 1));
@@ -50,159 +52,7 @@ const dt_law *dt_law_find(const char *name)
     return NULL;
 }
 
-/* --- least squares --- */
-
-typedef struct data {
-    double p[DT_LAW_POINTS_MAX], x[DT_LAW_POINTS_MAX]; /* workers, throughput */
-    int64_t count;
-} data;
-
-/* gamma is linear: for given sigma and kappa it has a closed form, which leaves a search over two parameters (variable
- * projection, Golub and Pereyra 1973). */
-static double best_gamma(const dt_law *law, const data *d, const double at[2])
-{
-    double xf = 0, ff = 0;
-    for (int64_t i = 0; i < d->count; i++) {
-        const double f = d->p[i] * law->relative(d->p[i], at[0], at[1]);
-        xf += d->x[i] * f;
-        ff += f * f;
-    }
-    return xf / ff;
-}
-
-static double squares(const dt_law *law, const data *d, const double at[2])
-{
-    const double gamma = best_gamma(law, d, at);
-    double sum = 0;
-    for (int64_t i = 0; i < d->count; i++) {
-        const double r = d->x[i] - gamma * d->p[i] * law->relative(d->p[i], at[0], at[1]);
-        sum += r * r;
-    }
-    return sum;
-}
-
-/* Solves the n x n system m x = v, symmetric, by elimination with pivots; false where it is singular. */
-static bool solve(int n, double m[3][3], double v[3])
-{
-    for (int k = 0; k < n; k++) {
-        int pivot = k;
-        for (int i = k + 1; i < n; i++)
-            if (fabs(m[i][k]) > fabs(m[pivot][k]))
-                pivot = i;
-        if (!(fabs(m[pivot][k]) > 1e-14)) /* rows are scaled to a diagonal of 1 */
-            return false;
-        for (int j = 0; j < n; j++) {
-            const double moved = m[k][j];
-            m[k][j] = m[pivot][j];
-            m[pivot][j] = moved;
-        }
-        const double moved = v[k];
-        v[k] = v[pivot];
-        v[pivot] = moved;
-        for (int i = k + 1; i < n; i++) {
-            const double factor = m[i][k] / m[k][k];
-            for (int j = k; j < n; j++)
-                m[i][j] -= factor * m[k][j];
-            v[i] -= factor * v[k];
-        }
-    }
-    for (int k = n - 1; k >= 0; k--) {
-        for (int j = k + 1; j < n; j++)
-            v[k] -= m[k][j] * v[j];
-        v[k] /= m[k][k];
-    }
-    return true;
-}
-
-/* One step of Levenberg's and Marquardt's method over gamma and the free ones of sigma, kappa: what to add to them. */
-static bool lm_step(const dt_law *law, const data *d, const double at[2], const bool free[2], double lambda,
-                    double step[2])
-{
-    const double gamma = best_gamma(law, d, at);
-    double m[3][3] = {{0}}, v[3] = {0}, scale[3];
-    int which[3] = {-1, 0, 0}, n = 1;
-    for (int k = 0; k < 2; k++)
-        if (free[k])
-            which[n++] = k;
-    for (int64_t i = 0; i < d->count; i++) {
-        double slope[2], g[3];
-        const double c = law->relative(d->p[i], at[0], at[1]), r = d->x[i] - gamma * d->p[i] * c;
-        law->slopes(d->p[i], at[0], at[1], slope);
-        g[0] = d->p[i] * c;
-        for (int k = 1; k < n; k++)
-            g[k] = gamma * d->p[i] * slope[which[k]];
-        for (int k = 0; k < n; k++) {
-            v[k] += g[k] * r;
-            for (int j = 0; j < n; j++)
-                m[k][j] += g[k] * g[j];
-        }
-    }
-    for (int k = 0; k < n; k++)
-        if (!((scale[k] = sqrt(m[k][k])) > 0))
-            return false;
-    for (int k = 0; k < n; k++) {
-        v[k] /= scale[k];
-        for (int j = 0; j < n; j++)
-            m[k][j] /= scale[k] * scale[j];
-        m[k][k] += k ? lambda : 0; /* gamma follows by itself */
-    }
-    if (!solve(n, m, v))
-        return false;
-    step[0] = step[1] = 0;
-    for (int k = 1; k < n; k++)
-        step[which[k]] = v[k] / scale[k];
-    return true;
-}
-
-/* From `at` to the nearest least of the squares, with those of sigma and kappa that are free. */
-static double descend(const dt_law *law, const data *d, const bool free[2], double at[2])
-{
-    double least = squares(law, d, at), lambda = 1e-3;
-    for (int i = 0; i < 500 && lambda < 1e12; i++) {
-        double step[2];
-        if (!lm_step(law, d, at, free, lambda, step))
-            break;
-        const double next[2] = {at[0] + step[0], at[1] + step[1]}, there = squares(law, d, next);
-        /* p C(p) > 0 everywhere: the search doesn't jump over a pole */
-        bool sane = isfinite(there);
-        for (int64_t k = 0; k < d->count; k++)
-            sane = sane && law->relative(d->p[k], next[0], next[1]) > 0;
-        if (!sane || there > least) {
-            lambda *= 4;
-            continue;
-        }
-        const bool done =
-            fabs(step[0]) <= 1e-13 * (1e-6 + fabs(at[0])) && fabs(step[1]) <= 1e-13 * (1e-9 + fabs(at[1]));
-        memcpy(at, next, sizeof next);
-        least = there;
-        lambda = fmax(lambda / 8, 1e-15);
-        if (done)
-            break;
-    }
-    return least;
-}
-
-/* The best of those with any of sigma and kappa held at 0 in which none is negative. Without either there always is
- * one. */
-static void search(const dt_law *law, const data *d, dt_fit *fit)
-{
-    double least = INFINITY;
-    fit->sigma = fit->kappa = 0;
-    for (int held = 0; held < 4; held++) {
-        const bool free[2] = {!(held & 1), law->kappa && !(held & 2)};
-        double at[2] = {free[0] ? 0.05 : 0, free[1] ? 1e-4 : 0};
-        if (!law->kappa && (held & 2))
-            continue;
-        const double sum = free[0] || free[1] ? descend(law, d, free, at) : squares(law, d, at);
-        if (at[0] < 0 || at[1] < 0 || sum >= least)
-            continue;
-        least = sum;
-        fit->sigma = at[0];
-        fit->kappa = at[1];
-        fit->at_bound = held != 0;
-    }
-    fit->gamma = best_gamma(law, d, (const double[2]){fit->sigma, fit->kappa});
-}
+/* --- one fit --- */
 
 static void find_peak(dt_fit *fit)
 {
@@ -218,12 +68,12 @@ static void find_peak(dt_fit *fit)
     }
 }
 
-static void fit_data(const dt_law *law, const data *d, dt_fit *fit)
+static void fit_data(const dt_law *law, const dt_law_data *d, dt_fit *fit)
 {
     const dt_interval none = {NAN, NAN, NAN};
     *fit = (dt_fit){.law = law, .points = d->count, .least = INT64_MAX};
     fit->gamma_interval = fit->sigma_interval = fit->kappa_interval = fit->peak_workers_interval = none;
-    search(law, d, fit);
+    dt_law_least_squares(law, d, fit);
     find_peak(fit);
     for (int64_t i = 0; i < d->count; i++) {
         const double r = 1 - dt_fit_at(fit, d->p[i]).throughput / d->x[i];
@@ -234,7 +84,7 @@ static void fit_data(const dt_law *law, const data *d, dt_fit *fit)
     fit->residual = sqrt(fit->residual);
 }
 
-static dt_status check_data(const dt_law *law, const data *d, dt_error *error)
+static dt_status check_data(const dt_law *law, const dt_law_data *d, dt_error *error)
 {
     if (d->count < DT_LAW_POINTS_LEAST)
         return dt_fail(error, DT_INVALID,
@@ -265,7 +115,7 @@ static dt_status check_count(int64_t count, dt_error *error)
 dt_status dt_fit_throughput(const dt_law *law, const int64_t *workers, const double *throughput, int64_t count,
                             dt_fit *fit, dt_error *error)
 {
-    data d = {.count = count};
+    dt_law_data d = {.count = count};
     dt_status status = check_count(count, error);
     for (int64_t i = 0; status == DT_OK && i < count; i++) {
         d.p[i] = (double)workers[i];
@@ -288,7 +138,7 @@ typedef struct fitted {
     int64_t count;
 } fitted;
 
-static void take_medians(const fitted *f, const dt_group *groups, data *d)
+static void take_medians(const fitted *f, const dt_group *groups, dt_law_data *d)
 {
     d->count = f->count;
     for (int64_t i = 0; i < f->count; i++) {
@@ -303,7 +153,7 @@ enum { GAMMA, SIGMA, KAPPA, PEAK, OUTPUTS };
 
 static void refit(const dt_group *groups, int64_t count, double *out, void *context)
 {
-    data d;
+    dt_law_data d;
     dt_fit fit;
     (void)count;
     take_medians(context, groups, &d);
@@ -361,7 +211,7 @@ size_t dt_fit_scratch(const dt_scaling_point *points, int64_t count, int64_t res
 
 static dt_status fit_taken(fitted *f, double *scratch, dt_fit *fit, dt_error *error)
 {
-    data d;
+    dt_law_data d;
     dt_group copies[DT_LAW_POINTS_MAX];
     for (int64_t i = 0; i < f->count; scratch += f->groups[i++].n) {
         memcpy(scratch, f->groups[i].x, (size_t)f->groups[i].n * sizeof *scratch);
