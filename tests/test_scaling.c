@@ -34,8 +34,8 @@ static void test_karp_flatt(void **state)
     const double first[] = {1.82, 2.50, 3.08, 3.57, 4.00, 4.38, 4.71};
     const double second[] = {1.87, 2.61, 3.23, 3.73, 4.14, 4.46, 4.71};
     for (int64_t p = 2; p <= 8; p++) {
-        assert_within(dt_karp_flatt(first[p - 2], p), 0.1, 0.0006);
-        assert_within(dt_karp_flatt(second[p - 2], p), 0.070 + 0.005 * (double)(p - 2), 0.0006);
+        assert_within(dt_karp_flatt(first[p - 2], p), 0.1, 0.0012); /* of speed-ups with two decimals */
+        assert_within(dt_karp_flatt(second[p - 2], p), 0.070 + 0.005 * (double)(p - 2), 0.0012);
     }
     assert_true(isnan(dt_karp_flatt(1, 1)));
     assert_within(dt_karp_flatt(8, 8), 0, 1e-15);
@@ -108,24 +108,25 @@ static void test_speedup_coverage(void **state)
 
 /* The SPEC SDM 91 benchmark on a Sun SPARCcenter 2000, Gunther's example in "Guerrilla capacity planning" (2007), as in
  * Möding's R package usl, whose published coefficients and residuals these are (README of version 3): alpha 0.0277285,
- * beta 0.0001044, gamma 89.9952330; residuals -81.7 .. 111.1; peak at 96.5. Digits beyond: scipy's least_squares. */
+ * beta 0.0001044, gamma 89.9952330; residuals -81.7 .. 111.1; peak at 96.5. Digits beyond: Gauss and Newton's method in
+ * numpy, to convergence. */
 static void test_spec_sdm(void **state)
 {
     (void)state;
     const int64_t users[] = {1, 18, 36, 72, 108, 144, 216};
     const double throughput[] = {64.9, 995.9, 1652.4, 1853.2, 1828.9, 1775.0, 1702.2};
-    const double residuals[] = {-25.0951896, -81.6579739, 111.0899359, 3.0520992, -49.9896849, -46.5950197, 55.9961850};
+    const double residuals[] = {-25.0952331, -81.6578574, 111.0904021, 3.0525922, -49.9895524, -46.5952937, 55.9952737};
     dt_fit fit;
     assert_int_equal(dt_fit_throughput(dt_law_find("usl"), users, throughput, 7, &fit, NULL), DT_OK);
     assert_within(fit.sigma, 0.0277285, 5e-8);
     assert_within(fit.kappa, 0.0001044, 5e-8);
-    assert_within(fit.gamma, 89.9952330, 5e-5);
-    assert_near(fit.sigma, 2.772841821189e-02, 1e-7);
-    assert_near(fit.kappa, 1.043657674624e-04, 1e-7);
+    assert_within(fit.gamma, 89.9952330, 5e-7);
+    assert_near(fit.sigma, 2.7728475618634e-02, 1e-9);
+    assert_near(fit.kappa, 1.0436548384409e-04, 1e-9);
     assert_within(fit.peak_workers, 96.52, 0.005);
     assert_false(fit.at_bound);
     for (int i = 0; i < 7; i++)
-        assert_within(throughput[i] - dt_fit_at(&fit, (double)users[i]).throughput, residuals[i], 1e-4);
+        assert_within(throughput[i] - dt_fit_at(&fit, (double)users[i]).throughput, residuals[i], 1e-6);
     const dt_extrapolation inside = dt_fit_at(&fit, 216), beyond = dt_fit_at(&fit, 432);
     assert_false(inside.extrapolated);
     assert_true(beyond.extrapolated && beyond.beyond == 2 && inside.beyond == 1);

@@ -93,9 +93,9 @@ double dt_model_moved(const dt_model_network *network, dt_model_strategy strateg
             numbers += samples * (double)((own_rows ? 0 : n->units[l - 1]) + n->units[l]);
         if (strategy == DT_MODEL_TREE)
             numbers += parameters(n, l);
-        else if (strategy == DT_MODEL_SERIAL)
-            numbers += t * parameters(n, l);
     }
+    if (strategy == DT_MODEL_SERIAL && workers > 1)
+        return (double)n->real * t * all_parameters(n);
     return (double)n->real * numbers * (t - 1) / t;
 }
 

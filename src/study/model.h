@@ -86,10 +86,11 @@ dt_status dt_model_transfer(const dt_model_network *measured, const dt_model_cos
 dt_status dt_model_machine_of(const dt_machine *measured, dt_precision precision, dt_model_machine *machine,
                               dt_error *error);
 
-/* Bytes that each worker reads in a step and another worker wrote, on average, `samples` of the minibatch in the rank:
+/* Bytes that the busiest worker reads in a step and others wrote, `samples` of the minibatch in the rank:
  *
  *     weights      (T-1)/T of each W^l and b^l: the others updated them.  Not of layers that go by units
- *     tree         (T-1)/T of P: the other T-1 buffers over the worker's slice; serial: T-1 buffers, by one worker
+ *     tree         (T-1)/T of P: the other T-1 buffers over the worker's slice
+ *     serial       T P: T-1 buffers by one worker, while others wait, and then its weights by each
  *     owner        (T-1)/T of a^{l-1} and delta^l of all rows, l = 1 .. L
  *     split        as owner, without x, of which each has a copy where layer 1 goes by units
  */
