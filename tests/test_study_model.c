@@ -1,5 +1,7 @@
 /* Where time goes, and the model to plan past this machine: sums and words by hand-made profiles, what strategies move
  * by counting who reads what, predictions in cases where the answer is known. */
+#define DT_PRECISION 32 /* parallel/reduction.h is compiled in both */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -11,6 +13,7 @@
 #include <math.h>
 
 #include "base/split.h"
+#include "parallel/reduction.h"
 #include "study/attribution.h"
 #include "study/model.h"
 
@@ -192,6 +195,22 @@ static void test_moved(void **state)
     for (int i = 0; i < DT_MODEL_STRATEGIES; i++)
         assert_non_null(dt_model_strategy_name((dt_model_strategy)i));
     assert_null(dt_model_strategy_name(DT_MODEL_STRATEGIES));
+}
+
+/* The model goes by units where the engine does: barriers tell. */
+static void test_by_units(void **state)
+{
+    (void)state;
+    for (int64_t width = 1; width < 1200; width += 7)
+        for (int64_t samples = 1; samples <= 512; samples *= 8)
+            for (int64_t workers = 1; workers <= 9; workers++) {
+                const int64_t sizes[] = {100, width};
+                const dt_model_network n = {1, sizes, samples, 1, 4, 1, 0};
+                const bool units_split = dt_reduction_by_units(&dt_reduction_split, width, samples, workers);
+                assert_int_equal(dt_model_barriers(&n, DT_MODEL_SPLIT, workers), workers == 1  ? 0
+                                                                                 : units_split ? 3
+                                                                                               : 2);
+            }
 }
 
 /* --- predictions --- */
@@ -409,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_limiter),
         cmocka_unit_test(test_attribution_refused),
         cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_by_units),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_terms),
         cmocka_unit_test(test_transfer),

@@ -73,10 +73,14 @@ static double work(const dt_model_network *n, dt_phase phase, int64_t l)
     }
 }
 
-/* As dt_reduction_by_units of parallel/reduction.h, but for the evenness of panels. */
+/* dt_reduction_by_units of parallel/reduction.h, which is compiled for one precision or the other; a test holds the two
+ * together. */
 static bool by_units(const dt_model_network *n, dt_model_strategy strategy, int64_t workers, int64_t l)
 {
-    return strategy == DT_MODEL_SPLIT && workers > 1 && n->units[l] > n->samples && n->units[l] >= 16 * workers;
+    const int64_t lanes = dt_max(1, 64 / n->real), panels = dt_ceil_div(n->units[l], lanes);
+    const int64_t most = dt_ceil_div(panels, workers) * workers; /* in use, if all had as many as the busiest */
+    return strategy == DT_MODEL_SPLIT && workers > 1 && panels >= workers && n->units[l] > n->samples &&
+           8 * most <= 9 * panels;
 }
 
 double dt_model_moved(const dt_model_network *network, dt_model_strategy strategy, int64_t workers)
