@@ -356,15 +356,15 @@ static void test_machine(void **state)
     dt_model_machine m;
     assert_int_equal(dt_model_machine_of(&probes, DT_FLOAT32, &m, NULL), DT_INVALID);
     probes.workers = probes.processors = 8;
-    probes.fma[DT_FLOAT32] = (dt_machine_rate){{.median = 100}, {.median = 640}};
+    probes.fma[DT_FLOAT32] = (dt_machine_rate){{.best = 100}, {.best = 640}};
     probes.memory_count = 2;
-    probes.memory[1].read = (dt_machine_rate){{.median = 12}, {.median = 40}};
+    probes.memory[1].read = (dt_machine_rate){{.best = 12}, {.best = 40}};
     probes.topology.cores = 8;
     probes.topology.cache_count = 1;
     probes.topology.caches[0] = (dt_machine_cache){3, 32000000, 64, 2};
     probes.barrier_count = 3;
     for (int i = 0; i < 3; i++) /* 50 + 100 log2 T */
-        probes.barriers[i] = (dt_machine_barrier){2 << i, {.median = 150 + 100 * i}};
+        probes.barriers[i] = (dt_machine_barrier){2 << i, {.best = 150 + 100 * i}};
     assert_int_equal(dt_model_machine_of(&probes, DT_FLOAT32, &m, NULL), DT_OK);
     assert_int_equal(m.cores, 8);
     assert_near(m.slowdown, 1.25, 1e-15);

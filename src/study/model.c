@@ -163,7 +163,7 @@ static void fit_barriers(const dt_machine *measured, dt_model_machine *machine)
 {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
     for (int i = 0; i < measured->barrier_count; i++) {
-        const double doublings = log2((double)measured->barriers[i].workers), ns = measured->barriers[i].ns.median;
+        const double doublings = log2((double)measured->barriers[i].workers), ns = measured->barriers[i].ns.best;
         n++, x += doublings, y += ns, xx += doublings * doublings, xy += doublings * ns;
     }
     const double spread = n * xx - x * x;
@@ -181,16 +181,16 @@ dt_status dt_model_machine_of(const dt_machine *measured, dt_precision precision
 {
     const dt_machine_rate *fma = &measured->fma[precision];
     const dt_machine_memory *memory = &measured->memory[dt_max(0, measured->memory_count - 1)];
-    if (measured->workers < 1 || measured->memory_count < 1 || !(fma->one.median > 0 && fma->all.median > 0) ||
-        !(memory->read.one.median > 0 && memory->read.all.median > 0))
+    if (measured->workers < 1 || measured->memory_count < 1 || !(fma->one.best > 0 && fma->all.best > 0) ||
+        !(memory->read.one.best > 0 && memory->read.all.best > 0))
         return dt_fail(error, DT_INVALID, "a model of a machine that wasn't measured; run its probes");
     const double workers = (double)measured->workers;
     *machine = (dt_model_machine){
         .cores = dt_min(measured->workers, measured->processors),
-        .slowdown = fmax(1, fma->one.median * workers / fma->all.median),
-        .bandwidth_one = 1e9 * memory->read.one.median,
-        .bandwidth_all = 1e9 * memory->read.all.median,
-        .exchange = 1e9 * fmin(memory->read.one.median, memory->read.all.median / workers),
+        .slowdown = fmax(1, fma->one.best * workers / fma->all.best),
+        .bandwidth_one = 1e9 * memory->read.one.best,
+        .bandwidth_all = 1e9 * memory->read.all.best,
+        .exchange = 1e9 * fmin(memory->read.one.best, memory->read.all.best / workers),
     };
     const dt_machine_topology *topology = &measured->topology;
     if (topology->cache_count > 0 && topology->cores > 0) {

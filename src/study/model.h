@@ -81,8 +81,9 @@ dt_status dt_model_calibrate(const dt_profile_row *rows, size_t count, dt_model_
 dt_status dt_model_transfer(const dt_model_network *measured, const dt_model_costs *costs,
                             const dt_model_network *other, dt_model_costs *result, dt_error *error);
 
-/* Of what was measured here. Medians; exchange is a worker's part of the bandwidth of all, as lines of other cores come
- * no faster; one barrier gives a doubling alone. No network. DT_INVALID: bandwidth or rates weren't measured. */
+/* Of what was measured here: the best readings, as the model is of an undisturbed machine. exchange is a worker's part
+ * of the bandwidth of all, as lines of other cores come no faster; one barrier gives a doubling alone. No network.
+ * DT_INVALID: bandwidth or rates weren't measured. */
 dt_status dt_model_machine_of(const dt_machine *measured, dt_precision precision, dt_model_machine *machine,
                               dt_error *error);
 
