@@ -96,6 +96,13 @@ static void test_limiter(void **state)
         limiter.words,
         "reduction 67 % of the time lost, moving 1.6 times the measured bandwidth of memory, from caches");
     dt_profile_row waits[4];
+    waits[0] = row(0, DT_PHASE_FORWARD, 1, 4, 0, 0);
+    waits[1] = row(0, DT_PHASE_WAIT, 0, 4, 0, 0);
+    waits[2] = row(1, DT_PHASE_FORWARD, 1, 6, 0, 0);
+    waits[3] = row(1, DT_PHASE_WAIT, 0, 2, 0, 0);
+    assert_int_equal(dt_attribute(waits, 4, NAN, &none, &a, NULL), DT_OK);
+    assert_near(a.waiting, 6 / 16.0, 1e-15);
+    assert_near(a.uneven, 1 / 8.0, 1e-14); /* of 8 s each, the larger is 1 s busier than the mean */
     waits[0] = row(0, DT_PHASE_FORWARD, 1, 1, 1e9, 1e9);
     waits[1] = row(0, DT_PHASE_WAIT, 0, 3, 0, 0);
     waits[2] = row(1, DT_PHASE_FORWARD, 1, 1, 1e9, 1e9);

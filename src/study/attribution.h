@@ -38,7 +38,8 @@ typedef struct dt_attribution {
     dt_phase_share phase[DT_PHASES];
     double imbalance; /* largest / mean of workers' busy time: all but wait */
     double waiting;   /* share of time at barriers */
-    double uneven;    /* the part of it that imbalance explains: 1 - 1 / imbalance of busy time; the rest is barriers */
+    double uneven; /* the part of it that uneven work explains, (largest - mean busy time) / mean time of all; the rest
+                      is the barriers' own */
 } dt_attribution;
 
 /* Of the rows of one profile; `wall` is the measured seconds of a step, or NAN.
