@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
@@ -22,17 +21,18 @@
 #include "record/capture_layout.h"
 #include "record/queue.h"
 
-static const double flush_seconds = 1; /* a killed run loses no more than the captured steps of this long */
-
 typedef struct capture_rule {
     dt_capture *capture;
     size_t index;
     const dt_capture_layout *layout;
-    dt_slot *slot; /* the step at hand; NULL outside a watched step and after a failure */
+    dt_slot *slot;       /* the step at hand; NULL outside a watched step, after a failure, and where it was dropped */
+    int64_t last;        /* step that was on disk before this process began; -1: none */
+    int64_t all_dropped; /* of this process */
+    _Atomic int64_t dropped; /* steps, since the file was told last */
 } capture_rule;
 
 struct dt_capture {
-    char *path;
+    char *path, *experiment, *provenance; /* the index is written with both as often as segments are finished */
     size_t count;
     capture_rule *rules;
     dt_capture_layout *layouts; /* one a rule */
@@ -54,13 +54,20 @@ static void remember(dt_capture *capture, const dt_error *error)
     atomic_store(&capture->failed, true);
 }
 
+/* Tells the file of steps that found no slot. */
+static void count_dropped(dt_capture *capture)
+{
+    for (size_t i = 0; i < capture->count; i++)
+        dt_capture_file_drop(capture->file, i, atomic_exchange(&capture->rules[i].dropped, 0));
+}
+
 static void *write_steps(void *context)
 {
     dt_capture *capture = context;
 #ifdef __linux__
     (void)prctl(PR_SET_NAME, "deltoid-hdf5"); /* for top and debuggers */
 #endif
-    double deadline = -1; /* of the next flush; none while nothing waits for one */
+    double deadline = -1; /* of what the file must do without a step to push it */
     for (;;) {
         dt_slot *slot;
         dt_error error = {0};
@@ -68,18 +75,19 @@ static void *write_steps(void *context)
         if (event == DT_QUEUE_CLOSED)
             return NULL;
         bool good = !atomic_load(&capture->failed);
-        if (event == DT_QUEUE_SLOT) {
-            if (good && dt_capture_file_append(capture->file, slot->pool, slot->bytes, &error) != DT_OK)
-                remember(capture, &error);
+        if (good && event == DT_QUEUE_SLOT)
+            good = dt_capture_file_append(capture->file, slot->pool, slot->bytes, &error) == DT_OK;
+        if (good && event == DT_QUEUE_MARK) {
+            count_dropped(capture);
+            good = dt_capture_file_seal(capture->file, &error) == DT_OK;
+        }
+        deadline = -1;
+        if (good && dt_capture_file_tend(capture->file, &deadline, &error) != DT_OK)
+            good = false;
+        if (!good && error.status != DT_OK)
+            remember(capture, &error);
+        if (slot)
             dt_queue_give_back(capture->queue, slot);
-            if (deadline < 0)
-                deadline = dt_queue_now() + flush_seconds;
-        }
-        if (deadline >= 0 && dt_queue_now() >= deadline) {
-            if (good && dt_capture_file_flush(capture->file, &error) != DT_OK)
-                remember(capture, &error);
-            deadline = -1;
-        }
     }
 }
 
@@ -132,11 +140,22 @@ static void pad(const capture_rule *rule, int64_t samples)
     }
 }
 
+static void take_slot(capture_rule *rule, int64_t step)
+{
+    dt_queue *queue = rule->capture->queue;
+    bool drop = rule->layout->rule->queue == DT_QUEUE_DROP && step > rule->last;
+    rule->slot = drop ? dt_queue_try(queue, rule->index) : dt_queue_take(queue, rule->index);
+    if (rule->slot)
+        return;
+    atomic_fetch_add(&rule->dropped, 1);
+    rule->all_dropped++;
+}
+
 static void begin(void *self, const dt_step_view *view)
 {
     capture_rule *rule = self;
     if (!rule->slot && !atomic_load(&rule->capture->failed)) /* a step that diverged has begun and not ended */
-        rule->slot = dt_queue_take(rule->capture->queue, rule->index);
+        take_slot(rule, view->step);
     if (!rule->slot)
         return;
     int64_t samples = dt_min(view->batch, rule->layout->samples);
@@ -179,20 +198,25 @@ static void take_slice(void *self, const dt_step_view *view, dt_slice part)
 
 static void end(void *self, const dt_step_view *view)
 {
-    (void)view;
     capture_rule *rule = self;
-    if (rule->slot)
+    if (rule->slot && view->step > rule->last)
         dt_queue_commit(rule->capture->queue, rule->slot);
+    else if (rule->slot) /* it is on disk already; filled all the same, for what remembers the last captured step */
+        dt_queue_give_back(rule->capture->queue, rule->slot);
     rule->slot = NULL;
+}
+
+static dt_status fail_as_thread(const dt_capture *capture, dt_error *error)
+{
+    if (!atomic_load(&capture->failed))
+        return DT_OK;
+    return dt_fail(error, capture->failure.status, "%s", capture->failure.message);
 }
 
 static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error *error)
 {
     (void)report;
-    const dt_capture *capture = ((const capture_rule *)self)->capture;
-    if (!atomic_load(&capture->failed))
-        return DT_OK;
-    return dt_fail(error, capture->failure.status, "%s", capture->failure.message);
+    return fail_as_thread(((const capture_rule *)self)->capture, error);
 }
 
 static dt_status observe(dt_capture *capture, dt_trainer *trainer, dt_error *error)
@@ -229,6 +253,8 @@ static void destroy(dt_capture *capture)
     dt_release(capture->rules);
     dt_release(capture->layouts);
     dt_release(capture->path);
+    dt_release(capture->experiment);
+    dt_release(capture->provenance);
     dt_release(capture);
 }
 
@@ -249,7 +275,9 @@ static dt_status make_layouts(dt_capture *capture, const dt_trainer *trainer, dt
     if (!capture->rules || !capture->layouts)
         return dt_fail_memory(error, "the capture's rules");
     for (size_t i = 0; i < count; i++) {
-        capture->rules[i] = (capture_rule){.capture = capture, .index = i, .layout = &capture->layouts[i]};
+        capture->rules[i].capture = capture;
+        capture->rules[i].index = i;
+        capture->rules[i].layout = &capture->layouts[i];
         capture->count = i + 1;
         dt_status status =
             dt_capture_layout_init(&capture->layouts[i], experiment, &info, units, i, DT_CAPTURE_MEMORY / count, error);
@@ -271,8 +299,15 @@ static dt_status make_queue(dt_capture *capture, dt_error *error)
     return status;
 }
 
+static dt_status keep_texts(dt_capture *capture, const char *experiment, const char *provenance, dt_error *error)
+{
+    capture->experiment = dt_duplicate(experiment);
+    capture->provenance = dt_duplicate(provenance);
+    return capture->experiment && capture->provenance ? DT_OK : dt_fail_memory(error, "the capture's attributes");
+}
+
 dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *trainer, const char *experiment_text,
-                            const char *provenance, dt_error *error)
+                            const char *provenance, const dt_capture_options *options, dt_error *error)
 {
     *capture = NULL;
     dt_capture *c = dt_allocate_zeroed(1, sizeof *c);
@@ -283,9 +318,14 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
     if (status == DT_OK)
         status = make_queue(c, error);
     if (status == DT_OK)
-        status = dt_capture_file_create(&c->file, path, c->layouts, c->count, experiment_text, provenance, error);
+        status = keep_texts(c, experiment_text, provenance, error);
+    if (status == DT_OK)
+        status =
+            dt_capture_file_create(&c->file, path, c->layouts, c->count, c->experiment, c->provenance, options, error);
     if (status != DT_OK)
         goto fail;
+    for (size_t i = 0; i < c->count; i++)
+        c->rules[i].last = dt_capture_file_last(c->file, i);
     status = start_thread(c, error);
     if (status == DT_OK)
         status = observe(c, trainer, error);
@@ -296,17 +336,32 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
 
 fail:
     stop_thread(c);
-    if (c->file) {
+    if (c->file && options && options->resume)
         dt_capture_file_close(c->file, "interrupted", NULL);
-        unlink(path);
-    }
+    else if (c->file)
+        dt_capture_file_discard(c->file);
     destroy(c);
     return status;
+}
+
+dt_status dt_capture_seal(dt_capture *capture, dt_error *error)
+{
+    dt_queue_mark(capture->queue);
+    return fail_as_thread(capture, error);
+}
+
+int64_t dt_capture_dropped(const dt_capture *capture)
+{
+    int64_t dropped = 0;
+    for (size_t i = 0; i < capture->count; i++)
+        dropped += capture->rules[i].all_dropped;
+    return dropped;
 }
 
 dt_status dt_capture_close(dt_capture *capture, const char *status_text, dt_error *error)
 {
     stop_thread(capture);
+    count_dropped(capture);
     dt_error failure = {0};
     dt_status status = dt_capture_file_close(capture->file, status_text, &failure);
     if (atomic_load(&capture->failed))

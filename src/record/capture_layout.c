@@ -1,6 +1,7 @@
 #include "record/capture_layout.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -69,8 +70,7 @@ bool dt_capture_rule_watches(const dt_capture_rule *rule, int64_t step)
     return low < rule->step_count && rule->steps[low] == step;
 }
 
-/* How many of steps 0 .. total-1 it captures. */
-static int64_t captured_steps(const dt_capture_rule *rule, int64_t total)
+int64_t dt_capture_rule_steps(const dt_capture_rule *rule, int64_t total)
 {
     if (total == 0)
         return 0;
@@ -135,23 +135,17 @@ static int64_t even(int64_t extent, int64_t most)
     return dt_ceil_div(extent, parts);
 }
 
-/* Chunks (steps, rows, columns) are near 256 KiB. A reader of one step reads chunk_steps times what it wants, a reader
- * of one unit's history chunk_columns times (chunk_rows too for a matrix), so the longer is halved first; from 64 steps
- * and an eighth of the units. What is small takes more steps into one chunk, up to 1024. */
-static void choose_chunk(dt_capture_set *set, int64_t steps, int64_t most_steps)
+void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
 {
-    enum { TARGET = 256 << 10, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024 };
+    enum { TARGET = DT_CHUNK_MAX, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
     int64_t step = (int64_t)set->bytes, rows = set->rows, columns = set->columns, count;
-    if (step <= SMALL / STEPS) {
-        count = dt_min(SMALL / step, SMALL_STEPS);
-    } else {
-        count = STEPS;
-        if (step > TARGET / STEPS) {
-            columns = dt_ceil_div(columns, 8);
-            rows = set->shape == DT_SHAPE_MATRIX ? dt_ceil_div(rows, 8) : rows;
-        }
-    }
+    count = step <= SMALL / STEPS ? dt_min(SMALL / step, SMALL_STEPS) : STEPS;
     count = dt_max(1, dt_min(count, dt_min(steps, most_steps)));
+    if (step > TARGET / STEPS) { /* few steps make thin chunks: then fewer parts */
+        int64_t parts = dt_max(1, dt_min(PARTS, count * step / SMALL));
+        columns = dt_ceil_div(columns, parts);
+        rows = set->shape == DT_SHAPE_MATRIX ? dt_ceil_div(rows, parts) : rows;
+    }
     while (count * rows * columns * (int64_t)set->element > TARGET && count * columns * rows > 1) {
         bool may_cut_rows = set->shape == DT_SHAPE_MATRIX || (columns <= 8 && count <= 8);
         if (may_cut_rows && rows >= columns && rows >= count)
@@ -232,7 +226,7 @@ static void choose_chunks(dt_capture_layout *layout, uint64_t budget)
     for (int64_t most_steps = 1024;; most_steps /= 2) {
         layout->block_bytes = 0;
         for (size_t i = 0; i < layout->count; i++) {
-            choose_chunk(&layout->sets[i], layout->steps, most_steps);
+            dt_capture_set_cut(&layout->sets[i], layout->steps, most_steps);
             layout->block_bytes += dt_capture_set_block_bytes(&layout->sets[i]);
         }
         if (layout->block_bytes <= budget || most_steps == 1)
@@ -283,7 +277,7 @@ dt_status dt_capture_layout_init(dt_capture_layout *layout, const dt_experiment 
     int64_t total;
     if (__builtin_mul_overflow(info->steps_per_epoch, experiment->training.epochs, &total))
         return dt_fail(error, DT_INVALID, "training.epochs: more steps than can be counted; choose fewer epochs");
-    layout->steps = captured_steps(layout->rule, total);
+    layout->steps = dt_capture_rule_steps(layout->rule, total);
 
     size_t most = DT_SET_FIRST_QUANTITY + (size_t)(info->layers + 1) * DT_QUANTITIES;
     layout->sets = dt_allocate_zeroed(most, sizeof *layout->sets);
@@ -324,11 +318,20 @@ static uint64_t axes_bytes(const dt_capture_layout *layout)
     return numbers * sizeof(int64_t);
 }
 
-/* What a rule takes of the file: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
- * (headers, attributes, the first node of the index of chunks) and of each further chunk. False where it overflows. */
+/* How many segments a run of unknown length will make of so many bytes: a fast one ends soon, and a slow one's are
+ * no smaller than is worth their tree. */
+static uint64_t segments(const dt_capture_layout *layout, uint64_t bytes)
+{
+    enum { LEAST = 4, MOST = 64 };
+    uint64_t worth = 2 * (uint64_t)layout->count * DT_SEGMENT_SET_BYTES * DT_SEGMENT_WORTH;
+    return dt_min(MOST, dt_max(LEAST, (int64_t)(bytes / worth)));
+}
+
+/* What a rule takes of the files: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
+ * in the index (headers, attributes) and in each segment, and of each further chunk. False where it overflows. */
 static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
 {
-    enum { OF_A_SET = 5 << 10, OF_A_CHUNK = 60 };
+    enum { OF_A_SET = 5 << 10, OF_A_MAP = 100, OF_A_CHUNK = 60 };
     *bytes = axes_bytes(layout);
     for (size_t i = 0; i < layout->count; i++) {
         const dt_capture_set *set = &layout->sets[i];
@@ -340,7 +343,8 @@ static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
             __builtin_add_overflow(*bytes, OF_A_SET, bytes))
             return false;
     }
-    return true;
+    uint64_t trees = segments(layout, *bytes) * layout->count * (DT_SEGMENT_SET_BYTES + OF_A_MAP);
+    return !__builtin_add_overflow(*bytes, trees, bytes);
 }
 
 dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,
@@ -372,4 +376,79 @@ dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_i
                            experiment->capture[i].name);
     }
     return DT_OK;
+}
+
+/* --- the budget --- */
+
+enum { ITEMS = 3 };
+
+typedef struct item {
+    double bytes;
+    char name[DT_CAPTURE_ITEM];
+} item;
+
+/* Keeps the largest, in descending order. */
+static void keep_item(item items[ITEMS], const item *one)
+{
+    for (int i = 0; i < ITEMS; i++)
+        if (one->bytes > items[i].bytes) {
+            memmove(&items[i + 1], &items[i], (size_t)(ITEMS - 1 - i) * sizeof *items);
+            items[i] = *one;
+            return;
+        }
+}
+
+static void keep_items(item items[ITEMS], const dt_capture_layout *layout)
+{
+    for (size_t i = 0; i < layout->count; i++) {
+        const dt_capture_set *set = &layout->sets[i];
+        item one = {.bytes = (double)set->bytes * (double)layout->steps};
+        if (set->layer < 0)
+            snprintf(one.name, sizeof one.name, "%s/%s", layout->rule->name, set->name);
+        else
+            snprintf(one.name, sizeof one.name, "%s/layer%02" PRId64 "/%s", layout->rule->name, set->layer, set->name);
+        keep_item(items, &one);
+    }
+}
+
+/* "1.5 GiB" */
+static const char *bytes_text(double bytes, char text[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    size_t u = 0;
+    for (; bytes >= 1024 && u + 1 < sizeof units / sizeof *units; u++)
+        bytes /= 1024;
+    snprintf(text, 32, u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+    return text;
+}
+
+dt_status dt_capture_check_budget(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,
+                                  dt_error *error)
+{
+    dt_capture_size size;
+    item items[ITEMS] = {{0}};
+    char all[32], budget[32], list[ITEMS * (DT_CAPTURE_ITEM + 40)] = "", text[32];
+    dt_status status = dt_capture_predict(experiment, info, units, -1, &size, error);
+    if (status != DT_OK || !experiment->capture_budget || size.file_bytes <= (uint64_t)experiment->capture_budget)
+        return status;
+    for (size_t r = 0; r < experiment->capture_count; r++) {
+        dt_capture_layout layout;
+        status = dt_capture_layout_init(&layout, experiment, info, units, r,
+                                        DT_CAPTURE_MEMORY / experiment->capture_count, error);
+        if (status == DT_OK)
+            keep_items(items, &layout);
+        dt_capture_layout_clear(&layout);
+        if (status != DT_OK)
+            return status;
+    }
+    for (int i = 0; i < ITEMS && items[i].bytes > 0; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s %s", i ? ", " : "", items[i].name,
+                 bytes_text(items[i].bytes, text));
+    }
+    return dt_fail(error, DT_INVALID,
+                   "capture_budget: the capture would take %s, and %s is allowed; largest are %s; capture less, or "
+                   "allow more",
+                   bytes_text((double)size.file_bytes, all), bytes_text((double)experiment->capture_budget, budget),
+                   list);
 }

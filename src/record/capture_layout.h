@@ -31,11 +31,17 @@ typedef struct dt_quantity_facts {
 const dt_quantity_facts *dt_quantity_facts_of(dt_quantity quantity);
 
 enum {
+    DT_CHUNK_MAX = 256 << 10, /* bytes of a chunk */
+    DT_CAPTURE_ITEM = 112,    /* characters of "rule/layer01/quantity" */
     DT_LAYERS_MAX = 64,
     DT_SLOTS_MAX = 64,
     DT_CAPTURE_MEMORY =
         64 << 20 /* bytes, once for the queue's slots and once for the writer's blocks, shared by all rules */
 };
+
+/* What HDF5 1.10 was seen to add to a data set's numbers in a segment file, and how many times of that one should hold.
+ */
+enum { DT_SEGMENT_SET_BYTES = 850, DT_SEGMENT_WORTH = 128 };
 
 /* One data set. Its element (step s, row r, column c); `rows` is 1 where the shape has no rows. */
 typedef struct dt_capture_set {
@@ -75,8 +81,17 @@ dt_status dt_capture_layout_init(dt_capture_layout *layout, const dt_experiment 
                                  dt_error *error);
 void dt_capture_layout_clear(dt_capture_layout *layout);
 
-/* Does the rule capture this step? */
+/* Does the rule capture this step? How many of steps 0 .. total-1 does it capture? */
 bool dt_capture_rule_watches(const dt_capture_rule *rule, int64_t step);
+int64_t dt_capture_rule_steps(const dt_capture_rule *rule, int64_t total);
+
+/* Sets chunk_steps, chunk_rows and chunk_columns for a file of `steps` steps, none of more than `most_steps`.
+ *
+ * Chunks are near 256 KiB. A reader of one step reads chunk_steps times what it wants, a reader of one unit's history
+ * chunk_columns times (chunk_rows too for a matrix), so the longer is halved first; from 64 steps and an eighth of the
+ * units. What is small takes more steps into one chunk, up to 1024. chunk_steps cuts `steps` evenly, so that the last
+ * chunk is nearly full. */
+void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps);
 
 /* All the chunks of one block of a set, in bytes: chunk_steps steps, edges included. */
 size_t dt_capture_set_block_bytes(const dt_capture_set *set);

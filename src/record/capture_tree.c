@@ -5,23 +5,40 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/memory.h"
+
+/* A rule in the making. */
+typedef struct maker {
+    const dt_capture_layout *layout;
+    int64_t steps;
+    dt_capture_storage storage;
+    void *context;
+    hid_t *ids;
+} maker;
+
 /* The dimension scales of a group. Those of a rule are `step` and `sample`, those of a layer `unit` and `input`. */
 typedef struct axes {
     hid_t step, sample, unit, input;
 } axes;
 
-int dt_capture_set_rank(const dt_capture_set *set)
+int dt_capture_set_box(const dt_capture_set *set, int64_t steps, int64_t rows, int64_t columns, hsize_t box[3])
 {
+    const hsize_t r = (hsize_t)rows, c = (hsize_t)columns;
+    box[0] = (hsize_t)steps;
+    box[1] = box[2] = 1;
     switch (set->shape) {
     case DT_SHAPE_SCALAR:
         return 1;
     case DT_SHAPE_IDS:
     case DT_SHAPE_VECTOR:
+        box[1] = c;
         return 2;
     case DT_SHAPE_SAMPLES:
     case DT_SHAPE_MATRIX:
         break;
     }
+    box[1] = r;
+    box[2] = c;
     return 3;
 }
 
@@ -36,36 +53,39 @@ hid_t dt_capture_set_type(const dt_capture_set *set)
                                : dt_hdf5_real(set->element == sizeof(double) ? DT_FLOAT64 : DT_FLOAT32);
 }
 
-bool dt_capture_tree_root(hid_t file, const char *experiment_text, const char *provenance)
+bool dt_capture_tree_root(hid_t file, const char *status, const char *experiment_text, const char *provenance)
 {
     return dt_hdf5_put_text(file, "format", "deltoid-capture") &&
            dt_hdf5_put_integer(file, "format_version", DT_CAPTURE_FORMAT_VERSION) &&
-           dt_hdf5_put_text(file, "status", "running") && dt_hdf5_put_text(file, "experiment", experiment_text) &&
+           dt_hdf5_put_text(file, "status", status) && dt_hdf5_put_text(file, "experiment", experiment_text) &&
            dt_hdf5_put_text(file, "provenance", provenance);
 }
 
-/* Chunked, the step dimension unlimited, filled with NaN or -1. Its chunks never enter HDF5's cache: they are written
- * whole, or in one run of bytes each. */
-static hid_t make_set(hid_t group, const dt_capture_set *set)
+void dt_capture_set_path(const dt_capture_layout *layout, const dt_capture_set *set, char path[DT_CAPTURE_PATH])
 {
-    int rank = dt_capture_set_rank(set);
-    hsize_t size[3] = {0, (hsize_t)set->rows, (hsize_t)set->columns};
-    hsize_t most[3] = {H5S_UNLIMITED, (hsize_t)set->rows, (hsize_t)set->columns};
-    hsize_t chunk[3] = {(hsize_t)set->chunk_steps, (hsize_t)set->chunk_rows, (hsize_t)set->chunk_columns};
-    if (rank == 2) {
-        size[1] = most[1] = (hsize_t)set->columns;
-        chunk[1] = (hsize_t)set->chunk_columns;
-    }
+    if (set->layer < 0)
+        snprintf(path, DT_CAPTURE_PATH, "/%s/%s", layout->rule->name, set->name);
+    else
+        snprintf(path, DT_CAPTURE_PATH, "/%s/layer%02" PRId64 "/%s", layout->rule->name, set->layer, set->name);
+}
+
+hid_t dt_capture_set_create(const dt_capture_set *set, hid_t place, const char *path, hid_t links, int64_t steps,
+                            dt_capture_storage storage, void *context, size_t index)
+{
+    hsize_t size[3], most[3];
+    int rank = dt_capture_set_box(set, steps, set->rows, set->columns, size);
+    (void)dt_capture_set_box(set, steps, set->rows, set->columns, most);
+    most[0] = H5S_UNLIMITED;
     int64_t none = -1;
     double nan = NAN;
     hid_t id = -1, type = dt_capture_set_type(set), space = H5Screate_simple(rank, size, most);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE), access = H5Pcreate(H5P_DATASET_ACCESS);
     if (dt_hdf5_ok(space) && dt_hdf5_ok(creation) && dt_hdf5_ok(access) &&
-        dt_hdf5_ok(H5Pset_chunk(creation, rank, chunk)) &&
+        dt_hdf5_ok(H5Pset_obj_track_times(creation, false)) &&
         dt_hdf5_ok(holds_integers(set) ? H5Pset_fill_value(creation, H5T_NATIVE_INT64, &none)
                                        : H5Pset_fill_value(creation, H5T_NATIVE_DOUBLE, &nan)) &&
-        dt_hdf5_ok(H5Pset_chunk_cache(access, 1, 0, 1.0))) {
-        id = H5Dcreate2(group, set->name, type, space, H5P_DEFAULT, creation, access);
+        dt_hdf5_ok(H5Pset_chunk_cache(access, 1, 0, 1.0)) && storage(context, index, creation)) {
+        id = H5Dcreate2(place, path, type, space, links, creation, access);
         (void)dt_hdf5_ok(id);
     }
     dt_hdf5_close(access);
@@ -126,19 +146,28 @@ static bool describe_index(hid_t id, int which, bool fixed_rows)
     return describe(id, name, "1", "none", "none");
 }
 
+static bool make_set(hid_t group, const maker *m, size_t i)
+{
+    const dt_capture_set *set = &m->layout->sets[i];
+    m->ids[i] = dt_capture_set_create(set, group, set->name, H5P_DEFAULT, m->steps, m->storage, m->context, i);
+    return m->ids[i] >= 0;
+}
+
 static bool attach(hid_t id, const dt_capture_set *set, const axes *scales)
 {
     hid_t second = set->shape == DT_SHAPE_IDS || set->shape == DT_SHAPE_SAMPLES ? scales->sample : scales->unit;
     hid_t third = set->shape == DT_SHAPE_SAMPLES ? scales->unit : scales->input;
-    int rank = dt_capture_set_rank(set);
+    hsize_t box[3];
+    int rank = dt_capture_set_box(set, 0, 1, 1, box);
     return dt_hdf5_ok(H5DSattach_scale(id, scales->step, 0)) &&
            (rank < 2 || dt_hdf5_ok(H5DSattach_scale(id, second, 1))) &&
            (rank < 3 || dt_hdf5_ok(H5DSattach_scale(id, third, 2)));
 }
 
 /* The group of layer l, its axes, its data sets: those of the layout from `first` on that are of this layer. */
-static bool make_layer(hid_t group, const dt_capture_layout *layout, size_t first, axes scales, hid_t *ids)
+static bool make_layer(hid_t group, const maker *m, size_t first, axes scales)
 {
+    const dt_capture_layout *layout = m->layout;
     int64_t l = layout->sets[first].layer;
     char name[32];
     snprintf(name, sizeof name, "layer%02" PRId64, l);
@@ -153,8 +182,8 @@ static bool make_layer(hid_t group, const dt_capture_layout *layout, size_t firs
     if (good && needs_input)
         good = (scales.input = dt_hdf5_axis(layer, "input", layout->units[l - 1], "unit of the layer before")) >= 0;
     for (size_t i = first; good && i < layout->count && layout->sets[i].layer == l; i++)
-        good = (ids[i] = make_set(layer, &layout->sets[i])) >= 0 &&
-               describe_quantity(ids[i], layout, &layout->sets[i]) && attach(ids[i], &layout->sets[i], &scales);
+        good = make_set(layer, m, i) && describe_quantity(m->ids[i], layout, &layout->sets[i]) &&
+               attach(m->ids[i], &layout->sets[i], &scales);
     dt_hdf5_close(scales.input);
     dt_hdf5_close(scales.unit);
     dt_hdf5_close(layer);
@@ -162,35 +191,39 @@ static bool make_layer(hid_t group, const dt_capture_layout *layout, size_t firs
 }
 
 /* step, which is the rule's first dimension scale; sample; epoch and sample_id. */
-static bool make_indices(hid_t group, const dt_capture_layout *layout, axes *scales, hid_t *ids)
+static bool make_indices(hid_t group, const maker *m, axes *scales)
 {
+    const dt_capture_layout *layout = m->layout;
     scales->sample =
         dt_hdf5_axis(group, "sample", layout->samples, "place in the minibatch or in the rule's list of rows");
     bool good = scales->sample >= 0;
     for (int i = 0; good && i < DT_SET_FIRST_QUANTITY; i++)
-        good = (ids[i] = make_set(group, &layout->sets[i])) >= 0 &&
-               describe_index(ids[i], i, layout->rule->samples == DT_SAMPLES_ROWS);
-    scales->step = ids[DT_SET_STEP];
+        good = make_set(group, m, (size_t)i) && describe_index(m->ids[i], i, layout->rule->samples == DT_SAMPLES_ROWS);
+    scales->step = m->ids[DT_SET_STEP];
     return good && dt_hdf5_ok(H5DSset_scale(scales->step, "step")) &&
-           attach(ids[DT_SET_EPOCH], &layout->sets[DT_SET_EPOCH], scales) &&
-           attach(ids[DT_SET_SAMPLE_ID], &layout->sets[DT_SET_SAMPLE_ID], scales);
+           attach(m->ids[DT_SET_EPOCH], &layout->sets[DT_SET_EPOCH], scales) &&
+           attach(m->ids[DT_SET_SAMPLE_ID], &layout->sets[DT_SET_SAMPLE_ID], scales);
 }
 
-bool dt_capture_tree_rule(hid_t file, const dt_capture_layout *layout, hid_t *ids)
+bool dt_capture_tree_rule(hid_t file, const dt_capture_layout *layout, int64_t steps, int64_t dropped,
+                          dt_capture_storage storage, void *context)
 {
+    hid_t *ids = dt_allocate(layout->count, sizeof *ids);
+    if (!ids)
+        return dt_hdf5_out_of_memory();
     for (size_t i = 0; i < layout->count; i++)
         ids[i] = -1;
+    maker m = {layout, steps, storage, context, ids};
     axes scales = {.step = -1, .sample = -1, .unit = -1, .input = -1};
     hid_t group = H5Gcreate2(file, layout->rule->name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    bool good = dt_hdf5_ok(group) && make_indices(group, layout, &scales, ids);
+    bool good = dt_hdf5_ok(group) && dt_hdf5_put_integer(group, "dropped", dropped) && make_indices(group, &m, &scales);
     for (size_t i = DT_SET_FIRST_QUANTITY; good && i < layout->count; i++)
         if (layout->sets[i].layer != layout->sets[i - 1].layer)
-            good = make_layer(group, layout, i, scales, ids);
+            good = make_layer(group, &m, i, scales);
     dt_hdf5_close(scales.sample);
     dt_hdf5_close(group);
-    for (size_t i = 0; !good && i < layout->count; i++) {
+    for (size_t i = 0; i < layout->count; i++)
         dt_hdf5_close(ids[i]);
-        ids[i] = -1;
-    }
+    dt_release(ids);
     return good;
 }

@@ -27,9 +27,19 @@ typedef struct dt_evaluation_job {
     double *chunk_loss;      /* [chunk]: sum of C_i over DT_EVALUATION_CHUNK rows */
     int64_t *chunk_right;    /* [chunk] */
     atomic_llong *confusion; /* (units, units) or NULL */
+    void *outputs;           /* (rows.count, units) dt_real: z^L is all that is wanted, and no cost; or NULL */
 } dt_evaluation_job;
 
 enum { DT_EVALUATION_CHUNK = 64 };
+
+/* The first number of a step that is not finite, in the order of the derivation: W, b, z, a of layer 1, of layer 2, ..,
+ * C; delta of layer L, .. */
+typedef struct dt_fault {
+    const char *quantity; /* NULL: none */
+    int64_t layer, unit;
+    int64_t input;  /* of W; else -1 */
+    int64_t sample; /* row of the training set, of z, a, C and delta; else -1 */
+} dt_fault;
 
 typedef struct dt_engine_ops {
     /* Fills the *_bytes of info. false on overflow. */
@@ -48,9 +58,12 @@ typedef struct dt_engine_ops {
     int (*slice)(const dt_engine *engine, int64_t worker, int64_t *parameters);
     void (*get)(const dt_engine *engine, int64_t l, void *W, void *b);
     void (*set)(dt_engine *engine, int64_t l, const void *W, const void *b);
-    const char *(*state_name)(const dt_engine *engine, int i); /* NULL past the last */
+    void (*exchange)(dt_engine *engine, int64_t l, void *W, void *b); /* the network's for these */
+    const char *(*state_name)(const dt_engine *engine, int i);        /* NULL past the last */
     void (*get_state)(const dt_engine *engine, int i, int64_t l, void *W, void *b);
     void (*set_state)(dt_engine *engine, int i, int64_t l, const void *W, const void *b);
+    /* Of a step whose loss is not finite, with the weights that it began with. Outside the team. */
+    void (*find_fault)(dt_engine *engine, const int64_t *sample, int64_t batch, dt_fault *fault);
     dt_matrix_view (*samples)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
     void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out);
 } dt_engine_ops;

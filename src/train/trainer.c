@@ -12,54 +12,66 @@
 #include "kernels/isa.h"
 #include "parallel/team.h"
 #include "train/engine.h"
+#include "train/metric.h"
 #include "train/profile.h"
 #include "train/schedule.h"
-
-/* How many workers make the steps, where the experiment leaves it to be found out. */
-typedef struct dt_pace {
-    bool adapts, alone;         /* alone: one, the others wait */
-    double spent, next;         /* seconds of training so far, and at which to try again */
-    int64_t trial_steps, steps; /* of a trial; between two looks at the clock */
-} dt_pace;
-
-struct dt_trainer {
-    const dt_experiment *experiment;
-    dt_trainer_data data;
-    dt_rows train_rows, validation_rows; /* of data.train; validation_rows.count 0 without data.validation_fraction */
-    int64_t layers, *units;              /* units[0 .. layers] */
-    dt_trainer_info info;
-    const dt_engine_ops *ops;
-    dt_engine *engine;
-    dt_team *team;
-    dt_run run;
-    dt_pace pace;
-    int64_t step;          /* done in all */
-    int64_t drawn;         /* the epoch whose order the sampler holds; -1: none */
-    double began, trained; /* seconds: when the run began; spent in this epoch's training steps */
-};
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "train/trainer_state.h"
 
 /* --- what the data allow --- */
 
-static dt_status check_data_set(const char *key, const dt_dataset *data, const dt_dataset *train, int64_t outputs,
-                                dt_error *error)
+/* The kinds of targets in a set, as a list for messages. */
+static void list_kinds(unsigned set, char *text, size_t size)
+{
+    *text = '\0';
+    for (int k = 0; k < DT_TARGETS_KINDS; k++)
+        if (set & 1u << k) {
+            const size_t n = strlen(text);
+            snprintf(text + n, size - n, "%s%s", n ? " or " : "", dt_targets_name((dt_targets)k));
+        }
+}
+
+/* Labels or targets: what the cost takes, for as many units as the last layer has. */
+static dt_status check_targets(const char *key, const dt_dataset *data, const char *loss, int64_t outputs,
+                               dt_error *error)
+{
+    const dt_loss_traits *traits = dt_loss_traits_of(loss);
+    if (!(traits->takes & 1u << data->kind)) {
+        char takes[64];
+        list_kinds(traits->takes, takes, sizeof takes);
+        return dt_fail(error, DT_INVALID, "loss: %s takes %s, but data.%s has targets of the kind %s; choose another",
+                       loss, takes, key, dt_targets_name(data->kind));
+    }
+    if (data->kind == DT_TARGETS_CLASSES && data->classes > outputs)
+        return dt_fail(error, DT_INVALID,
+                       "data.%s: has label %lld, but the last layer has %lld units; give it at least %lld", key,
+                       (long long)data->classes - 1, (long long)outputs, (long long)data->classes);
+    if (data->kind == DT_TARGETS_CLASSES)
+        return DT_OK;
+    if (data->outputs != outputs)
+        return dt_fail(error, DT_INVALID,
+                       "data.%s: has %lld targets a row, but the last layer has %lld units; give it %lld", key,
+                       (long long)data->outputs, (long long)outputs, (long long)data->outputs);
+    const bool bounded = traits->high > traits->low;
+    for (int64_t i = 0; bounded && i < data->rows * outputs; i++)
+        if (!(data->targets[i] >= traits->low && data->targets[i] <= traits->high))
+            return dt_fail(
+                error, DT_INVALID, "data.%s: target %lld of row %lld is %.9g; %s takes numbers from %g to %g", key,
+                (long long)(i % outputs), (long long)(i / outputs), data->targets[i], loss, traits->low, traits->high);
+    return DT_OK;
+}
+
+static dt_status check_data_set(const char *key, const dt_dataset *data, const dt_dataset *train, const char *loss,
+                                int64_t outputs, dt_error *error)
 {
     if (data->features != train->features)
         return dt_fail(error, DT_INVALID, "data.%s: %lld inputs a row, but data.train has %lld; use data of one kind",
                        key, (long long)data->features, (long long)train->features);
-    if (data->classes > outputs)
-        return dt_fail(error, DT_INVALID,
-                       "data.%s: has label %lld, but the last layer has %lld units; give it at least %lld", key,
-                       (long long)data->classes - 1, (long long)outputs, (long long)data->classes);
     if (data->rows < 1)
         return dt_fail(error, DT_INVALID, "data.%s: is empty; it needs at least one row", key);
-    return DT_OK;
+    if (data->kind != train->kind)
+        return dt_fail(error, DT_INVALID, "data.%s: has targets of the kind %s, but data.train of the kind %s", key,
+                       dt_targets_name(data->kind), dt_targets_name(train->kind));
+    return check_targets(key, data, loss, outputs, error);
 }
 
 static dt_status check_data(const dt_experiment *experiment, const dt_trainer_data *data, dt_error *error)
@@ -71,13 +83,19 @@ static dt_status check_data(const dt_experiment *experiment, const dt_trainer_da
             return dt_fail(error, DT_INVALID,
                            "loss: a program's own cost takes at most %d units; the last layer has %lld",
                            DT_OWN_LOSS_UNITS, (long long)outputs);
+    const char *loss = experiment->loss;
+    const size_t weights = experiment->loss_options.class_weight_count;
+    if (experiment->loss_options.class_weights && weights != (size_t)outputs)
+        return dt_fail(error, DT_INVALID,
+                       "loss.class_weights: %zu weights, but the last layer has %lld units; give %lld", weights,
+                       (long long)outputs, (long long)outputs);
     if (!data->train)
         return dt_fail(error, DT_INVALID, "data.train: is missing; a trainer needs training data");
-    dt_status status = check_data_set("train", data->train, data->train, outputs, error);
+    dt_status status = check_data_set("train", data->train, data->train, loss, outputs, error);
     if (status == DT_OK && data->test)
-        status = check_data_set("test", data->test, data->train, outputs, error);
+        status = check_data_set("test", data->test, data->train, loss, outputs, error);
     if (status == DT_OK && data->validation)
-        status = check_data_set("validation", data->validation, data->train, outputs, error);
+        status = check_data_set("validation", data->validation, data->train, loss, outputs, error);
     if (status == DT_OK && data->validation && experiment->data.validation_fraction > 0)
         return dt_fail(error, DT_INVALID,
                        "data.validation: give either a fraction of the training rows or a data set, not both");
@@ -136,6 +154,8 @@ static dt_status plan(const dt_experiment *experiment, const dt_trainer_data *da
         return status;
     if (!dt_engine_ops_of(experiment->precision)->measure(experiment, sizes, info))
         return dt_fail(error, DT_INVALID, "network: too large to address; use fewer units or a smaller minibatch");
+    if (dt_trainer_keeps_best(experiment))
+        info->parameter_bytes += (size_t)info->parameters * dt_precision_size(experiment->precision);
     return DT_OK;
 }
 
@@ -253,6 +273,8 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
         status = dt_fail_memory(error, "the trainer");
     if (status == DT_OK)
         status = t->ops->create(&t->engine, experiment, &sizes, &t->run, error);
+    if (status == DT_OK)
+        status = dt_trainer_make_best(t, error);
     if (status != DT_OK) {
         dt_trainer_destroy(t);
         return status;
@@ -285,6 +307,7 @@ void dt_trainer_destroy(dt_trainer *trainer)
     dt_sampler_destroy(trainer->run.sampler);
     dt_team_destroy(trainer->team);
     dt_release(trainer->run.shard_loss);
+    dt_release(trainer->best_weights);
     dt_release(trainer->units);
     dt_rows_release(&trainer->train_rows);
     dt_release(trainer);
@@ -312,9 +335,11 @@ static void begin_epoch(dt_trainer *t)
     run->base = run->epoch * t->info.steps_per_epoch;
     run->done = t->step - run->base;
     run->learning_rate = dt_learning_rate(t->experiment, t->step, t->info.steps_per_epoch, &run->schedule);
-    run->loss_sum = 0;
-    run->right = run->seen = 0;
-    t->trained = 0;
+    if (run->done == 0) {
+        run->loss_sum = 0;
+        run->right = run->seen = 0;
+        t->trained = 0;
+    }
     if (t->drawn != run->epoch)
         dt_sampler_begin_epoch(run->sampler, run->epoch);
     t->drawn = run->epoch;
@@ -324,11 +349,11 @@ static void begin_epoch(dt_trainer *t)
 static double make_steps(dt_trainer *t, int64_t steps, bool alone)
 {
     dt_run *run = &t->run;
-    const double began = seconds();
+    const double began = dt_trainer_seconds();
     run->first = run->done;
     run->last = dt_min(run->done + steps, t->info.steps_per_epoch);
     (alone ? dt_team_run_alone : dt_team_run)(t->team, t->ops->train, t->engine);
-    const double took = seconds() - began;
+    const double took = dt_trainer_seconds() - began;
     t->trained += took;
     t->pace.spent += took;
     return took / (double)dt_max(1, run->done - run->first);
@@ -358,6 +383,31 @@ static void try_paces(dt_trainer *t, int64_t last)
     p->next = p->spent + fmax(1, 50 * (p->spent - began)); /* trials are at most a fiftieth */
 }
 
+/* Looks for the first number of the step that is not finite, by going through it once more: the weights are still those
+ * that it began with. */
+static dt_status fail_diverged(const dt_trainer *t, dt_error *error)
+{
+    const dt_run *run = &t->run;
+    dt_fault fault = {0};
+    char where[160] = "";
+    int64_t batch;
+    const int64_t *sample = dt_sampler_minibatch(run->sampler, run->done, &batch);
+    t->ops->find_fault(t->engine, sample, batch, &fault);
+    if (fault.quantity && fault.sample >= 0)
+        snprintf(where, sizeof where, ": the first is %s of layer %lld, unit %lld, for row %lld of the training set",
+                 fault.quantity, (long long)fault.layer, (long long)fault.unit, (long long)fault.sample);
+    else if (fault.quantity && fault.input >= 0)
+        snprintf(where, sizeof where, ": the first is %s of layer %lld, unit %lld, input %lld", fault.quantity,
+                 (long long)fault.layer, (long long)fault.unit, (long long)fault.input);
+    else if (fault.quantity)
+        snprintf(where, sizeof where, ": the first is %s of layer %lld, unit %lld", fault.quantity,
+                 (long long)fault.layer, (long long)fault.unit);
+    return dt_fail(error, DT_DIVERGED,
+                   "training diverged: the loss of step %lld (epoch %lld) is not finite%s; lower "
+                   "optimizer.learning_rate",
+                   (long long)t->step, (long long)run->epoch + 1, where);
+}
+
 /* Up to `steps` steps of the epoch that has begun. */
 static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
 {
@@ -373,10 +423,7 @@ static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
     }
     t->step = run->base + run->done;
     if (run->diverged)
-        return dt_fail(
-            error, DT_DIVERGED,
-            "training diverged: the loss of step %lld (epoch %lld) is not finite; lower optimizer.learning_rate",
-            (long long)t->step, (long long)run->epoch + 1);
+        return fail_diverged(t, error);
     if (run->halt)
         return dt_fail(error, DT_STOPPED, "stopped after step %lld, in epoch %lld", (long long)t->step,
                        (long long)run->epoch + 1);
@@ -393,6 +440,12 @@ dt_status dt_trainer_steps(dt_trainer *trainer, int64_t steps, dt_error *error)
         steps -= trainer->step - before;
     }
     return status;
+}
+
+/* Numbers are answered more or less well, never right. */
+static double accuracy_of(const dt_dataset *data, int64_t right, int64_t count)
+{
+    return data->kind == DT_TARGETS_REGRESSION ? NAN : (double)right / (double)count;
 }
 
 static dt_status evaluate_rows(dt_trainer *t, const dt_dataset *data, dt_rows rows, dt_evaluation *evaluation,
@@ -417,7 +470,7 @@ static dt_status evaluate_rows(dt_trainer *t, const dt_dataset *data, dt_rows ro
         loss += job.chunk_loss[i];
         right += job.chunk_right[i];
     }
-    *evaluation = (dt_evaluation){loss / (double)rows.count, (double)right / (double)rows.count};
+    *evaluation = (dt_evaluation){loss / (double)rows.count, accuracy_of(data, right, rows.count)};
     for (int64_t i = 0; confusion && i < classes * classes; i++)
         confusion[i] = atomic_load(&job.confusion[i]);
 end:
@@ -430,10 +483,25 @@ end:
 dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation,
                               int64_t *confusion, dt_error *error)
 {
-    dt_status status = check_data_set("test", dataset, trainer->data.train, trainer->units[trainer->layers], error);
+    dt_status status = check_data_set("test", dataset, trainer->data.train, trainer->experiment->loss,
+                                      trainer->units[trainer->layers], error);
+    if (status == DT_OK && confusion && dataset->kind != DT_TARGETS_CLASSES)
+        status = dt_fail(error, DT_INVALID, "targets of the kind %s have no confusion matrix",
+                         dt_targets_name(dataset->kind));
     if (status != DT_OK)
         return status;
     return evaluate_rows(trainer, dataset, (dt_rows){dataset->rows, NULL}, evaluation, confusion, error);
+}
+
+dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_rows rows, void *z, dt_error *error)
+{
+    dt_evaluation_job job = {.engine = trainer->engine, .data = dataset, .rows = rows, .outputs = z};
+    if (dataset->features != trainer->units[0])
+        return dt_fail(error, DT_INVALID,
+                       "new samples: %lld inputs a row, but the network has %lld; use data of one kind",
+                       (long long)dataset->features, (long long)trainer->units[0]);
+    dt_team_run(trainer->team, trainer->ops->evaluate, &job);
+    return DT_OK;
 }
 
 static bool has_validation(const dt_trainer *t)
@@ -457,9 +525,9 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
     const dt_epoch_report report = {
         .epoch = run->epoch + 1,
         .step = t->step,
-        .seconds = seconds() - t->began,
+        .seconds = dt_trainer_seconds() - t->began,
         .train_loss = run->loss_sum / (double)run->seen,
-        .train_accuracy = (double)run->right / (double)run->seen,
+        .train_accuracy = accuracy_of(t->data.train, run->right, run->seen),
         .validation_loss = validation.loss,
         .validation_accuracy = validation.accuracy,
         .test_loss = test.loss,
@@ -468,7 +536,11 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
         .samples_per_second = (double)run->seen / t->trained,
     };
     if (status == DT_OK)
-        dt_schedule_observe(t->experiment, has_validation(t) ? validation.loss : report.train_loss, &t->run.schedule);
+        if (status == DT_OK) { /* what they remember belongs to the checkpoint that an observer may write */
+            dt_schedule_observe(t->experiment, has_validation(t) ? validation.loss : report.train_loss,
+                                &t->run.schedule);
+            dt_trainer_judge(t, &report);
+        }
     for (int i = 0; status == DT_OK && i < run->observer_count; i++)
         if (run->observers[i].epoch)
             status = run->observers[i].epoch(run->observers[i].self, &report, error);
@@ -477,9 +549,12 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
 
 dt_status dt_trainer_run(dt_trainer *trainer, dt_error *error)
 {
-    trainer->began = seconds();
-    dt_status status = trainer->ops->prepare(trainer->engine, error);
-    while (status == DT_OK && trainer->step < trainer->run.total_steps) {
+    trainer->began = dt_trainer_seconds() - trainer->before;
+    dt_status status = dt_metric_check(trainer->experiment, &trainer->data, error);
+    if (status == DT_OK)
+        status = trainer->ops->prepare(trainer->engine, error);
+    while (status == DT_OK && !dt_trainer_done(trainer)) {
+        dt_trainer_take_last(trainer);
         begin_epoch(trainer);
         status = train_in_epoch(trainer, trainer->info.steps_per_epoch, error);
         if (status == DT_OK || (status == DT_STOPPED && trainer->run.done == trainer->info.steps_per_epoch)) {
@@ -487,6 +562,10 @@ dt_status dt_trainer_run(dt_trainer *trainer, dt_error *error)
             status = status == DT_OK ? reported : status;
         }
     }
+    trainer->before = dt_trainer_seconds() - trainer->began;
+    trainer->began = 0;
+    if (status == DT_OK)
+        dt_trainer_take_best(trainer);
     return status;
 }
 
@@ -547,31 +626,6 @@ void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const
     trainer->ops->set(trainer->engine, l, W, b);
 }
 
-const char *dt_trainer_state_name(const dt_trainer *trainer, int i)
-{
-    return trainer->ops->state_name(trainer->engine, i);
-}
-
-void dt_trainer_state(const dt_trainer *trainer, int i, int64_t l, void *W, void *b)
-{
-    trainer->ops->get_state(trainer->engine, i, l, W, b);
-}
-
-void dt_trainer_set_state(dt_trainer *trainer, int i, int64_t l, const void *W, const void *b)
-{
-    trainer->ops->set_state(trainer->engine, i, l, W, b);
-}
-
-void dt_trainer_schedule_state(const dt_trainer *trainer, dt_schedule_state *state)
-{
-    *state = trainer->run.schedule;
-}
-
-void dt_trainer_set_schedule_state(dt_trainer *trainer, const dt_schedule_state *state)
-{
-    trainer->run.schedule = *state;
-}
-
 /* Hashes numbers as little-endian bytes. */
 static int hash_numbers(EVP_MD_CTX *context, unsigned char *bytes, size_t count, size_t size)
 {
@@ -630,4 +684,9 @@ int64_t dt_trainer_step(const dt_trainer *trainer)
 const dt_experiment *dt_trainer_experiment(const dt_trainer *trainer)
 {
     return trainer->experiment;
+}
+
+const dt_dataset *dt_trainer_training_set(const dt_trainer *trainer)
+{
+    return trainer->data.train;
 }
