@@ -26,23 +26,23 @@ static void assert_near(double value, double expected, double relative)
 
 /* --- bootstrap --- */
 
-static void mean_of(const dt_group *groups, int64_t count, double *out, void *context)
+static void mean_of(const dt_values *groups, int64_t count, double *out, void *context)
 {
     (void)count, (void)context;
     out[0] = dt_mean(groups[0].x, groups[0].n);
 }
 
-static void mean_ratio(const dt_group *groups, int64_t count, double *out, void *context)
+static void mean_ratio(const dt_values *groups, int64_t count, double *out, void *context)
 {
     (void)count, (void)context;
     out[0] = dt_mean(groups[0].x, groups[0].n) / dt_mean(groups[1].x, groups[1].n);
 }
 
-static void median_ratio(const dt_group *groups, int64_t count, double *out, void *context)
+static void median_ratio(const dt_values *groups, int64_t count, double *out, void *context)
 {
     double under;
-    dt_statistic_median(groups, count, out, context);
-    dt_statistic_median(groups + 1, count, &under, context);
+    dt_estimate_median(groups, count, out, context);
+    dt_estimate_median(groups + 1, count, &under, context);
     out[0] /= under;
 }
 
@@ -50,16 +50,16 @@ static void test_scipy(void **state)
 {
     (void)state;
     static const struct {
-        dt_statistic statistic;
+        dt_estimator statistic;
         int64_t groups;
         double estimate, bca[2], percentile[2];
     } cases[] = {
         {mean_of, 1, 12.5041666666667, {12.075, 13.2235673516908}, {11.995625, 13.0710416666667}},
         {mean_ratio, 2, 1.92536355859709, {1.78159685810906, 2.05165692268504}, {1.78178441894393, 2.05274005220827}},
-        {dt_statistic_median, 1, 12.15, {11.925, 12.45}, {11.925, 12.40125}},
+        {dt_estimate_median, 1, 12.15, {11.925, 12.45}, {11.925, 12.40125}},
         {median_ratio, 2, 1.92857142857143, {1.76811594202899, 1.99193548387097}, {1.76811594202899, 2}},
     };
-    const dt_group groups[2] = {{x, X}, {y, Y}};
+    const dt_values groups[2] = {{x, X}, {y, Y}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int method = 0; method < 2; method++) {
             const dt_bootstrap b = {groups,
@@ -87,7 +87,7 @@ static void test_scipy(void **state)
 }
 
 /* Two outputs, the second without an answer now and then. */
-static void sometimes(const dt_group *groups, int64_t count, double *out, void *context)
+static void sometimes(const dt_values *groups, int64_t count, double *out, void *context)
 {
     (void)count;
     const double mean = dt_mean(groups[0].x, groups[0].n);
@@ -98,7 +98,7 @@ static void sometimes(const dt_group *groups, int64_t count, double *out, void *
 static void test_failures(void **state)
 {
     (void)state;
-    const dt_group group = {x, X};
+    const dt_values group = {x, X};
     double rare = 13.2, often = 12.55, scratch[1000], estimates[2];
     dt_interval intervals[2];
     int64_t failed;
@@ -119,7 +119,7 @@ static void test_failures(void **state)
     b.confidence = 1;
     assert_int_equal(dt_bootstrap_run(&b, scratch, estimates, intervals, NULL, NULL), DT_INVALID);
     double broken[3] = {1, INFINITY, 2};
-    const dt_bootstrap not_finite = {&(dt_group){broken, 3}, 1, mean_of, 1, NULL, DT_BOOTSTRAP_BCA, 0.95, 100, 1, 0};
+    const dt_bootstrap not_finite = {&(dt_values){broken, 3}, 1, mean_of, 1, NULL, DT_BOOTSTRAP_BCA, 0.95, 100, 1, 0};
     assert_int_equal(dt_bootstrap_run(&not_finite, scratch, estimates, intervals, NULL, NULL), DT_INVALID);
 }
 
@@ -128,7 +128,7 @@ static void test_constant(void **state)
 {
     (void)state;
     double same[8] = {3, 3, 3, 3, 3, 3, 3, 3}, scratch[400], estimate;
-    const dt_group group = {same, 8};
+    const dt_values group = {same, 8};
     dt_interval interval;
     const dt_bootstrap b = {&group, 1, mean_of, 1, NULL, DT_BOOTSTRAP_BCA, 0.95, 200, 1, 0};
     assert_int_equal(dt_bootstrap_run(&b, scratch, &estimate, &interval, NULL, NULL), DT_OK);
@@ -144,7 +144,7 @@ static void test_coverage(void **state)
     int held = 0;
     for (uint64_t draw = 0; draw < DRAWS; draw++) {
         double sample[N], scratch[1000], estimate;
-        const dt_group group = {sample, N};
+        const dt_values group = {sample, N};
         const dt_bootstrap b = {&group, 1, mean_of, 1, NULL, DT_BOOTSTRAP_BCA, 0.95, 500, draw, 0};
         dt_interval interval;
         lognormal_sample(draw, 1, 0.3, N, sample);

@@ -52,7 +52,7 @@ static void test_speedup(void **state)
 {
     (void)state;
     double one[] = {12, 8, 10, 9, 11, 10}, two[] = {5, 5.5, 5, 4.5, 5.1, 4.9}, scratch[5000];
-    const dt_group base = {one, 6};
+    const dt_values base = {one, 6};
     const dt_scaling_point point = {2, {two, 6}, false}, few = {2, {two, 4}, false}, itself = {1, {one, 6}, false};
     dt_speedup_options options = {DT_SCALING_STRONG, DT_BASE_BEST_SERIAL, 0.95, 1000, 3};
     dt_speedup s, weak;
@@ -68,7 +68,7 @@ static void test_speedup(void **state)
     assert_near(s.efficiency_interval.low, s.speedup_interval.low / 2, 1e-15);
     assert_near(s.serial_fraction_interval.low, dt_karp_flatt(s.speedup_interval.high, 2), 1e-12);
     assert_near(s.serial_fraction_interval.high, dt_karp_flatt(s.speedup_interval.low, 2), 1e-12);
-    assert_string_equal(dt_base_name(s.base), "best serial program");
+    assert_string_equal(dt_speedup_base_name(s.base), "best serial program");
     options.scaling = DT_SCALING_WEAK;
     assert_int_equal(dt_speedup_of(&base, &point, &options, scratch, &weak, NULL), DT_OK);
     assert_near(weak.speedup, 4, 0);
@@ -92,7 +92,7 @@ static void test_speedup_coverage(void **state)
     int held = 0;
     for (uint64_t draw = 0; draw < DRAWS; draw++) {
         double one[N], four[N], scratch[2000];
-        const dt_group base = {one, N};
+        const dt_values base = {one, N};
         const dt_scaling_point point = {4, {four, N}, false};
         const dt_speedup_options options = {DT_SCALING_STRONG, DT_BASE_ONE_WORKER, 0.95, 400, draw};
         dt_speedup s;

@@ -10,7 +10,7 @@
 
 /* The caller's scratch, laid out. */
 typedef struct work {
-    dt_group resampled[DT_BOOTSTRAP_GROUPS_MAX];
+    dt_values resampled[DT_BOOTSTRAP_GROUPS_MAX];
     double *values;       /* [output * resamples + r] */
     double *left_out;     /* [output * total + i]: without value i; BCa's alone */
     double *acceleration; /* [output] */
@@ -44,7 +44,7 @@ static void lay_out(const dt_bootstrap *b, double *scratch, work *w)
 {
     w->total = total_of(b);
     for (int64_t g = 0; g < b->group_count; g++) {
-        w->resampled[g] = (dt_group){scratch, b->groups[g].n};
+        w->resampled[g] = (dt_values){scratch, b->groups[g].n};
         scratch += b->groups[g].n;
     }
     w->values = scratch;
@@ -62,7 +62,7 @@ static void resample(const dt_bootstrap *b, work *w, int64_t r)
 {
     uint64_t k = (uint64_t)r * (uint64_t)w->total;
     for (int64_t g = 0; g < b->group_count; g++) {
-        const dt_group *from = &b->groups[g];
+        const dt_values *from = &b->groups[g];
         for (int64_t i = 0; i < from->n; i++)
             w->resampled[g].x[i] = from->x[dt_uniform_below(draw(b, k++), (uint64_t)from->n)];
     }
@@ -72,7 +72,7 @@ static void resample(const dt_bootstrap *b, work *w, int64_t r)
 static void copy_without(const dt_bootstrap *b, work *w, int64_t of, int64_t out)
 {
     for (int64_t g = 0; g < b->group_count; g++) {
-        const dt_group *from = &b->groups[g];
+        const dt_values *from = &b->groups[g];
         const size_t before = (size_t)(g == of ? out : from->n);
         memcpy(w->resampled[g].x, from->x, before * sizeof *from->x);
         w->resampled[g].n = g == of ? from->n - 1 : from->n;
@@ -84,7 +84,7 @@ static void copy_without(const dt_bootstrap *b, work *w, int64_t of, int64_t out
 static void compute(const dt_bootstrap *b, work *w, double *column, int64_t stride)
 {
     double out[DT_BOOTSTRAP_OUTPUTS_MAX];
-    b->statistic(w->resampled, b->group_count, out, b->context);
+    b->estimator(w->resampled, b->group_count, out, b->context);
     for (int64_t k = 0; k < b->outputs; k++)
         column[k * stride] = out[k];
 }
@@ -226,7 +226,7 @@ dt_status dt_bootstrap_run(const dt_bootstrap *bootstrap, double *scratch, doubl
     return DT_OK;
 }
 
-void dt_statistic_median(const dt_group *groups, int64_t count, double *out, void *context)
+void dt_estimate_median(const dt_values *groups, int64_t count, double *out, void *context)
 {
     (void)count, (void)context;
     dt_samples_sort(groups[0].x, groups[0].n);

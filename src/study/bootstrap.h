@@ -18,17 +18,17 @@
 #include "study/statistics.h"
 
 /* One sample of n >= 1 finite values; borrowed. */
-typedef struct dt_group {
+typedef struct dt_values {
     double *x;
     int64_t n;
-} dt_group;
+} dt_values;
 
 /* out[0 .. outputs-1] from the groups, whose values it may put into another order (sort, for a median). NAN where there
  * is no answer. */
-typedef void (*dt_statistic)(const dt_group *groups, int64_t count, double *out, void *context);
+typedef void (*dt_estimator)(const dt_values *groups, int64_t count, double *out, void *context);
 
 /* A statistic of one output: group 0's median. */
-void dt_statistic_median(const dt_group *groups, int64_t count, double *out, void *context);
+void dt_estimate_median(const dt_values *groups, int64_t count, double *out, void *context);
 
 typedef enum dt_bootstrap_method {
     DT_BOOTSTRAP_BCA,       /* bias-corrected and accelerated (Efron 1987); by jackknife over all groups */
@@ -36,9 +36,9 @@ typedef enum dt_bootstrap_method {
 } dt_bootstrap_method;
 
 typedef struct dt_bootstrap {
-    const dt_group *groups; /* each resampled by itself; not written to */
+    const dt_values *groups; /* each resampled by itself; not written to */
     int64_t group_count;
-    dt_statistic statistic;
+    dt_estimator estimator;
     int64_t outputs;
     void *context;
     dt_bootstrap_method method;

@@ -133,17 +133,17 @@ dt_status dt_fit_throughput(const dt_law *law, const int64_t *workers, const dou
 /* The points that take part, as groups; a resample's statistic needs their workers. */
 typedef struct fitted {
     const dt_law *law;
-    dt_group groups[DT_LAW_POINTS_MAX];
+    dt_values groups[DT_LAW_POINTS_MAX];
     double p[DT_LAW_POINTS_MAX];
     int64_t count;
 } fitted;
 
-static void take_medians(const fitted *f, const dt_group *groups, dt_law_data *d)
+static void take_medians(const fitted *f, const dt_values *groups, dt_law_data *d)
 {
     d->count = f->count;
     for (int64_t i = 0; i < f->count; i++) {
         double seconds;
-        dt_statistic_median(&groups[i], 1, &seconds, NULL);
+        dt_estimate_median(&groups[i], 1, &seconds, NULL);
         d->p[i] = f->p[i];
         d->x[i] = (f->law->scaling == DT_SCALING_WEAK ? f->p[i] : 1) / seconds;
     }
@@ -151,7 +151,7 @@ static void take_medians(const fitted *f, const dt_group *groups, dt_law_data *d
 
 enum { GAMMA, SIGMA, KAPPA, PEAK, OUTPUTS };
 
-static void refit(const dt_group *groups, int64_t count, double *out, void *context)
+static void refit(const dt_values *groups, int64_t count, double *out, void *context)
 {
     dt_law_data d;
     dt_fit fit;
@@ -190,7 +190,7 @@ static dt_bootstrap bootstrap_of(fitted *f, double confidence, int64_t resamples
     return (dt_bootstrap){
         .groups = f->groups,
         .group_count = f->count,
-        .statistic = refit,
+        .estimator = refit,
         .outputs = OUTPUTS,
         .context = f,
         .method = DT_BOOTSTRAP_PERCENTILE, /* parameters lie at their bounds */
@@ -212,10 +212,10 @@ size_t dt_fit_scratch(const dt_scaling_point *points, int64_t count, int64_t res
 static dt_status fit_taken(fitted *f, double *scratch, dt_fit *fit, dt_error *error)
 {
     dt_law_data d;
-    dt_group copies[DT_LAW_POINTS_MAX];
+    dt_values copies[DT_LAW_POINTS_MAX];
     for (int64_t i = 0; i < f->count; scratch += f->groups[i++].n) {
         memcpy(scratch, f->groups[i].x, (size_t)f->groups[i].n * sizeof *scratch);
-        copies[i] = (dt_group){scratch, f->groups[i].n};
+        copies[i] = (dt_values){scratch, f->groups[i].n};
     }
     take_medians(f, copies, &d);
     const dt_status status = check_data(f->law, &d, error);

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-const char *dt_base_name(dt_base base)
+const char *dt_speedup_base_name(dt_speedup_base base)
 {
     return base == DT_BASE_BEST_SERIAL ? "best serial program" : "one worker of the same program";
 }
@@ -29,21 +29,21 @@ double dt_imbalance(const double *busy, int64_t n)
 }
 
 /* Ratio of medians: groups[0] is the base. */
-static void ratio(const dt_group *groups, int64_t count, double *out, void *context)
+static void ratio(const dt_values *groups, int64_t count, double *out, void *context)
 {
     double base, seconds;
     (void)count, (void)context;
-    dt_statistic_median(groups, 1, &base, NULL);
-    dt_statistic_median(groups + 1, 1, &seconds, NULL);
+    dt_estimate_median(groups, 1, &base, NULL);
+    dt_estimate_median(groups + 1, 1, &seconds, NULL);
     *out = base / seconds;
 }
 
-static dt_bootstrap bootstrap_of(const dt_group groups[2], const dt_speedup_options *options)
+static dt_bootstrap bootstrap_of(const dt_values groups[2], const dt_speedup_options *options)
 {
     return (dt_bootstrap){
         .groups = groups,
         .group_count = 2,
-        .statistic = ratio,
+        .estimator = ratio,
         .outputs = 1,
         .method = DT_BOOTSTRAP_PERCENTILE, /* medians of few samples: a jackknife says little */
         .confidence = options->confidence,
@@ -54,12 +54,12 @@ static dt_bootstrap bootstrap_of(const dt_group groups[2], const dt_speedup_opti
 
 size_t dt_speedup_scratch(int64_t base_count, int64_t count, int64_t resamples)
 {
-    const dt_group groups[2] = {{NULL, base_count}, {NULL, count}};
+    const dt_values groups[2] = {{NULL, base_count}, {NULL, count}};
     const dt_bootstrap b = bootstrap_of(groups, &(dt_speedup_options){.resamples = resamples});
     return dt_bootstrap_scratch(&b);
 }
 
-static dt_status check(const dt_group *group, const char *what, dt_error *error)
+static dt_status check(const dt_values *group, const char *what, dt_error *error)
 {
     const dt_status status = dt_samples_check(group->x, group->n, what, error);
     for (int64_t i = 0; status == DT_OK && i < group->n; i++)
@@ -74,10 +74,10 @@ static dt_interval scaled(dt_interval s, double by)
     return (dt_interval){s.low * by, s.high * by, s.level};
 }
 
-dt_status dt_speedup_of(const dt_group *base, const dt_scaling_point *point, const dt_speedup_options *options,
+dt_status dt_speedup_of(const dt_values *base, const dt_scaling_point *point, const dt_speedup_options *options,
                         double *scratch, dt_speedup *speedup, dt_error *error)
 {
-    const dt_group groups[2] = {*base, point->seconds};
+    const dt_values groups[2] = {*base, point->seconds};
     const dt_bootstrap b = bootstrap_of(groups, options);
     const double p = (double)point->workers;
     dt_interval of_ratio = {NAN, NAN, NAN};
@@ -93,7 +93,7 @@ dt_status dt_speedup_of(const dt_group *base, const dt_scaling_point *point, con
     for (int g = 0; g < 2; g++) {
         for (int64_t i = 0; i < groups[g].n; i++)
             scratch[i] = groups[g].x[i];
-        dt_statistic_median(&(dt_group){scratch, groups[g].n}, 1, g ? &speedup->seconds : &speedup->base_seconds, NULL);
+        dt_estimate_median(&(dt_values){scratch, groups[g].n}, 1, g ? &speedup->seconds : &speedup->base_seconds, NULL);
     }
     double plain = speedup->base_seconds / speedup->seconds;
     if (base->x == point->seconds.x && base->n == point->seconds.n)

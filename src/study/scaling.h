@@ -20,23 +20,23 @@
 typedef enum dt_scaling { DT_SCALING_STRONG, DT_SCALING_WEAK } dt_scaling;
 
 /* What a speed-up is against. */
-typedef enum dt_base {
+typedef enum dt_speedup_base {
     DT_BASE_ONE_WORKER, /* the same parallel program with one worker */
     DT_BASE_BEST_SERIAL /* the fastest there is without parallelism */
-} dt_base;
+} dt_speedup_base;
 
 /* "one worker of the same program", "best serial program" */
-const char *dt_base_name(dt_base base);
+const char *dt_speedup_base_name(dt_speedup_base base);
 
 /* The times of one number of workers. `seconds` positive, of the same amount of work each (weak: of p times). */
 typedef struct dt_scaling_point {
     int64_t workers;
-    dt_group seconds;
+    dt_values seconds;
     bool oversubscribed; /* more workers than processors: shown, and left out of fits */
 } dt_scaling_point;
 
 typedef struct dt_speedup {
-    dt_base base;
+    dt_speedup_base base;
     double base_seconds, seconds; /* medians */
     double speedup, efficiency;
     double serial_fraction; /* Karp and Flatt (1990): e = (1/S - 1/p) / (1 - 1/p); NAN for p = 1, and of weak scaling */
@@ -48,7 +48,7 @@ enum { DT_SPEEDUP_SAMPLES = 5 };
 
 typedef struct dt_speedup_options {
     dt_scaling scaling;
-    dt_base base;
+    dt_speedup_base base;
     double confidence;
     int64_t resamples;
     uint64_t seed;
@@ -60,7 +60,7 @@ size_t dt_speedup_scratch(int64_t base_count, int64_t count, int64_t resamples);
 /* The point against the base. Where both have DT_SPEEDUP_SAMPLES, intervals are percentile bootstraps of the ratio of
  * medians, both resampled; those of E and e follow, as both are monotone in S. Of a point against itself S = 1 exactly.
  * DT_INVALID: empty, not finite or not positive samples, workers < 1, options out of range. */
-dt_status dt_speedup_of(const dt_group *base, const dt_scaling_point *point, const dt_speedup_options *options,
+dt_status dt_speedup_of(const dt_values *base, const dt_scaling_point *point, const dt_speedup_options *options,
                         double *scratch, dt_speedup *speedup, dt_error *error);
 
 /* (1/S - 1/p) / (1 - 1/p); under 0 where S > p. NAN for p < 2. A serial fraction that grows with p is overhead, one
