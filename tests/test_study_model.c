@@ -308,7 +308,15 @@ static void test_terms(void **state)
     assert_true(two.memory > 0 && four.memory > two.memory); /* saturated: more workers, less for each */
     m.cache = 64e6; /* the data fit: what's left is the pass over the buffers */
     assert_near(predicted(&w2, &m, DT_MODEL_TREE, 2, 1).memory, 4 * parameters / 2 * 3 / 1e9, 1e-12);
+    assert_near(predicted(&w2, &m, DT_MODEL_SERIAL, 2, 1).memory, 4 * parameters * 3 / 1e9, 1e-12); /* by one worker */
     assert_true(predicted(&w2, &m, DT_MODEL_OWNER, 2, 1).memory == 0);
+    /* bookkeeping is one worker's, with few instructions: neither shared nor slowed */
+    dt_model_costs rest = {0};
+    dt_model_step step;
+    rest.seconds[DT_PHASE_REST][0] = 3e-6;
+    m.slowdown = 2;
+    assert_int_equal(dt_model_predict(&w2, &rest, &m, &(dt_model_plan){DT_MODEL_OWNER, 4, 1}, &step, NULL), DT_OK);
+    assert_near(step.compute, 3e-6, 1e-12);
     m = ideal;
     m.latency = 1e-6;
     m.network = 1e9;
