@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -287,6 +288,76 @@ static void test_blocks_edges_and_flushes(void **state)
         dt_capture_layout_clear(&layout);
     }
     scratch_remove(&files);
+}
+
+static double pretended; /* seconds */
+static double pretend(void)
+{
+    return pretended;
+}
+
+static double size_of_capture(scratch *files, int64_t *segments)
+{
+    struct stat facts;
+    char name[DT_SEGMENT_NAME];
+    assert_int_equal(stat(scratch_path(files, "capture.h5"), &facts), 0);
+    double bytes = (double)facts.st_size;
+    for (*segments = 0;; ++*segments) {
+        dt_segment_name(*segments, name);
+        if (stat(scratch_path(files, name), &facts) != 0)
+            return bytes;
+        bytes += (double)facts.st_size;
+    }
+}
+
+/* Steps that take no time, a long time, and another time than those before: the promise is the size. */
+static void test_size_is_predicted_at_any_speed(void **state)
+{
+    (void)state;
+    enum { STEPS_ALL = 500 };
+    static const int64_t u[] = {61, 40, 10};
+    static const struct {
+        double first, then; /* seconds a step; then: from step 100 on */
+    } speeds[] = {{0, 0}, {1e-3, 1e-3}, {0.03, 0.03}, {1, 1}, {100, 100}, {1e-3, 1}, {1e-3, 0.02}, {5, 1e-3}};
+    dt_experiment e;
+    dt_capture_rule rule = {.name = "r", .quantities = ALL, .every = 1, .samples = DT_SAMPLES_BATCH};
+    dt_experiment_init(&e);
+    e.training = (dt_training_spec){1, 11, true};
+    e.capture = &rule;
+    e.capture_count = 1;
+    dt_trainer_info info = info_of(u, 2, 11 * STEPS_ALL, 11);
+    dt_capture_layout layout;
+    dt_capture_size size;
+    assert_int_equal(dt_capture_predict(&e, &info, u, -1, &size, NULL), DT_OK);
+    assert_true(size.bytes > 8 << 20);
+    assert_int_equal(dt_capture_layout_init(&layout, &e, &info, u, 0, DT_CAPTURE_MEMORY, NULL), DT_OK);
+    char *slot = calloc(layout.slot_bytes, 1);
+    assert_non_null(slot);
+    for (size_t s = 0; s < COUNT(speeds); s++) {
+        scratch files;
+        dt_capture_file *file;
+        int64_t segments;
+        double deadline;
+        scratch_make(&files);
+        const char *path = scratch_path(&files, "capture.h5");
+        assert_int_equal(dt_capture_file_create(&file, path, &layout, 1, "", "", NULL, NULL), DT_OK);
+        dt_capture_file_set_clock(file, pretend);
+        for (int64_t step = 0; step < STEPS_ALL; step++) {
+            memcpy(slot + layout.sets[DT_SET_STEP].offset, &step, sizeof step);
+            assert_int_equal(dt_capture_file_append(file, 0, slot, NULL), DT_OK);
+            assert_int_equal(dt_capture_file_tend(file, &deadline, NULL), DT_OK);
+            pretended += step < 100 ? speeds[s].first : speeds[s].then;
+            assert_int_equal(dt_capture_file_tend(file, &deadline, NULL), DT_OK);
+        }
+        assert_int_equal(dt_capture_file_close(file, "complete", NULL), DT_OK);
+        const double found = size_of_capture(&files, &segments), predicted = (double)size.file_bytes;
+        if (predicted < 0.99 * found || predicted > 1.01 * found)
+            fail_msg("speed %zu: predicted %.0f bytes, there are %.0f in %d segments", s, predicted, found,
+                     (int)segments);
+        scratch_remove(&files);
+    }
+    free(slot);
+    dt_capture_layout_clear(&layout);
 }
 
 /* Steps of rule `everything` in the index of a run that goes on. */
@@ -624,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_impossible_rules_are_refused),
         cmocka_unit_test(test_layouts_are_bounded),
         cmocka_unit_test(test_blocks_edges_and_flushes),
+        cmocka_unit_test(test_size_is_predicted_at_any_speed),
         cmocka_unit_test(test_steps_reach_the_disk_while_training_rests),
         cmocka_unit_test(test_a_seal_finishes_what_came_before),
         cmocka_unit_test(test_a_run_is_taken_up),

@@ -64,6 +64,20 @@ dt_status dt_capture_seal(dt_capture *capture, dt_error *error);
 /* Steps of all rules with `queue: drop` that were due in this process and left out, so far. */
 int64_t dt_capture_dropped(const dt_capture *capture);
 
+/* What a resumed run needs of its captures so far, for the checkpoint: the last captured gradient of each rule that
+ * captures a cosine. A run that is resumed with it captures the same bits as one that never stopped. Between steps
+ * only.
+ *
+ * The bytes: "dtcapst1", a little-endian int64 (how many rules have a cosine), then for each of them, in the
+ * experiment's order: int64 1 if a step was captured, else 0; double, the square of the gradient's norm for W and for b
+ * of each layer 1 .. L; and the gradient, laid out as the parameter vector (kernels/products.h), in the run's
+ * precision. Size 0 where no rule has a cosine: nothing to store. The size follows from the experiment and the data
+ * alone. */
+size_t dt_capture_state_size(const dt_capture *capture);
+void dt_capture_state_save(const dt_capture *capture, void *bytes);
+/* DT_INVALID where the bytes are not of this experiment's captures; nothing has changed then. */
+dt_status dt_capture_state_load(dt_capture *capture, const void *bytes, size_t size, dt_error *error);
+
 /* Writes what is queued, sets the attribute `status` ("complete", "interrupted") and closes; frees the capture also
  * when it fails. The first failure of the HDF5 thread, if any, is reported here and by the epoch observer. The trainer
  * must not train after this. */

@@ -108,33 +108,99 @@ static dt_status read_integers(value_reader *r, const dt_key *key, const char *p
     return DT_OK;
 }
 
-static const char *quantity_at(const void *context, size_t i)
+static const char *item_name_at(const void *context, size_t i)
 {
     (void)context;
-    return i < DT_QUANTITIES ? dt_quantity_name((dt_quantity)i) : NULL;
+    const dt_capture_item *item = dt_capture_item_at(i);
+    return item ? item->name : i > 0 && dt_capture_item_at(i - 1) ? "statistics" : NULL;
+}
+
+/* `statistics`: all that there are of layers. */
+static void add_statistics(dt_capture_rule *rule)
+{
+    const dt_capture_item *item;
+    for (size_t i = 0; (item = dt_capture_item_at(i)); i++)
+        if (item->kind == DT_ITEM_STATISTIC && !item->per_unit)
+            dt_capture_rule_add(rule, item);
+}
+
+static dt_status unknown_item(value_reader *r, const char *path, const dt_node *item)
+{
+    const char *nearest = dt_nearest_name(item->text, item_name_at, NULL);
+    return dt_fail_at(r->error, item, DT_UNKNOWN,
+                      "%s: unknown quantity '%.64s'%s%s%s W, b, z, a, delta, dW, db, their statistics (z_mean, "
+                      "dW_norm_per_unit), cost and more: deltoid help quantities",
+                      path, item->text, nearest ? "; did you mean '" : ";", nearest ? nearest : "",
+                      nearest ? "'? There are" : " there are");
 }
 
 static dt_status read_quantities(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
-                                 unsigned *set)
+                                 dt_capture_rule *rule)
 {
     if (node->kind != DT_NODE_LIST)
         return wrong_type(r, key, path, node);
-    *set = 0;
-    for (const dt_node *item = node->first; item; item = item->next) {
-        if (item->kind != DT_NODE_SCALAR || !*item->text)
-            return wrong_type(r, key, path, item);
-        unsigned q = 0;
-        while (q < DT_QUANTITIES && strcmp(dt_quantity_name((dt_quantity)q), item->text) != 0)
-            q++;
-        if (q == DT_QUANTITIES) {
-            dt_error own = {0};
-            dt_fail_unknown(&own, "quantity", item->text, quantity_at, NULL);
-            return dt_fail_at(r->error, item, DT_UNKNOWN, "%s: %s", path, own.message);
-        }
-        if (*set & 1u << q)
-            return dt_fail_at(r->error, item, DT_INVALID, "%s: %s is named twice; name it once", path, item->text);
-        *set |= 1u << q;
+    rule->quantities = rule->extras = 0;
+    memset(rule->statistics, 0, sizeof rule->statistics);
+    bool all = false;
+    for (const dt_node *child = node->first; child; child = child->next) {
+        if (child->kind != DT_NODE_SCALAR || !*child->text)
+            return wrong_type(r, key, path, child);
+        size_t i = 0;
+        const dt_capture_item *item;
+        while ((item = dt_capture_item_at(i)) && strcmp(item->name, child->text) != 0)
+            i++;
+        const bool shorthand = !item && strcmp(child->text, "statistics") == 0;
+        if (!item && !shorthand)
+            return unknown_item(r, path, child);
+        if (shorthand ? all : dt_capture_rule_has(rule, item))
+            return dt_fail_at(r->error, child, DT_INVALID, "%s: %s is named twice; name it once", path, child->text);
+        if (shorthand)
+            all = true;
+        else
+            dt_capture_rule_add(rule, item);
     }
+    if (all)
+        add_statistics(rule);
+    return DT_OK;
+}
+
+/* "17" or "0-9". */
+static number_status parse_range(const dt_node *node, dt_unit_range *range)
+{
+    const char *s = node->text;
+    if (node->kind != DT_NODE_SCALAR || node->quoted)
+        return NO_NUMBER;
+    const size_t first = strspn(s, "0123456789"), second = s[first] == '-' ? strspn(s + first + 1, "0123456789") : 0;
+    if (first == 0 || (s[first] && (second == 0 || s[first + 1 + second])))
+        return NO_NUMBER;
+    errno = 0;
+    range->first = range->last = strtoll(s, NULL, 10);
+    if (s[first])
+        range->last = strtoll(s + first + 1, NULL, 10);
+    return errno == ERANGE ? OUTSIDE : NUMBER;
+}
+
+static dt_status read_units(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
+                            dt_capture_rule *rule)
+{
+    if (is_word(node, "all"))
+        return DT_OK;
+    if (node->kind != DT_NODE_LIST)
+        return wrong_type(r, key, path, node);
+    dt_unit_range *ranges = dt_arena_allocate(r->arena, node->count, sizeof *ranges);
+    if (!ranges)
+        return no_memory(r);
+    size_t i = 0;
+    for (const dt_node *item = node->first; item; item = item->next) {
+        const number_status parsed = parse_range(item, &ranges[i++]);
+        if (parsed == OUTSIDE)
+            return dt_fail_at(r->error, item, DT_INVALID, "%s: %.64s is out of range; give smaller numbers", path,
+                              item->text);
+        if (parsed == NO_NUMBER)
+            return wrong_type(r, key, path, item);
+    }
+    rule->units = ranges;
+    rule->unit_count = node->count;
     return DT_OK;
 }
 
@@ -163,7 +229,9 @@ static dt_status read_rule_key(value_reader *r, const dt_key *key, const char *p
 {
     switch (key->kind) {
     case DT_KEY_QUANTITIES:
-        return read_quantities(r, key, path, node, &rule->quantities);
+        return read_quantities(r, key, path, node, rule);
+    case DT_KEY_UNITS:
+        return read_units(r, key, path, node, rule);
     case DT_KEY_SAMPLES:
         return read_samples(r, key, path, node, rule);
     case DT_KEY_LAYERS:
@@ -356,6 +424,7 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
         return read_either(r, key, path, node, field);
     case DT_KEY_QUANTITIES:
     case DT_KEY_LAYERS:
+    case DT_KEY_UNITS:
     case DT_KEY_STEPS:
     case DT_KEY_SAMPLES:
         return read_rule_key(r, key, path, node, base);

@@ -87,6 +87,10 @@ void dt_network_transpose(dt_network *network, int64_t l, int64_t block);
 void dt_network_export(const dt_network *network, const dt_real *parameters, int64_t l, dt_span blocks, dt_real *W,
                        dt_real *b);
 
+/* The same of block number `block` alone, whose numbers are `from`. */
+#define dt_network_export_block DT_R(dt_network_export_block)
+void dt_network_export_block(const dt_network *network, const dt_real *from, int64_t block, dt_real *W, dt_real *b);
+
 /* The way back: W and b of layer l into anything laid out as the parameter vector. */
 #define dt_network_arrange DT_R(dt_network_arrange)
 void dt_network_arrange(const dt_network *network, int64_t l, const dt_real *W, const dt_real *b, dt_real *parameters);

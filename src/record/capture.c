@@ -19,12 +19,14 @@
 #include "deltoid/record.h"
 #include "record/capture_file.h"
 #include "record/capture_layout.h"
+#include "record/capture_observer.h"
 #include "record/queue.h"
 
 typedef struct capture_rule {
     dt_capture *capture;
     size_t index;
     const dt_capture_layout *layout;
+    dt_statistics *statistics;
     dt_slot *slot;       /* the step at hand; NULL outside a watched step, after a failure, and where it was dropped */
     int64_t last;        /* step that was on disk before this process began; -1: none */
     int64_t all_dropped; /* of this process */
@@ -123,23 +125,6 @@ static bool watches(const void *self, int64_t step, int64_t epoch)
     return dt_capture_rule_watches(((const capture_rule *)self)->layout->rule, step);
 }
 
-static char *place(const capture_rule *rule, size_t set)
-{
-    return (char *)rule->slot->bytes + rule->layout->sets[set].offset;
-}
-
-/* Samples that a short minibatch has not: NaN (all bits set is one, in both precisions) and id -1 (all bits set too).
- */
-static void pad(const capture_rule *rule, int64_t samples)
-{
-    for (size_t i = DT_SET_SAMPLE_ID; i < rule->layout->count; i++) {
-        const dt_capture_set *set = &rule->layout->sets[i];
-        size_t kept = (size_t)samples * (set->shape == DT_SHAPE_SAMPLES ? (size_t)set->columns : 1) * set->element;
-        if (set->shape == DT_SHAPE_IDS || set->shape == DT_SHAPE_SAMPLES)
-            memset(place(rule, i) + kept, 0xff, set->bytes - kept);
-    }
-}
-
 static void take_slot(capture_rule *rule, int64_t step)
 {
     dt_queue *queue = rule->capture->queue;
@@ -158,50 +143,39 @@ static void begin(void *self, const dt_step_view *view)
         take_slot(rule, view->step);
     if (!rule->slot)
         return;
-    int64_t samples = dt_min(view->batch, rule->layout->samples);
-    memcpy(place(rule, DT_SET_STEP), &view->step, sizeof view->step);
-    memcpy(place(rule, DT_SET_EPOCH), &view->epoch, sizeof view->epoch);
-    memcpy(place(rule, DT_SET_SAMPLE_ID), view->sample_id, (size_t)samples * sizeof *view->sample_id);
-    if (samples < rule->layout->samples)
-        pad(rule, samples);
+    dt_capture_fill_begin(rule->layout, rule->statistics, view, rule->slot->bytes);
 }
 
 static void take_samples(void *self, const dt_step_view *view, int64_t first, int64_t count)
 {
     capture_rule *rule = self;
-    count = dt_min(count, rule->layout->samples - first);
-    if (!rule->slot || count <= 0)
-        return;
-    for (size_t i = DT_SET_FIRST_QUANTITY; i < rule->layout->count; i++) {
-        const dt_capture_set *set = &rule->layout->sets[i];
-        if (set->shape != DT_SHAPE_SAMPLES)
-            continue;
-        dt_matrix_view rows = dt_step_samples(view, set->quantity, set->layer, first, count);
-        size_t row = (size_t)set->columns * set->element;
-        for (int64_t r = 0; r < count; r++)
-            memcpy(place(rule, i) + (size_t)(first + r) * row,
-                   (const char *)rows.data + (size_t)(r * rows.stride) * set->element, row);
-    }
+    if (rule->slot)
+        dt_capture_fill_samples(rule->layout, rule->statistics, view, first, count, rule->slot->bytes);
 }
 
 static void take_slice(void *self, const dt_step_view *view, dt_slice part)
 {
     capture_rule *rule = self;
-    if (!rule->slot)
-        return;
-    for (size_t i = DT_SET_FIRST_QUANTITY; i < rule->layout->count; i++) {
-        const dt_capture_set *set = &rule->layout->sets[i];
-        if (set->shape == DT_SHAPE_MATRIX || set->shape == DT_SHAPE_VECTOR)
-            dt_step_copy_slice(view, set->quantity, set->layer, part, place(rule, i));
-    }
+    if (rule->slot)
+        dt_capture_fill_slice(rule->layout, rule->statistics, view, part, rule->slot->bytes);
+}
+
+static void take_update(void *self, const dt_step_view *view, dt_slice part)
+{
+    capture_rule *rule = self;
+    if (rule->slot)
+        dt_statistics_updated(rule->statistics, view, part);
 }
 
 static void end(void *self, const dt_step_view *view)
 {
     capture_rule *rule = self;
-    if (rule->slot && view->step > rule->last)
+    if (!rule->slot)
+        return;
+    dt_statistics_finish(rule->statistics, view, rule->slot->bytes);
+    if (view->step > rule->last)
         dt_queue_commit(rule->capture->queue, rule->slot);
-    else if (rule->slot) /* it is on disk already; filled all the same, for what remembers the last captured step */
+    else /* it is on disk already; filled all the same, for what remembers the last captured step */
         dt_queue_give_back(rule->capture->queue, rule->slot);
     rule->slot = NULL;
 }
@@ -231,6 +205,7 @@ static dt_status observe(dt_capture *capture, dt_trainer *trainer, dt_error *err
                                 .begin = begin,
                                 .samples = take_samples,
                                 .slice = take_slice,
+                                .updated = dt_statistics_compares(capture->rules[i].layout) ? take_update : NULL,
                                 .end = end,
                                 .epoch = epoch_done};
         dt_status status = dt_trainer_observe(trainer, &observer, error);
@@ -248,8 +223,10 @@ static void destroy(dt_capture *capture)
         return;
     stop_thread(capture);
     dt_queue_destroy(capture->queue);
-    for (size_t i = 0; i < capture->count; i++)
+    for (size_t i = 0; i < capture->count; i++) {
+        dt_statistics_destroy(capture->rules[i].statistics);
         dt_capture_layout_clear(&capture->layouts[i]);
+    }
     dt_release(capture->rules);
     dt_release(capture->layouts);
     dt_release(capture->path);
@@ -281,6 +258,8 @@ static dt_status make_layouts(dt_capture *capture, const dt_trainer *trainer, dt
         capture->count = i + 1;
         dt_status status =
             dt_capture_layout_init(&capture->layouts[i], experiment, &info, units, i, DT_CAPTURE_MEMORY / count, error);
+        if (status == DT_OK)
+            status = dt_statistics_create(&capture->rules[i].statistics, &capture->layouts[i], error);
         if (status != DT_OK)
             return status;
     }
@@ -370,4 +349,58 @@ dt_status dt_capture_close(dt_capture *capture, const char *status_text, dt_erro
     if (failure.status == DT_OK)
         return status;
     return dt_fail(error, failure.status, "%s", failure.message);
+}
+
+/* --- what a resumed run needs --- */
+
+static const char state_magic[8] = "dtcapst1";
+
+size_t dt_capture_state_size(const dt_capture *capture)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < capture->count; i++)
+        bytes += dt_statistics_state_size(capture->rules[i].statistics);
+    return bytes ? sizeof state_magic + sizeof(int64_t) + bytes : 0;
+}
+
+static int64_t rules_with_state(const dt_capture *capture)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < capture->count; i++)
+        count += dt_statistics_state_size(capture->rules[i].statistics) > 0;
+    return count;
+}
+
+void dt_capture_state_save(const dt_capture *capture, void *bytes)
+{
+    const int64_t count = rules_with_state(capture);
+    char *to = bytes;
+    if (count == 0)
+        return;
+    memcpy(to, state_magic, sizeof state_magic);
+    memcpy(to + sizeof state_magic, &count, sizeof count);
+    to += sizeof state_magic + sizeof count;
+    for (size_t i = 0; i < capture->count; i++) {
+        dt_statistics_state_save(capture->rules[i].statistics, to);
+        to += dt_statistics_state_size(capture->rules[i].statistics);
+    }
+}
+
+dt_status dt_capture_state_load(dt_capture *capture, const void *bytes, size_t size, dt_error *error)
+{
+    const int64_t count = rules_with_state(capture);
+    const char *from = bytes;
+    if (size != dt_capture_state_size(capture) ||
+        (size && (memcmp(from, state_magic, sizeof state_magic) != 0 ||
+                  memcmp(from + sizeof state_magic, &count, sizeof count) != 0)))
+        return dt_fail(error, DT_INVALID,
+                       "%s: the captures' state in the checkpoint is of other capture rules; resume with the "
+                       "experiment of the run",
+                       capture->path);
+    from += size ? sizeof state_magic + sizeof count : 0;
+    for (size_t i = 0; i < capture->count; i++) {
+        dt_statistics_state_load(capture->rules[i].statistics, from);
+        from += dt_statistics_state_size(capture->rules[i].statistics);
+    }
+    return DT_OK;
 }

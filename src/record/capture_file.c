@@ -21,9 +21,12 @@ static const double flush_seconds = 1;    /* a killed run loses no more than the
 static const double segment_seconds = 1;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
 static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
-static const double small_seconds = 2;    /* a segment that would not be worth its tree */
 
-enum { FASTER = 8 }; /* a segment covers at most this many times the steps of the one before */
+enum {
+    FASTER = 8,
+    EVEN = 64
+}; /* a segment covers at most this many times the steps of the one before; and of large ones
+    * whole blocks, where there are many */
 
 struct dt_capture_file {
     char *path, *part, *name; /* of the index, and of the segment in the making */
@@ -35,6 +38,8 @@ struct dt_capture_file {
     dt_segments segments;
     int folder_fd; /* of the segments */
     bool live, failed;
+    bool small; /* what segments add to the numbers doesn't matter */
+    double (*clock)(void);
 
     /* One a rule. */
     int64_t *planned, *steps;          /* of the segment at hand */
@@ -46,7 +51,7 @@ struct dt_capture_file {
     int64_t first, end;   /* training steps that the segment at hand covers: first .. end - 1 */
     int64_t covered;      /* by the one before */
     uint64_t bytes, tree; /* of the segment at hand; of a segment without steps */
-    double rate, speed;   /* bytes and training steps a second; 0: not known */
+    double speed;         /* training steps a second; 0: not known */
     double started, began, flush_at, end_at, index_at, index_cost;
     bool flushes; /* the segment at hand, which is long; of a short one nothing is written before its end */
     bool stale;   /* the index lacks a finished segment */
@@ -67,11 +72,11 @@ static void name_part(dt_capture_file *file)
 
 static dt_status write_index(dt_capture_file *file, const char *status, dt_error *error)
 {
-    double before = dt_queue_now();
+    double before = file->clock();
     file->text.status = status;
     dt_status result =
         dt_segments_write_index(&file->segments, file->path, file->layouts, file->dropped, &file->text, error);
-    double now = dt_queue_now();
+    double now = file->clock();
     file->index_at = now + (now - before) / segment_share;
     file->stale = false;
     return result;
@@ -79,14 +84,50 @@ static dt_status write_index(dt_capture_file *file, const char *status, dt_error
 
 /* --- a segment's life --- */
 
-/* Seconds that a segment that begins now should last. */
-static double duration(const dt_capture_file *file, double now)
+/* Bytes of the captured steps among training steps first .. end - 1. */
+static double bytes_between(const dt_capture_file *file, int64_t first, int64_t end)
 {
-    double seconds = fmax(segment_seconds, segment_share * (now - file->started));
-    double worth = DT_SEGMENT_WORTH * (double)file->tree;
-    if (file->rate > 0 && seconds * file->rate < worth)
-        seconds = fmax(seconds, fmin(small_seconds, worth / file->rate));
-    return seconds;
+    double bytes = 0;
+    for (size_t r = 0; r < file->count; r++) {
+        const dt_capture_layout *l = &file->layouts[r];
+        bytes += (double)(dt_capture_rule_steps(l->rule, end) - dt_capture_rule_steps(l->rule, first)) *
+                 (double)l->step_bytes;
+    }
+    return bytes;
+}
+
+/* The fewest training steps from `first` on that are worth a segment. */
+static int64_t worthy_steps(const dt_capture_file *file, int64_t first)
+{
+    const double worth = DT_SEGMENT_WORTH * (double)file->tree;
+    int64_t low = 0, high = 1; /* more than low, at most high */
+    while (high < INT32_MAX && bytes_between(file, first, first + high) < worth) {
+        low = high;
+        high *= 2;
+    }
+    while (high - low > 1) {
+        const int64_t middle = low + (high - low) / 2;
+        *(bytes_between(file, first, first + middle) < worth ? &low : &high) = middle;
+    }
+    return high;
+}
+
+/* How many training steps a segment from `first` on covers that should last so many seconds. */
+static int64_t choose_steps(const dt_capture_file *file, size_t layout, int64_t first, double seconds)
+{
+    const int64_t most = file->covered > INT32_MAX ? INT32_MAX : FASTER * file->covered;
+    int64_t covers = (int64_t)fmin((double)dt_max(1, most), fmax(1, file->speed * seconds));
+    if (file->small)
+        return covers;
+    covers = dt_max(covers, worthy_steps(file, first));
+    const int64_t every = file->layouts[layout].rule->every, block = EVEN * every; /* 0 where a list decides */
+    return block > 0 && covers > block && covers < INT32_MAX ? dt_ceil_div(covers, block) * block : covers;
+}
+
+/* May the segment at hand end as it is? */
+static bool is_worthy(const dt_capture_file *file)
+{
+    return file->small || file->bytes >= DT_SEGMENT_WORTH * (file->tree + dt_segment_waste(file->segment));
 }
 
 /* Links capture/live.h5 to the part: at any instant it is the segment in the making, or the one just finished. */
@@ -106,15 +147,15 @@ static dt_status show_live(dt_capture_file *file, dt_error *error)
  * rule captures in it. */
 static dt_status begin(dt_capture_file *file, size_t layout, int64_t first, dt_error *error)
 {
-    double now = dt_queue_now(), seconds = duration(file, now);
-    int64_t most = file->covered > INT32_MAX ? INT32_MAX : FASTER * file->covered;
-    int64_t covers = (int64_t)fmin((double)dt_max(1, most), fmax(1, file->speed * seconds));
+    const double now = file->clock(), wanted = fmax(segment_seconds, segment_share * (now - file->started));
+    const int64_t covers = choose_steps(file, layout, first, wanted);
+    const double seconds = file->speed > 0 ? fmax(wanted, (double)covers / file->speed) : wanted;
     file->first = first;
     file->end = first + covers;
     file->bytes = 0;
     file->began = now;
-    file->flushes = file->live || seconds > 1.5 * flush_seconds;
-    file->end_at = now + (seconds > small_seconds ? 4 : 1.5) * seconds; /* where training became slower */
+    file->flushes = file->live || !file->small || seconds > 1.5 * flush_seconds;
+    file->end_at = now + (file->small ? 1.5 : 2) * wanted; /* where training became slower */
     for (size_t r = 0; r < file->count; r++) {
         const dt_capture_rule *rule = file->layouts[r].rule;
         file->planned[r] = dt_capture_rule_steps(rule, file->end) - dt_capture_rule_steps(rule, first);
@@ -174,14 +215,12 @@ static dt_status finish(dt_capture_file *file, dt_error *error)
         status = dt_sync(file->folder_fd, file->name, error);
     if (status != DT_OK)
         return status;
-    double seconds = fmax(1e-6, dt_queue_now() - file->began);
     dt_segments_add(&file->segments, file->steps);
     for (size_t r = 0; r < file->count; r++) {
         file->done[r] += file->steps[r];
         if (file->steps[r] > 0)
             file->last[r] = file->facts[r].last;
     }
-    file->rate = (double)file->bytes / seconds;
     file->stale = true;
     file->flush_at = file->end_at = -1;
     return DT_OK;
@@ -201,7 +240,7 @@ static dt_status refuse(const dt_capture_file *file, dt_error *error)
 /* What the segment that ended tells about the speed of training: `step` is the first captured after it. */
 static void learn(dt_capture_file *file, int64_t step)
 {
-    double seconds = fmax(1e-6, dt_queue_now() - file->began);
+    double seconds = fmax(1e-6, file->clock() - file->began);
     if (file->began <= 0)
         return;
     file->covered = dt_max(1, step - file->first);
@@ -226,8 +265,14 @@ dt_status dt_capture_file_append(dt_capture_file *file, size_t layout, const voi
         status = dt_segment_append(file->segment, layout, slot, error);
     file->bytes += l->step_bytes;
     if (file->flush_at < 0 && file->flushes)
-        file->flush_at = dt_queue_now() + (file->live ? live_seconds : flush_seconds);
+        file->flush_at = file->clock() + (file->live ? live_seconds : flush_seconds);
     return fail(file, status);
+}
+
+void dt_capture_file_set_clock(dt_capture_file *file, double (*clock)(void))
+{
+    file->clock = clock;
+    file->started = clock();
 }
 
 void dt_capture_file_drop(dt_capture_file *file, size_t rule, int64_t more)
@@ -239,7 +284,7 @@ static dt_status tend(dt_capture_file *file, double now, dt_error *error)
 {
     dt_status status = DT_OK;
     bool open = dt_segment_is_open(file->segment);
-    if (open && now >= file->end_at) {
+    if (open && now >= file->end_at && is_worthy(file)) {
         status = finish(file, error);
     } else if (open && file->flush_at >= 0 && now >= file->flush_at) {
         status = dt_segment_flush(file->segment, error);
@@ -260,11 +305,12 @@ dt_status dt_capture_file_tend(dt_capture_file *file, double *deadline, dt_error
     *deadline = -1;
     if (file->failed)
         return refuse(file, error);
-    dt_status status = fail(file, tend(file, dt_queue_now(), error));
+    dt_status status = fail(file, tend(file, file->clock(), error));
     if (status != DT_OK)
         return status;
     if (dt_segment_is_open(file->segment))
-        *deadline = sooner(file->flush_at, file->end_at);
+        *deadline =
+            is_worthy(file) ? sooner(file->flush_at, file->end_at) : file->flush_at; /* else it waits for steps */
     if (file->stale)
         *deadline = sooner(*deadline, file->index_at);
     return DT_OK;
@@ -338,8 +384,12 @@ static dt_status allocate(dt_capture_file *file, const char *path, dt_error *err
         return dt_fail_memory(error, "a capture file");
     memcpy(file->part, path, file->folder);
     memcpy(file->name, path, file->folder);
-    for (size_t r = 0; r < file->count; r++)
+    double bytes = 0;
+    for (size_t r = 0; r < file->count; r++) {
         file->tree += file->layouts[r].count * DT_SEGMENT_SET_BYTES;
+        bytes += (double)file->layouts[r].steps * (double)file->layouts[r].step_bytes;
+    }
+    file->small = bytes < DT_CAPTURE_SMALL;
     dt_status status = dt_segments_reserve(&file->segments, error);
     return status == DT_OK ? dt_segment_create(&file->segment, file->layouts, file->count, file->live, error) : status;
 }
@@ -407,7 +457,8 @@ dt_status dt_capture_file_create(dt_capture_file **file, const char *path, const
     f->count = f->segments.rules = count;
     f->text = (dt_index_text){"running", experiment_text, provenance};
     f->live = options && options->live;
-    f->started = dt_queue_now();
+    f->clock = dt_queue_now;
+    f->started = f->clock();
     f->flush_at = f->end_at = -1;
     f->folder_fd = -1;
     dt_status status = allocate(f, path, error);

@@ -1,6 +1,9 @@
 /* The captured steps of a run on disk: a folder of segment files, which come to be one after the other, and the index
  * over them (segments.h). A segment covers so many training steps as are about to take max(1 s, 2 % of the run so
- * far), so that a run of any length has a few hundred of them and a killed one loses little.
+ * far), so that a run of any length has a few hundred of them and a killed one loses little; and no fewer than make
+ * what HDF5 adds to it a part in DT_SEGMENT_WORTH, so that the size can be predicted for a machine of any speed. Where
+ * training becomes slower than was planned it ends earlier, once that holds for it as it is. Captures of less than
+ * DT_CAPTURE_SMALL in the whole run end theirs by the clock alone.
  *
  * A segment is written under a temporary name, flushed and synchronised about every second, at its end closed,
  * synchronised, opened again and checked, renamed, and its folder synchronised: from then on it is never touched again.
@@ -26,6 +29,9 @@ typedef struct dt_capture_file dt_capture_file;
 dt_status dt_capture_file_create(dt_capture_file **file, const char *path, const dt_capture_layout *layouts,
                                  size_t count, const char *experiment_text, const char *provenance,
                                  const dt_capture_options *options, dt_error *error);
+
+/* Tells the time from now on, in seconds; dt_queue_now where nobody calls this. For tests. */
+void dt_capture_file_set_clock(dt_capture_file *file, double (*clock)(void));
 
 /* The last step of a rule that finished segments have; -1: none. */
 int64_t dt_capture_file_last(const dt_capture_file *file, size_t rule);

@@ -49,7 +49,7 @@ struct dt_segment {
 
 static void fill(char *to, size_t numbers, const dt_capture_set *set)
 {
-    if (set->shape == DT_SHAPE_SCALAR || set->shape == DT_SHAPE_IDS)
+    if (set->integers)
         for (size_t i = 0; i < numbers; i++)
             ((int64_t *)(void *)to)[i] = -1;
     else if (set->element == sizeof(double))
@@ -104,8 +104,8 @@ static bool write_whole_chunk(written_set *w, const chunk *c, int64_t base, int6
 {
     const dt_capture_set *s = &w->set;
     size_t step = c->numbers * s->element;
-    hsize_t at[3];
-    (void)dt_capture_set_box(s, base, c->row, c->column, at);
+    hsize_t at[DT_CAPTURE_RANK];
+    (void)dt_capture_set_place(s, base, c->row, c->column, at);
     fill(c->bytes + (size_t)steps * step, (size_t)(s->chunk_steps - steps) * c->numbers, s);
     return dt_hdf5_ok(H5Dwrite_chunk(w->id, H5P_DEFAULT, 0, at, (size_t)s->chunk_steps * step, c->bytes));
 }
@@ -130,8 +130,8 @@ static bool write_compressed(dt_segment *segment, const written_rule *rule, writ
             if (!dt_compressor_run(segment->compressor, jobs, count))
                 return dt_hdf5_out_of_memory();
             for (size_t i = 0; i < count; i++) {
-                hsize_t at[3];
-                (void)dt_capture_set_box(s, base, chunks[i].row, chunks[i].column, at);
+                hsize_t at[DT_CAPTURE_RANK];
+                (void)dt_capture_set_place(s, base, chunks[i].row, chunks[i].column, at);
                 if (!dt_hdf5_ok(H5Dwrite_chunk(w->id, H5P_DEFAULT, 0, at, jobs[i].size, jobs[i].to)))
                     return false;
             }
@@ -144,8 +144,8 @@ static bool write_compressed(dt_segment *segment, const written_rule *rule, writ
 static bool write_part(written_set *w, const chunk *c, int64_t base, int64_t first, int64_t last)
 {
     const dt_capture_set *s = &w->set;
-    hsize_t start[3], count[3];
-    int rank = dt_capture_set_box(s, base + first, c->row, c->column, start);
+    hsize_t start[DT_CAPTURE_RANK], count[DT_CAPTURE_RANK];
+    int rank = dt_capture_set_place(s, base + first, c->row, c->column, start);
     (void)dt_capture_set_box(s, last - first, c->rows, c->columns, count);
     /* Of the file selection's own shape: HDF5 maps any other number by number. */
     hid_t memory = H5Screate_simple(rank, count, NULL), space = H5Dget_space(w->id);
@@ -162,7 +162,7 @@ static bool chunked(void *context, size_t index, hid_t creation)
 {
     const written_rule *rule = context;
     const dt_capture_set *s = &rule->sets[index].set;
-    hsize_t size[3];
+    hsize_t size[DT_CAPTURE_RANK];
     int rank = dt_capture_set_box(s, s->chunk_steps, s->chunk_rows, s->chunk_columns, size);
     return dt_hdf5_ok(H5Pset_chunk(creation, rank, size)) &&
            (!rule->level ||
@@ -203,7 +203,7 @@ static bool write_until(dt_segment *segment, written_rule *rule, size_t index, i
         return true;
     if (w->id < 0 && !make_set(segment, rule, index, steps))
         return false;
-    hsize_t extent[3];
+    hsize_t extent[DT_CAPTURE_RANK];
     (void)dt_capture_set_box(s, steps, s->rows, s->columns, extent);
     if (!dt_hdf5_ok(H5Dset_extent(w->id, extent)))
         return false;
@@ -238,6 +238,19 @@ bool dt_segment_takes(const dt_segment *segment, size_t rule)
 int64_t dt_segment_steps(const dt_segment *segment, size_t rule)
 {
     return segment->rules[rule].steps;
+}
+
+uint64_t dt_segment_waste(const dt_segment *segment)
+{
+    uint64_t waste = 0;
+    for (size_t r = 0; r < segment->count; r++)
+        for (size_t i = 0; segment->rules[r].planned && i < segment->rules[r].layout->count; i++) {
+            const written_set *w = &segment->rules[r].sets[i]; /* one that isn't made yet will fit */
+            const int64_t block = w->set.chunk_steps, begun = segment->rules[r].steps % block;
+            if (w->id >= 0 && begun)
+                waste += dt_capture_set_block_bytes(&w->set) / (uint64_t)block * (uint64_t)(block - begun);
+        }
+    return waste;
 }
 
 dt_status dt_segment_append(dt_segment *segment, size_t index, const void *slot, dt_error *error)

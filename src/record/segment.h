@@ -33,6 +33,9 @@ bool dt_segment_is_open(const dt_segment *segment);
 bool dt_segment_takes(const dt_segment *segment, size_t rule);
 int64_t dt_segment_steps(const dt_segment *segment, size_t rule);
 
+/* Bytes that the file would hold in vain if it ended now: of chunks that were made for more steps. */
+uint64_t dt_segment_waste(const dt_segment *segment);
+
 /* One captured step of a rule that it takes, from a slot: every set dense at its offset. After a failure of this or one
  * of the next two the file is left as it is, and the object must not be used but for destroy. */
 dt_status dt_segment_append(dt_segment *segment, size_t rule, const void *slot, dt_error *error);

@@ -80,13 +80,14 @@ static bool is_stored_plainly(hid_t set)
 /* The steps of a set that is shaped as the layout says, or -1. */
 static int64_t steps_of(hid_t set, const dt_capture_set *wanted)
 {
-    hsize_t found[H5S_MAX_RANK], box[3];
+    hsize_t found[H5S_MAX_RANK], box[DT_CAPTURE_RANK];
     int rank = dt_capture_set_box(wanted, 0, wanted->rows, wanted->columns, box);
     hid_t space = H5Dget_space(set), type = H5Dget_type(set);
     int64_t steps = -1;
     if (space >= 0 && type >= 0 && H5Sget_simple_extent_ndims(space) == rank &&
         H5Sget_simple_extent_dims(space, found, NULL) == rank && H5Tequal(type, dt_capture_set_type(wanted)) > 0 &&
-        (rank < 2 || found[1] == box[1]) && (rank < 3 || found[2] == box[2]) && found[0] <= INT64_MAX)
+        (rank < 2 || found[1] == box[1]) && (rank < 3 || found[2] == box[2]) && (rank < 4 || found[3] == box[3]) &&
+        found[0] <= INT64_MAX)
         steps = (int64_t)found[0];
     dt_hdf5_close(type);
     dt_hdf5_close(space);
@@ -136,7 +137,10 @@ static const char *look_at_rule(hid_t file, const dt_capture_layout *layout, dt_
 {
     char path[DT_CAPTURE_PATH];
     *facts = (dt_segment_facts){.first = -1, .last = -1};
-    if (H5Lexists(file, layout->rule->name, H5P_DEFAULT) <= 0)
+    htri_t there = H5Lexists(file, layout->rule->name, H5P_DEFAULT);
+    if (there < 0)
+        return "can't be read";
+    if (!there)
         return NULL; /* none of its steps fell into this segment */
     facts->dropped = dropped_of(file, layout->rule->name);
     for (size_t i = 0; i < layout->count; i++) {
@@ -183,11 +187,10 @@ typedef struct map {
 static bool add_segment(const map *m, const dt_capture_set *set, int64_t n, int64_t first, hid_t space, hid_t creation)
 {
     char file[DT_SEGMENT_NAME], path[DT_CAPTURE_PATH];
-    hsize_t start[3], count[3];
+    hsize_t start[DT_CAPTURE_RANK], count[DT_CAPTURE_RANK];
     int rank = dt_capture_set_box(set, m->segments->steps[(size_t)n * m->segments->rules + m->rule], set->rows,
                                   set->columns, count);
-    (void)dt_capture_set_box(set, first, 0, 0, start);
-    start[1] = start[2] = 0;
+    (void)dt_capture_set_place(set, first, 0, 0, start);
     hid_t source = H5Screate_simple(rank, count, NULL);
     dt_segment_name(n, file);
     dt_capture_set_path(m->layout, set, path);
@@ -203,7 +206,7 @@ static bool store(void *context, size_t index, hid_t creation)
 {
     const map *m = context;
     const dt_capture_set *set = &m->layout->sets[index];
-    hsize_t box[3];
+    hsize_t box[DT_CAPTURE_RANK];
     if (m->steps == 0) {
         int rank = dt_capture_set_box(set, set->chunk_steps, set->chunk_rows, set->chunk_columns, box);
         return dt_hdf5_ok(H5Pset_chunk(creation, rank, box));

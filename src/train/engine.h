@@ -8,6 +8,7 @@
 #include "deltoid/trainer.h"
 #include "parallel/team.h"
 #include "train/run.h"
+#include "train/step.h"
 
 typedef struct dt_engine dt_engine;
 
@@ -65,7 +66,16 @@ typedef struct dt_engine_ops {
     /* Of a step whose loss is not finite, with the weights that it began with. Outside the team. */
     void (*find_fault)(dt_engine *engine, const int64_t *sample, int64_t batch, dt_fault *fault);
     dt_matrix_view (*samples)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
-    void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out);
+    void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
+    /* train/step.h's */
+    dt_block_view (*blocks)(const dt_engine *engine, dt_step_array array, int i, dt_slice slice);
+    bool (*partial)(const dt_engine *engine, const dt_step_view *view, int64_t worker, dt_slice slice, void *sum);
+    const double *(*costs)(const dt_step_view *view);
+    double (*norm_square)(const struct dt_pass *pass, int64_t l, dt_span rows, void *scratch);
+    size_t (*norm_scratch)(int64_t layers, const int64_t *units, int64_t samples); /* bytes */
+    int64_t (*block_count)(int64_t layers, const int64_t *units);
+    size_t block_bytes;
+    const char *(*state_named)(const dt_experiment *experiment, int i);
 } dt_engine_ops;
 
 extern const dt_engine_ops dt_engine_ops_f32, dt_engine_ops_f64;

@@ -216,13 +216,22 @@ static const dt_key keys[] = {
      .help = "How the workers' gradients are added."},
 
     {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
-     .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA, .help = "What is recorded."},
+     .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA,
+     .help =
+         "What is recorded: quantities and their statistics (z_mean, dW_norm_per_unit); statistics: all of a layer's. "
+         "deltoid help quantities lists them."},
     {"capture.*.layers", DT_KEY_LAYERS, RULE(layers), .text = "all",
      .help = "Of which layers, from 1. Layer 0 is the inputs, for the quantity a."},
+    {"capture.*.units", DT_KEY_UNITS, RULE(units), .text = "all",
+     .help =
+         "Of each layer, these units: numbers and ranges, as [0-9, 17]. A layer that is smaller shows those it has."},
     {"capture.*.every", DT_KEY_INTEGER, RULE(every), .low = 1, .high = 1000000000, .number = 100,
      .help = "At every so many steps, from step 0."},
     {"capture.*.steps", DT_KEY_STEPS, RULE(steps), .text = "none",
      .help = "In place of every: at these steps. log: at 0, 1, 2, 4, 8, ..."},
+    {"capture.*.from", DT_KEY_INTEGER, RULE(from), .high = 1e15, .help = "No step before this one."},
+    {"capture.*.to", DT_KEY_INTEGER, RULE(to), .low = 1, .high = 1e15, .word = "end",
+     .help = "No step after this one."},
     {"capture.*.samples", DT_KEY_SAMPLES, RULE(samples), .low = 1, .high = 1048576, .number = 64, .text = "64",
      .help = "How many of the minibatch's samples; batch: all; a list: these rows of the training set, at every "
              "captured step."},
@@ -233,6 +242,16 @@ static const dt_key keys[] = {
     {"capture.*.queue", DT_KEY_EITHER, RULE(queue), .words = {"block", "drop"},
      .help = "When captured steps come faster than they can be written: training waits, or leaves steps out, which are "
              "counted."},
+    {"capture.*.histogram.low", DT_KEY_REAL, RULE(histogram.low), .low = -1e30, .high = 1e30, .number = -1,
+     .help = "The first edge of histograms. What lies below is counted in a bin of its own."},
+    {"capture.*.histogram.high", DT_KEY_REAL, RULE(histogram.high), .low = -1e30, .high = 1e30, .number = 1,
+     .help = "The last edge. What lies at it or above is counted in a bin of its own."},
+    {"capture.*.histogram.bins", DT_KEY_INTEGER, RULE(histogram.bins), .low = 1, .high = 200, .number = 64,
+     .help = "Bins of equal width between the two."},
+    {"capture.*.log_histogram.low", DT_KEY_INTEGER, RULE(histogram.log_low), .low = -120, .high = 120, .number = -32,
+     .help = "The first edge of histograms of magnitudes, 2 to this power; a bin for each power of two."},
+    {"capture.*.log_histogram.high", DT_KEY_INTEGER, RULE(histogram.log_high), .low = -120, .high = 120, .number = 8,
+     .help = "The last edge, 2 to this power."},
     {"capture_budget", DT_KEY_BYTES, EXPERIMENT(capture_budget), .low = 1, .high = 9e18, .word = "none",
      .help = "No run begins whose capture would be larger than this on disk."},
 
@@ -366,6 +385,9 @@ static void store_default(const dt_key *key, void *field)
         break;
     case DT_KEY_EITHER:
         *(unsigned *)field = 0;
+        break;
+    case DT_KEY_UNITS:
+        *(const dt_unit_range **)field = NULL;
         break;
     case DT_KEY_SAMPLES:
         *(dt_capture_samples *)field = DT_SAMPLES_FIRST;
@@ -514,12 +536,16 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
     case DT_KEY_QUANTITIES:
         append(out, size, "a list of ");
         append_names(out, size, key);
+        append(out, size, ", their statistics and what else deltoid help quantities names");
         break;
     case DT_KEY_INTEGERS:
         append(out, size, "an ascending list of whole numbers");
         break;
     case DT_KEY_LAYERS:
         append(out, size, "all, or a list of layers");
+        break;
+    case DT_KEY_UNITS:
+        append(out, size, "all, or an ascending list of units and ranges, as [0-9, 17]");
         break;
     case DT_KEY_STEPS:
         append(out, size, "log, or an ascending list of steps from 0");

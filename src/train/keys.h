@@ -34,6 +34,7 @@ typedef enum dt_key_kind {
     DT_KEY_NAMES,      /* dt_name_list: any texts, one or a list */
     DT_KEY_QUANTITIES, /* the fields of a dt_capture_rule: a list of quantities, */
     DT_KEY_LAYERS,     /* `all` or a list of layers, */
+    DT_KEY_UNITS,      /* `all` or a list of units and ranges, */
     DT_KEY_STEPS,      /* `log` or a list of steps, */
     DT_KEY_BYTES,      /* int64_t in low .. high, in bytes, or with K, M, G, T in powers of 1024; `word` stands for 0 */
     DT_KEY_EITHER,     /* unsigned: the place of a word in `words` */
