@@ -10,15 +10,17 @@
 
 /* What numbers are for. Each purpose is its own stream; values are part of the reproducible result: never renumber. */
 typedef enum dt_purpose {
-    DT_FOR_INIT = 1,     /* minor: layer */
-    DT_FOR_SHUFFLE = 2,  /* minor: epoch */
-    DT_FOR_SPLIT = 3,    /* minor: 0 */
-    DT_FOR_CHECK = 4,    /* minor: layer; which weights a gradient check takes */
-    DT_FOR_DROPOUT = 10, /* kernels/random.h: masks of layer l in a step */
-    DT_FOR_NOISE = 11,   /* the same, of the inputs */
-    DT_FOR_DATA = 20,    /* minor: part; synthetic data (see data/synthetic.c) */
-    DT_FOR_SWEEP = 30,   /* minor: key; draws of a random sweep */
-    DT_FOR_TEST = 100    /* tests' own data */
+    DT_FOR_INIT = 1,       /* minor: layer */
+    DT_FOR_SHUFFLE = 2,    /* minor: epoch */
+    DT_FOR_SPLIT = 3,      /* minor: 0 */
+    DT_FOR_CHECK = 4,      /* minor: layer; which weights a gradient check takes */
+    DT_FOR_DROPOUT = 10,   /* kernels/random.h: masks of layer l in a step */
+    DT_FOR_NOISE = 11,     /* the same, of the inputs */
+    DT_FOR_DATA = 20,      /* minor: part; synthetic data (see data/synthetic.c) */
+    DT_FOR_SWEEP = 30,     /* minor: key; draws of a random sweep */
+    DT_FOR_BOOTSTRAP = 31, /* minor: the caller's; resamples of study/bootstrap.h */
+    DT_FOR_ORDER = 32,     /* minor: block; study/order.h */
+    DT_FOR_TEST = 100      /* tests' own data */
 } dt_purpose;
 
 /* Streams of many numbers each: kernels/random.h. */
