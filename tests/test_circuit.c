@@ -528,7 +528,7 @@ static void test_own_functions(void **state)
     dt_gate *x = dt_circuit_input(c, 2);
     dt_gate *a =
         dt_circuit_own_activation(c, &(dt_scalar_activation){name, scaled_square, scaled_square_slope, &three}, x);
-    dt_gate *f = dt_circuit_own_cost(c, &(dt_scalar_cost){"distance", distance, NULL}, 2, (dt_gate *[]){a, x}, 1);
+    dt_gate *f = dt_circuit_own_cost(c, &(dt_scalar_cost){"distance", distance, NULL, NULL}, 2, (dt_gate *[]){a, x}, 1);
     name[0] = '?'; /* it was copied */
     forward(c);
     run(f);
@@ -731,7 +731,7 @@ static void test_a_network_with_own_functions(void **state)
     (void)state;
     static const double half = 0.5;
     const dt_scalar_activation own = {"half_square", scaled_square, scaled_square_slope, &half};
-    const dt_scalar_cost own_cost = {"distance", distance, NULL};
+    const dt_scalar_cost own_cost = {"distance", distance, NULL, NULL};
     net data;
     dt_network_circuit_spec spec = net_spec(&data);
     spec.own = (const dt_scalar_activation *const[]){NULL, &own, NULL};
@@ -788,7 +788,7 @@ static dt_status use_everything(dt_error *error)
     dt_gate *last = dt_circuit_input(c, 1);
     for (int i = 0; i < 2000; i++)
         last = dt_circuit_add(c, 3, (dt_gate *[]){last, last, last});
-    last = dt_circuit_own_cost(c, &(dt_scalar_cost){"distance", distance, NULL}, 1, &last, 0);
+    last = dt_circuit_own_cost(c, &(dt_scalar_cost){"distance", distance, NULL, NULL}, 1, &last, 0);
     status = dt_circuit_name(last, "end", NULL);
     if (dt_circuit_forward(c, error) != DT_OK)
         status = error->status;

@@ -57,6 +57,9 @@ static const char everything_resolved[] = "name: all.of-it_1\n"
                                           "    labels: \"/home/me/\xc3\xa4\"\n"
                                           "  scale: 1.0e-05\n"
                                           "  noise: 0\n"
+                                          "  targets: classes\n"
+                                          "  standardize: false\n"
+                                          "  min_max: false\n"
                                           "network:\n"
                                           "  - units: 5\n"
                                           "    activation: tanh\n"
@@ -242,6 +245,67 @@ static void overrides_replace_what_is_wrong(void **state)
     dt_config_clear(&c);
 }
 
+/* A name with parameters: as a word or as a section; parameters that aren't the defaults are written. */
+static void choices_are_read_and_written(void **state)
+{
+    (void)state;
+    static const char text[] = "data: {format: idx, train: {inputs: a, labels: b}}\n"
+                               "network:\n"
+                               "- {units: 3, activation: {name: elu, alpha: 0.5}, init: {name: normal, std: 0.25}}\n"
+                               "- {units: 3, activation: {name: leaky_relu}}\n"
+                               "- units: 2\n"
+                               "loss: {name: cross_entropy, class_weights: [1, 2.5]}\n";
+    dt_config c, again;
+    dt_error error = {0};
+    assert_int_equal(parse(&c, text, "x", NULL, 0, &error), DT_OK);
+    const dt_experiment *e = &c.experiment;
+    assert_true(dt_activation_parameter(&e->network[0]) == 0.5 && dt_init_parameter(&e->network[0]) == 0.25);
+    assert_true(dt_activation_parameter(&e->network[1]) == 0.01 && dt_init_parameter(&e->network[1]) == 0);
+    assert_int_equal(e->loss_options.class_weight_count, 2);
+    assert_true(e->loss_options.class_weights[1] == 2.5 && e->loss_options.margin == 1);
+    assert_non_null(strstr(c.text, "activation: {name: elu, alpha: 0.5}\n"));
+    assert_non_null(strstr(c.text, "init: {name: normal, std: 0.25}\n"));
+    assert_non_null(strstr(c.text, "activation: leaky_relu\n"));
+    assert_non_null(strstr(c.text, "loss: {name: cross_entropy, class_weights: [1, 2.5]}\n"));
+    assert_int_equal(parse(&again, c.text, "x", NULL, 0, &error), DT_OK);
+    assert_string_equal(again.text, c.text);
+    dt_config_clear(&again);
+    dt_config_clear(&c);
+    /* A parameter put behind a word opens it. */
+    static const char *const overrides[] = {"loss=huber", "loss.delta=3"};
+    assert_int_equal(parse(&c, small, "x", overrides, 2, &error), DT_OK);
+    assert_string_equal(c.experiment.loss, "huber");
+    assert_true(c.experiment.loss_options.delta == 3);
+    dt_config_clear(&c);
+}
+
+static void wrong_choices_are_one_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *override, *text;
+    } cases[] = {
+        {"loss={name: huber, margin: 1}", "loss.margin: has no effect with loss.name: huber"},
+        {"loss={delta: 1}", "loss.name is missing"},
+        {"loss={name: huber, dleta: 1}", "loss: unknown key 'dleta'; did you mean 'delta'? valid here: name, margin"},
+        {"loss={name: hubert}", "loss: unknown loss 'hubert'; did you mean 'huber'?"},
+        {"loss={name: huber, delta: 0}", "loss.delta: 0 is out of range"},
+        {"loss={name: huber, delta: x}", "loss.delta: can't be 'x'"},
+        {"loss.class_weights=[]", "loss.class_weights: can't be a list"},
+        {"loss.class_weights=[1, a]", "loss.class_weights: can't be 'a'; give a list, each a number above 0"},
+        {"network.0.init={name: normal, std: 0}", "network.0.init.std: 0 is out of range"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dt_config c;
+        dt_error error = {0};
+        if (parse(&c, small, "x", &cases[i].override, 1, &error) == DT_OK)
+            fail_msg("%s is taken", cases[i].override);
+        if (!strstr(error.message, cases[i].text))
+            fail_msg("%s: %s", cases[i].override, error.message);
+        dt_config_clear(&c);
+    }
+}
+
 static void the_hash_is_of_the_text(void **state)
 {
     (void)state;
@@ -294,6 +358,7 @@ int main(void)
         cmocka_unit_test(all_keys_are_read_and_written),   cmocka_unit_test(the_name_comes_from_the_file),
         cmocka_unit_test(numbers_survive_writing),         cmocka_unit_test(overrides_come_in_order_and_from_here),
         cmocka_unit_test(overrides_replace_what_is_wrong), cmocka_unit_test(the_hash_is_of_the_text),
+        cmocka_unit_test(choices_are_read_and_written),    cmocka_unit_test(wrong_choices_are_one_line),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,7 +146,7 @@ static void good_pair(blob *inputs, blob *labels)
 
 static dt_status open_files(dt_dataset **dataset, dt_error *error)
 {
-    return dt_dataset_open(dataset, "idx", &(dt_source){INPUTS, LABELS}, error);
+    return dt_dataset_open(dataset, "idx", &(dt_source){.inputs = INPUTS, .labels = LABELS}, error);
 }
 
 static dt_dataset *open_pair(const blob *inputs, const blob *labels)
@@ -206,9 +206,11 @@ static void formats(void **state)
         assert_non_null(dt_format_at(i)->open);
     }
     dt_dataset *dataset = (dt_dataset *)folder;
-    assert_int_equal(dt_dataset_open(&dataset, "idxx", &(dt_source){INPUTS, LABELS}, &error), DT_UNKNOWN);
+    assert_int_equal(dt_dataset_open(&dataset, "idxx", &(dt_source){.inputs = INPUTS, .labels = LABELS}, &error),
+                     DT_UNKNOWN);
     assert_null(dataset);
-    assert_string_equal(error.message, "unknown data format 'idxx'; did you mean 'idx'? valid: idx");
+    assert_string_equal(
+        error.message, "unknown data format 'idxx'; did you mean 'idx'? valid: idx, csv, libsvm, npy, hdf5, synthetic");
     assert_int_equal(dt_element_size(DT_U8), 1);
     assert_int_equal(dt_element_size(DT_F32), 4);
     assert_int_equal(dt_element_size(DT_F64), 8);
@@ -608,10 +610,11 @@ static void special_files(void **state)
     }
     dt_dataset *dataset;
     dt_error error = {0};
-    assert_int_equal(dt_dataset_open(&dataset, "idx", &(dt_source){INPUTS, NULL}, &error), DT_INVALID);
+    assert_int_equal(dt_dataset_open(&dataset, "idx", &(dt_source){.inputs = INPUTS, .labels = NULL}, &error),
+                     DT_INVALID);
     assert_non_null(strstr(error.message, "needs two files"));
-    assert_int_equal(dt_dataset_open(&dataset, "idx", &(dt_source){NULL, NULL}, NULL), DT_INVALID);
-    assert_int_equal(dt_dataset_open(&dataset, "idx", &(dt_source){"", ""}, NULL), DT_NOT_FOUND);
+    assert_int_equal(dt_dataset_open(&dataset, "idx", &(dt_source){.inputs = NULL, .labels = NULL}, NULL), DT_INVALID);
+    assert_int_equal(dt_dataset_open(&dataset, "idx", &(dt_source){.inputs = "", .labels = ""}, NULL), DT_NOT_FOUND);
 
     /* A path longer than a message: its end is what tells, and it begins with a whole character of UTF-8. */
     for (size_t more = 0; more < 2; more++) {
@@ -621,7 +624,8 @@ static void special_files(void **state)
             memcpy(path + k, k % 128 < 2 ? "//" : "\303\251", 2);
         snprintf(path + sizeof path - 12, 12, "\n/the-name");
         dt_error_clear(&error);
-        assert_int_equal(dt_dataset_open(&dataset, "idx", &(dt_source){path, path}, &error), DT_NOT_FOUND);
+        assert_int_equal(dt_dataset_open(&dataset, "idx", &(dt_source){.inputs = path, .labels = path}, &error),
+                         DT_NOT_FOUND);
         assert_non_null(strstr(error.message, "?/the-name: can't open it: "));
         assert_memory_equal(error.message, "...", 3);
         assert_true(((unsigned char)error.message[3] & 0xc0) != 0x80);
@@ -855,6 +859,34 @@ static void from_arrays(void **state)
     dt_dataset_destroy(d);
 }
 
+static void targets_are_copied_and_checked(void **state)
+{
+    (void)state;
+    double targets[] = {0.5, -1, 1e300, 0};
+    dt_dataset *d;
+    dt_error error = {0};
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_REGRESSION, targets, NULL), DT_OK);
+    targets[0] = 3;
+    assert_memory_equal(d->targets, ((double[]){0.5, -1, 1e300, 0}), sizeof targets);
+    assert_true(d->kind == DT_TARGETS_REGRESSION && d->outputs == 2 && d->classes == 0 && !d->labels);
+    dt_dataset_destroy(d);
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_MULTILABEL, targets, &error),
+                     DT_INVALID);
+    assert_string_equal(error.message, "target 0 of row 0 is 3; of several labels each is between 0 and 1");
+    targets[3] = strtod("nan", NULL);
+    error = (dt_error){0};
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_REGRESSION, targets, &error),
+                     DT_INVALID);
+    assert_string_equal(error.message, "target 1 of row 1 is no finite number");
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_CLASSES, targets, &error),
+                     DT_INVALID);
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 0, DT_U8, "ab", DT_TARGETS_REGRESSION, targets, &error),
+                     DT_INVALID);
+    assert_int_equal(dt_dataset_from_targets(&d, 2, 1, 2, DT_U8, "ab", DT_TARGETS_REGRESSION, NULL, &error),
+                     DT_INVALID);
+    assert_null(d);
+}
+
 static void from_arrays_refuses(void **state)
 {
     (void)state;
@@ -940,7 +972,8 @@ static void assert_sha256_of_file(const char *path, const char *expected)
 static void fashion_mnist(void **state)
 {
     (void)state;
-    static const dt_source train = {FASHION "train-images-idx3-ubyte.gz", FASHION "train-labels-idx1-ubyte.gz"};
+    static const dt_source train = {.inputs = FASHION "train-images-idx3-ubyte.gz",
+                                    .labels = FASHION "train-labels-idx1-ubyte.gz"};
     if (access(train.inputs, R_OK) != 0 || access(train.labels, R_OK) != 0) {
         print_message("no " FASHION ": install dataset-fashion-mnist\n");
         skip();
@@ -986,6 +1019,7 @@ int main(void)
         cmocka_unit_test(memory_may_run_out),
         cmocka_unit_test(no_file_stays_open),
         cmocka_unit_test(from_arrays),
+        cmocka_unit_test(targets_are_copied_and_checked),
         cmocka_unit_test(from_arrays_refuses),
         cmocka_unit_test(fashion_mnist),
     };

@@ -131,6 +131,14 @@ static void a_filled_experiment_is_valid(void **state)
     X((s->experiment.data.validation_fraction = .5, s->experiment.data.validation.inputs = "x"),                       \
       "data.validation.fraction: files are given")                                                                     \
     X(s->experiment.data.validation.labels = "x", "data.validation.labels: labels without inputs")                     \
+    X((s->experiment.loss = "multiclass_svm", s->experiment.loss_options.margin = -1),                                 \
+      "loss.margin: -1 is out of range")                                                                               \
+    X(s->experiment.loss_options.label_smoothing = 2, "loss.label_smoothing: 2 is out of range")                       \
+    X((s->experiment.loss_options.class_weights = &s->experiment.data.validation_fraction,                             \
+       s->experiment.loss_options.class_weight_count = 1),                                                             \
+      "loss.class_weights.0: 0 is out of range")                                                                       \
+    X((s->layers[0].activation = "leaky_relu", s->layers[0].negative_slope = -1),                                      \
+      "network.0.activation.negative_slope: -1 is out of range")                                                       \
     X(s->experiment.layer_count = 0, "network: 0 layers")                                                              \
     X(s->experiment.layer_count = 65, "network: 65 layers")                                                            \
     X(s->experiment.network = NULL, "network: ")                                                                       \
@@ -320,7 +328,16 @@ static void the_table_of_keys_is_whole(void **state)
     assert_null(dt_key_child("network", 0, name));
     assert_true(dt_key_is_section("data.train"));
     assert_false(dt_key_is_section("data.tra"));
-    assert_false(dt_key_is_section("loss"));
+    assert_false(dt_key_is_section("precision"));
+    assert_true(dt_key_is_choice(dt_key_find("loss")));
+    assert_false(dt_key_is_choice(dt_key_find("data.format")));
+    assert_ptr_equal(dt_key_chooser(dt_key_find("loss.delta")), dt_key_find("loss"));
+    assert_ptr_equal(dt_key_chooser(dt_key_find("schedule.every")), dt_key_find("schedule.name"));
+    assert_null(dt_key_chooser(dt_key_find("training.epochs")));
+    assert_true(dt_key_applies(dt_key_find("loss.margin"), "multiclass_svm"));
+    assert_true(dt_key_applies(dt_key_find("loss.margin"), "multiclass_svm_max"));
+    assert_false(dt_key_applies(dt_key_find("loss.margin"), "multiclass"));
+    assert_false(dt_key_applies(dt_key_find("loss.margin"), "huber"));
 }
 
 int main(void)

@@ -16,12 +16,19 @@ static const double DIFFERENCE_TOLERANCE = 2e-4, VALUE_TOLERANCE = 1e-6, STEP = 
 static const dt_real LARGEST = FLT_MAX;
 #endif
 
+static const dt_loss_options defaults = {.margin = 1, .delta = 1};
+
+static dt_target class_of(int64_t y)
+{
+    return (dt_target){y, NULL};
+}
+
 enum { CLASSES_MAX = 33, PADDED_MAX = CLASSES_MAX + DT_LANES };
 
 static double cost_of(const dt_loss *c, int64_t units, const dt_real *z, int64_t y)
 {
     dt_real delta[PADDED_MAX];
-    return c->cost(units, z, y, delta);
+    return c->cost(&defaults, units, z, class_of(y), delta);
 }
 
 /* dC/dz_j by central differences over h and h / 2, extrapolated to h = 0 (Richardson). */
@@ -40,18 +47,31 @@ static double cost_difference(const dt_loss *c, int64_t units, dt_real *z, int64
     return (4 * slope[1] - slope[0]) / 3;
 }
 
-/* z in steps of STEP (so that z +- h is exact), padding zero, and no margin z_j - z_y + 1 within two steps of a kink at
- * 0. */
+/* z in steps of STEP (so that z +- h is exact), each in a slot of its own, so that no two are nearer than 4 steps to
+ * each other; padding zero; no margin z_j - z_y + 1 and none of huber's and the absolute value's kinks within two
+ * steps.
+ */
 static void draw_outputs(uint64_t *random, int64_t units, int64_t y, dt_real *z)
 {
+    enum { SLOTS = 42 };
+    const int64_t width = (int64_t)(8 / STEP) / SLOTS;
+    int64_t slot[SLOTS];
     bool kink;
     fill(z, PADDED_MAX, 0);
     do {
         kink = false;
+        for (int64_t j = 0; j < SLOTS; j++) {
+            const int64_t k = draw_integer(random, 0, j);
+            slot[j] = slot[k];
+            slot[k] = j;
+        }
         for (int64_t j = 0; j < units; j++)
-            z[j] = (dt_real)(STEP * (double)draw_integer(random, (int64_t)(-4 / STEP), (int64_t)(4 / STEP)));
-        for (int64_t j = 0; j < units; j++)
-            kink = kink || (j != y && fabs((double)z[j] - (double)z[y] + 1) < 2 * STEP);
+            z[j] = (dt_real)(STEP * (double)(width * (slot[j] - SLOTS / 2) + draw_integer(random, 0, width - 4)));
+        for (int64_t j = 0; j < units; j++) {
+            const double r = fabs((double)z[j] - (j == y));
+            kink = kink || (j != y && fabs((double)z[j] - (double)z[y] + 1) < 2 * STEP) || r < 2 * STEP ||
+                   fabs(r - 1) < 2 * STEP;
+        }
     } while (kink);
 }
 
@@ -65,7 +85,7 @@ static void test_deltas(void **state)
             for (int64_t y = 0; y < units; y++) {
                 const dt_loss *c = &variants[DT_ISA_GENERIC][i];
                 draw_outputs(&random, units, y, z);
-                c->cost(units, z, y, delta);
+                c->cost(&defaults, units, z, class_of(y), delta);
                 for (int64_t j = 0; j < units; j++) {
                     const double difference = cost_difference(c, units, z, y, j);
                     if (!(fabs((double)delta[j] - difference) <= DIFFERENCE_TOLERANCE * fmax(1, fabs(difference))))
@@ -137,7 +157,7 @@ static void test_costs(void **state)
                 draw_outputs(&random, units, y, z);
                 for (int64_t j = 0; round % 2 && j < units; j++)
                     z[j] = (dt_real)draw_integer(&random, -1, 1) * 1000;
-                const double got = named(d->name)->cost(units, z, y, delta);
+                const double got = named(d->name)->cost(&defaults, units, z, class_of(y), delta);
                 const double want = (double)d->cost(units, z, y);
                 if (!(fabs(got - want) <= VALUE_TOLERANCE * fmax(1, fabs(want))))
                     fail_msg("%s of %lld units, y = %lld, is %.17g, not %.17g", d->name, (long long)units, (long long)y,
@@ -162,7 +182,7 @@ static void test_softmax(void **state)
             draw_outputs(&random, units, y, z);
             for (int64_t j = 0; y % 2 && j < units; j++)
                 z[j] *= 8;
-            const double cost = named("cross_entropy")->cost(units, z, y, delta);
+            const double cost = named("cross_entropy")->cost(&defaults, units, z, class_of(y), delta);
             long double sum = 0, others = 0;
             for (int64_t j = 0; j < units; j++) {
                 sum += expl((long double)z[j]);
@@ -183,7 +203,7 @@ static void test_kink_of_the_svm(void **state)
 {
     (void)state;
     dt_real z[PADDED_MAX] = {2, 1, 3, 1}, delta[PADDED_MAX];
-    assert_true(named("multiclass_svm")->cost(4, z, 0, delta) == 2); /* margins 0, 2, 0 */
+    assert_true(named("multiclass_svm")->cost(&defaults, 4, z, class_of(0), delta) == 2); /* margins 0, 2, 0 */
     assert_true(delta[0] == -1 && delta[1] == 0 && delta[2] == 1 && delta[3] == 0);
 }
 
@@ -201,14 +221,14 @@ static void test_bits(void **state)
                 const int64_t y = draw_integer(&random, 0, units - 1), padded = dt_whole_panels(units);
                 fill(z, PADDED_MAX, 0);
                 draw_reals(&random, units, z);
-                const double want = variants[DT_ISA_GENERIC][i].cost(units, z, y, delta);
+                const double want = variants[DT_ISA_GENERIC][i].cost(&defaults, units, z, class_of(y), delta);
                 for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
                     for (size_t p = 0; p < sizeof padding / sizeof *padding; p++) {
                         const dt_loss *c = &variants[isa][i];
                         fill(z + units, padded - units, padding[p]);
                         fill(z + padded, PADDED_MAX - padded, (dt_real)NAN);
                         fill(got, PADDED_MAX, poison());
-                        const double cost = c->cost(units, z, y, got);
+                        const double cost = c->cost(&defaults, units, z, class_of(y), got);
                         assert_string_equal(c->entry.name, variants[DT_ISA_GENERIC][i].entry.name);
                         assert_memory_equal(&cost, &want, sizeof cost);
                         assert_bits(got, delta, units, "%s: %s of %lld units", dt_isa_name(isa), c->entry.name,

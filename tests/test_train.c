@@ -539,6 +539,113 @@ static void test_learns_and_reports(void **state)
     dt_trainer_destroy(t);
 }
 
+/* Regression: a linear map is learnt; accuracies are NaN. The same bits from any team. */
+static void test_regression(void **state)
+{
+    (void)state;
+    static small m;
+    static reports r;
+    const int64_t units[] = {4, 16, 2};
+    char hash[3][65];
+    dt_error error = {0};
+    for (int threads = 1; threads <= 3; threads++) {
+        dt_trainer *t;
+        dt_evaluation e;
+        small_make(&m, 5, 120, units, 2, "tanh");
+        small_targets(&m, DT_TARGETS_REGRESSION);
+        for (int i = 0; i < 120; i++) {
+            m.targets[2 * i] = m.inputs[4 * i] - 0.5 * m.inputs[4 * i + 1];
+            m.targets[2 * i + 1] = 2 + m.inputs[4 * i + 2];
+        }
+        m.experiment.loss = "mean_squared_error";
+        m.experiment.training = (dt_training_spec){60, 10, true};
+        m.experiment.optimizer.learning_rate = 0.1;
+        m.experiment.parallel.threads = threads;
+        dt_trainer_data data = small_data(&m);
+        data.test = &m.data;
+        r.count = 0;
+        assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, &error), DT_OK);
+        dt_trainer_observe(t, &(dt_observer){.self = &r, .epoch = keep_report}, &error);
+        assert_int_equal(dt_trainer_run(t, &error), DT_OK);
+        const dt_epoch_report *last = &r.at[59];
+        assert_true(r.at[0].train_loss > 0.5 && last->test_loss < 0.02);
+        assert_true(isnan(last->test_accuracy) && isnan(last->train_accuracy));
+        int64_t confusion[4];
+        assert_int_equal(dt_trainer_evaluate(t, &m.data, &e, confusion, &error), DT_INVALID);
+        assert_non_null(strstr(error.message, "regression have no confusion matrix"));
+        assert_int_equal(dt_trainer_weights_sha256(t, hash[threads - 1], &error), DT_OK);
+        assert_string_equal(hash[threads - 1], hash[0]);
+        dt_trainer_destroy(t);
+    }
+}
+
+/* Several labels: a row is right where all its labels are, z > 0 for binary_cross_entropy, z > 1/2 for the others. */
+static void test_several_labels(void **state)
+{
+    (void)state;
+    static small m;
+    static const double zero_W[8];
+    const int64_t units[] = {4, 2};
+    dt_error error = {0};
+    for (int squared = 0; squared < 2; squared++) {
+        dt_trainer *t;
+        dt_evaluation e;
+        small_make(&m, 5, 4, units, 1, "linear");
+        small_targets(&m, DT_TARGETS_MULTILABEL);
+        const double targets[] = {1, 0, 1, 1, 0, 0, 0.75, 0.25};
+        memcpy(m.targets, targets, sizeof targets);
+        m.experiment.precision = DT_FLOAT64;
+        m.experiment.loss = squared ? "squared_error" : "binary_cross_entropy";
+        const dt_trainer_data data = small_data(&m);
+        assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, &error), DT_OK);
+        dt_trainer_set_weights(t, 1, zero_W, (const double[]){0.75, 0.25}); /* b is z of every row */
+        assert_int_equal(dt_trainer_evaluate(t, &m.data, &e, NULL, &error), DT_OK);
+        assert_true(e.accuracy == (squared ? 0.5 : 0.25)); /* rows 0 and 3 as {1, 0}; or row 1 as {1, 1} */
+        dt_trainer_destroy(t);
+    }
+}
+
+/* What doesn't fit is one sentence. */
+static void test_wrong_targets(void **state)
+{
+    (void)state;
+    static small m;
+    const int64_t units[] = {4, 3, 2};
+    static const struct {
+        dt_targets kind;
+        const char *loss, *text;
+        int64_t outputs;
+        double first;
+    } cases[] = {
+        {DT_TARGETS_REGRESSION, "cross_entropy", "loss: cross_entropy takes classes, but data.train has targets", 2, 0},
+        {DT_TARGETS_MULTILABEL, "kl_divergence", "loss: kl_divergence takes classes or regression, but", 2, 0},
+        {DT_TARGETS_REGRESSION, "huber", "data.train: has 3 targets a row, but the last layer has 2 units; give it 3",
+         3, 0},
+        {DT_TARGETS_REGRESSION, "binary_cross_entropy",
+         "data.train: target 0 of row 0 is 1.5; binary_cross_entropy takes numbers from 0 to 1", 2, 1.5},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        dt_trainer *t;
+        dt_error error = {0};
+        small_make(&m, 5, 8, units, 2, "tanh");
+        small_targets(&m, cases[i].kind);
+        m.targets[0] = cases[i].first;
+        m.data.outputs = cases[i].outputs;
+        m.experiment.loss = cases[i].loss;
+        const dt_trainer_data data = small_data(&m);
+        assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, &error), DT_INVALID);
+        if (!strstr(error.message, cases[i].text))
+            fail_msg("%s", error.message);
+    }
+    dt_trainer *t;
+    dt_error error = {0};
+    small_make(&m, 5, 8, units, 2, "tanh");
+    m.experiment.loss_options = small_options(3);
+    const dt_trainer_data data = small_data(&m);
+    assert_int_equal(dt_trainer_create(&t, &m.experiment, &data, &error), DT_INVALID);
+    assert_non_null(strstr(error.message, "loss.class_weights: 3 weights, but the last layer has 2 units"));
+}
+
 static void test_stop(void **state)
 {
     (void)state;
@@ -625,6 +732,9 @@ int main(void)
         cmocka_unit_test(test_memory_is_as_planned),
         cmocka_unit_test(test_learns_and_reports),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_regression),
+        cmocka_unit_test(test_several_labels),
+        cmocka_unit_test(test_wrong_targets),
         cmocka_unit_test(test_divergence),
         cmocka_unit_test(test_refusals),
     };

@@ -25,7 +25,7 @@ static void describe(bench *b, const tool_arguments *a)
     dt_experiment_init(e);
     e->name = "performance";
     e->seed = a->seed;
-    e->data.train = (dt_source){"train-images", "train-labels"};
+    e->data.train = (dt_source){.inputs = "train-images", .labels = "train-labels"};
     e->data.scale = 1.0 / 255;
     e->network = b->layer;
     e->layer_count = (size_t)a->layers;
@@ -99,7 +99,7 @@ static int list_strategies(void)
         dt_experiment e;
         dt_experiment_init(&e);
         e.name = "strategies";
-        e.data.train = (dt_source){"made", "made"};
+        e.data.train = (dt_source){.inputs = "made", .labels = "made"};
         e.network = &layer;
         e.layer_count = 1;
         e.loss = "cross_entropy";

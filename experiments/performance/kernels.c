@@ -67,7 +67,7 @@ static bool ours_create(ours *o, const problem *p)
     const dt_layer_spec specs[2] = {{.units = p->inputs, .activation = "linear", .init = "he_normal"},
                                     {.units = p->units, .activation = "linear", .init = "he_normal"}};
     *o = (ours){.p = p, .a_stride = stride_of(p->inputs), .delta_stride = stride_of(p->units)};
-    if (dt_network_create(&o->network, specs, 2, 1, NULL) != DT_OK)
+    if (dt_network_create(&o->network, specs, 2, 1, 1, NULL) != DT_OK)
         return false;
     const size_t rows = (size_t)p->rows, blocks = (size_t)o->network->blocks * DT_BLOCK;
     o->layer = &o->network->layer[2];

@@ -103,7 +103,7 @@ dt_status tool_open(dt_dataset **dataset, const tool_arguments *arguments, const
         ending = "";
     snprintf(inputs, sizeof inputs, "%s/%s-images-idx3-ubyte%s", arguments->data, set, ending);
     snprintf(labels, sizeof labels, "%s/%s-labels-idx1-ubyte%s", arguments->data, set, ending);
-    const dt_status status = dt_dataset_open(dataset, "idx", &(dt_source){inputs, labels}, error);
+    const dt_status status = dt_dataset_open(dataset, "idx", &(dt_source){.inputs = inputs, .labels = labels}, error);
     if (status == DT_OK && (*dataset)->features != arguments->units[0])
         return dt_fail(error, DT_INVALID, "%s: has %lld inputs a row, not %lld", inputs,
                        (long long)(*dataset)->features, (long long)arguments->units[0]);

@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "experiment.h"
 #include "status.h"
 
 #pragma GCC visibility push(default)
@@ -51,12 +52,24 @@ dt_gate *dt_circuit_input(dt_circuit *circuit, double value);
 dt_gate *dt_circuit_multiply(dt_circuit *circuit, dt_gate *u, dt_gate *v);          /* u and v may be the same gate */
 dt_gate *dt_circuit_add(dt_circuit *circuit, size_t count, dt_gate *const *inputs); /* count >= 1 */
 
-/* sigma by name: linear, sigmoid, tanh, relu (derivative 0 at 0), leaky_relu (0.01 at 0), softsign. */
+/* sigma by its name in the engine's table (deltoid help activations), with its parameter's default; or with another
+ * one, where 0 stands for the default. */
 dt_gate *dt_circuit_activation(dt_circuit *circuit, const char *name, dt_gate *z);
+dt_gate *dt_circuit_activation_with(dt_circuit *circuit, const char *name, double parameter, dt_gate *z);
 
-/* The cost of one sample by name: cross_entropy, multiclass_svm (derivative 0 at a margin of exactly 0), squared_error
- * (one-hot target). z are the `count` outputs, y < count the right class. */
+/* The cost of one sample by its name in the engine's table (deltoid help losses), with default options. z are the
+ * `count` outputs, y < count the right class. */
 dt_gate *dt_circuit_cost(dt_circuit *circuit, const char *name, size_t count, dt_gate *const *z, size_t y);
+
+/* A cost in full. */
+typedef struct dt_cost_spec {
+    const char *name;
+    const struct dt_scalar_cost *own; /* in place of the name; may be NULL */
+    const dt_loss_options *options;   /* NULL: the defaults; copied */
+    size_t y;                         /* the right class, where t is NULL */
+    const double *t;                  /* (count), targets; copied. NULL: none */
+} dt_cost_spec;
+dt_gate *dt_circuit_cost_of(dt_circuit *circuit, const dt_cost_spec *spec, size_t count, dt_gate *const *z);
 
 /* The i-th name of each, NULL past the last. */
 const char *dt_circuit_activation_at(size_t i);
@@ -76,6 +89,8 @@ typedef struct dt_scalar_cost {
     double (*cost)(const void *context, size_t count, const double *z, size_t y,
                    double *delta); /* C; delta[i] = dC/dz_i */
     const void *context;
+    double (*cost_of_targets)(const void *context, size_t count, const double *z, const double *t,
+                              double *delta); /* NULL: takes classes alone. With no `cost`, class y is t_i = [i = y] */
 } dt_scalar_cost;
 
 dt_gate *dt_circuit_own_activation(dt_circuit *circuit, const dt_scalar_activation *own, dt_gate *z);
@@ -93,6 +108,9 @@ dt_status dt_circuit_name(dt_gate *gate, const char *name, dt_error *error);
  * of inputs. */
 dt_status dt_circuit_set(dt_gate *input, double value, dt_error *error);
 dt_status dt_circuit_set_class(dt_gate *cost, size_t y, dt_error *error);
+
+/* New targets (count) of a cost gate. DT_INVALID for other gates, and where the cost takes classes alone. */
+dt_status dt_circuit_set_targets(dt_gate *cost, const double *t, dt_error *error);
 
 /* --- Running --- */
 
@@ -150,13 +168,16 @@ typedef struct dt_network_circuit_spec {
     const int64_t *units;          /* (L + 1): units[0] inputs, units[l] of layer l; all >= 1 */
     const char *const *activation; /* (L): activation[l] for l = 1 .. L-1; [0] is not read */
     const dt_scalar_activation *const
-        *own; /* (L) in the same way, used in place of the name where not NULL; may be NULL */
+        *own;                /* (L) in the same way, used in place of the name where not NULL; may be NULL */
+    const double *parameter; /* (L) in the same way: of the activations, 0 for the default; NULL: all defaults */
     const char *loss;
-    const dt_scalar_cost *own_loss; /* in place of `loss`; may be NULL */
-    const double *const *W;         /* (L + 1): W[l] is (units[l], units[l - 1]), row-major; [0] is not read */
-    const double *const *b;         /* (L + 1): b[l] is (units[l]) */
-    const double *x;                /* (units[0]) */
-    int64_t y;                      /* 0 .. units[L] - 1 */
+    const dt_scalar_cost *own_loss;      /* in place of `loss`; may be NULL */
+    const dt_loss_options *loss_options; /* NULL: the defaults */
+    const double *const *W;              /* (L + 1): W[l] is (units[l], units[l - 1]), row-major; [0] is not read */
+    const double *const *b;              /* (L + 1): b[l] is (units[l]) */
+    const double *x;                     /* (units[0]) */
+    int64_t y;                           /* 0 .. units[L] - 1, where t is NULL */
+    const double *t;                     /* (units[L]) targets in place of y; may be NULL */
 } dt_network_circuit_spec;
 
 /* Gates it takes, about 150 bytes each; SIZE_MAX where that can't be counted. units as above. */
@@ -167,6 +188,8 @@ void dt_network_circuit_destroy(dt_network_circuit *network); /* NULL is allowed
 
 /* Another sample; other parameters of layer l. Shapes as above. */
 dt_status dt_network_circuit_sample(dt_network_circuit *network, const double *x, int64_t y, dt_error *error);
+dt_status dt_network_circuit_sample_targets(dt_network_circuit *network, const double *x, const double *t,
+                                            dt_error *error);
 void dt_network_circuit_parameters(dt_network_circuit *network, int64_t l, const double *W, const double *b);
 
 /* Forward, and backward from the cost. */

@@ -23,28 +23,100 @@ typedef enum dt_precision { DT_FLOAT32, DT_FLOAT64 } dt_precision;
 const char *dt_precision_name(dt_precision precision);
 size_t dt_precision_size(dt_precision precision);
 
-/* Where a data set lies: two files, `labels` NULL where the format keeps both in one. */
+/* What a data set's rows are to be answered with: a class of each row, a row of numbers, or a row of zeros and ones of
+ * which any number may be 1. */
+typedef enum dt_targets {
+    DT_TARGETS_CLASSES,
+    DT_TARGETS_REGRESSION,
+    DT_TARGETS_MULTILABEL,
+    DT_TARGETS_KINDS
+} dt_targets;
+
+/* "classes", "regression" or "multilabel" */
+const char *dt_targets_name(dt_targets targets);
+
+/* Where a data set lies: two files, or one that holds both. Where it holds named arrays (hdf5, npy) inputs and labels
+ * name them: "/images" in `file`, or "FILE:/images" without it. All NULL: no such set. */
 typedef struct dt_source {
-    const char *inputs, *labels;
+    const char *inputs, *labels, *file;
 } dt_source;
 
+static inline bool dt_source_is_given(const dt_source *source)
+{
+    return source->inputs || source->labels || source->file;
+}
+
+typedef struct dt_name_list {
+    const char *const *at; /* (count) */
+    size_t count;
+} dt_name_list;
+
+/* What a format has no use for is ignored. Zero stands for the default of everything but `scale`, so that a program
+ * need fill in only what it uses. */
 typedef struct dt_data_spec {
-    const char *format;         /* a name of the table in src/data/dataset.c: "idx" */
-    dt_source train;            /* required */
-    dt_source test, validation; /* inputs NULL: none */
+    const char *format; /* a name of the table in src/data/dataset.c: "idx" */
+    dt_source train;    /* required, but for synthetic */
+    dt_source test, validation;
     double validation_fraction; /* 0: none; else in (0, 1), of the training rows */
     double scale;               /* x <- scale * x; default 1 */
     double noise;               /* x <- x + noise N(0, 1) in training steps, anew each time; default 0 */
+    dt_targets targets;         /* what the labels are */
+    bool standardize;           /* each input to mean 0 and deviation 1 over the training rows; a constant one to 0 */
+    bool min_max;               /* each input to 0 .. 1 over the training rows; a constant one to 0 */
+
+    /* csv */
+    dt_name_list label;    /* columns, by name or by number from 1, one where they are classes; none: the last column */
+    const char *header;    /* "auto" (default), "true", "false" */
+    const char *delimiter; /* "auto" (default), ",", ";", "tab", "|", "space" */
+    const char *missing;   /* an empty field: "refuse" (default), "mean", "median" of the training set's column, "0" */
+    dt_name_list one_hot;  /* columns that stand for categories; none: those that hold words */
+
+    int64_t
+        features; /* libsvm: inputs a row, 0: the largest index of the training set; synthetic: 0: the generator's */
+
+    /* synthetic */
+    const char *generator; /* a name of the table in src/data/synthetic.c; default "spirals" */
+    int64_t rows;          /* of the training set; default 1000 */
+    int64_t test_rows;     /* 0: no test set */
+    int64_t classes;       /* 0: the generator's own */
+    double jitter;         /* deviation of what is added to each input; 0: none */
 } dt_data_spec;
 
-/* Layer l = 1..L. The last has no activation ("linear"): the cost sees z^L. */
+/* Layer l = 1..L. The last has no activation ("linear"): the cost sees z^L.
+ *
+ * An activation or an initialiser reads the parameter that is its own, if it has one. Names and defaults are PyTorch's
+ * where it has them. 0 stands for the default, so that a program need not know those it doesn't use. */
 typedef struct dt_layer_spec {
     int64_t units;          /* 1 .. 1,048,576 */
     const char *activation; /* default "linear" */
     const char *init;       /* default "glorot_uniform" */
     double dropout;         /* [0, 1), 0 on layer L: share of a^l that a training step sets to 0, the rest / (1 - p) */
     double max_norm;        /* >= 0: |W_j| of each unit is cut to it after a step, biases left out; 0: not */
+    double negative_slope;  /* leaky_relu: > 0, default 0.01 */
+    double alpha;           /* elu: > 0, default 1 */
+    double beta;            /* softplus: > 0, default 1 */
+    double omega;           /* sine: > 0, default 1 */
+    double gain;            /* orthogonal: > 0, default 1 */
+    double limit;           /* uniform: > 0, default 0.05 */
+    double std;             /* normal, truncated_normal: > 0, default 0.05 */
+    double value;           /* constant: default 0 */
 } dt_layer_spec;
+
+/* The parameter that the layer's activation reads, its default where the field is 0; 0 where it has none. */
+double dt_activation_parameter(const dt_layer_spec *layer);
+
+/* The same of its initializer. */
+double dt_init_parameter(const dt_layer_spec *layer);
+
+/* What costs read beside their name. dt_experiment_init sets the defaults. */
+typedef struct dt_loss_options {
+    double margin;               /* multiclass_svm and its kin: >= 0, default 1 */
+    double delta;                /* huber: > 0, default 1 */
+    double label_smoothing;      /* cross_entropy: [0, 1], default 0 */
+    const double *class_weights; /* cross_entropy, multiclass_svm and its kin: one > 0 for each unit of layer L, by
+                                    which the cost of a sample of that class is multiplied; NULL: all 1 */
+    size_t class_weight_count;
+} dt_loss_options;
 
 /* dt_experiment_set_optimizer sets the defaults of one optimizer: most of them hold for all, some don't. */
 typedef struct dt_optimizer_spec {
@@ -151,6 +223,7 @@ typedef struct dt_experiment {
     dt_layer_spec *network; /* layers[0] is layer 1 */
     size_t layer_count;     /* L, 1 .. 64 */
     const char *loss;       /* no default */
+    dt_loss_options loss_options;
     dt_optimizer_spec optimizer;
     dt_schedule_spec schedule;
     dt_training_spec training;

@@ -31,8 +31,11 @@ typedef struct dt_own_activation {
 
 typedef struct dt_own_loss {
     dt_entry entry;
-    /* C_i of one sample from z^L (units) and the right class y; writes delta[j] = dC_i/dz_j, equation (3). */
+    /* C_i of one sample from z^L (units) and the right class y; writes delta[j] = dC_i/dz_j, equation (3). NULL where
+     * data with classes make no sense. */
     double (*cost)(int64_t units, const double *z, int64_t y, double *delta);
+    /* The same for data with targets t (units); may be NULL: none. */
+    double (*cost_of_targets)(int64_t units, const double *z, const double *t, double *delta);
 } dt_own_loss;
 
 /* The structure is copied, its strings are borrowed for the rest of the program. DT_EXISTS where the name is taken,

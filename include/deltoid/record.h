@@ -61,6 +61,10 @@ dt_status dt_model_write(const char *path, const dt_trainer *trainer, const char
  */
 dt_status dt_model_read(const char *path, dt_trainer *trainer, dt_error *error);
 
+/* How the data that the model was trained on were read, for others to be read the same: NULL where nothing need be
+ * known. The caller destroys it. */
+dt_status dt_model_read_transform(const char *path, dt_transform **transform, dt_error *error);
+
 /* --- provenance.json --- */
 
 /* A JSON object, released with dt_text_release: versions, git commit, compiler and flags, processor, topology, thread

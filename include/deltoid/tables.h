@@ -26,7 +26,8 @@ typedef struct dt_entry {
     X(DT_OPTIMIZERS, "optimizer")                                                                                      \
     X(DT_SCHEDULES, "schedule")                                                                                        \
     X(DT_REDUCTIONS, "reduction")                                                                                      \
-    X(DT_FORMATS, "data format")
+    X(DT_FORMATS, "data format")                                                                                       \
+    X(DT_GENERATORS, "generator")
 
 typedef enum dt_table {
 #define DT_TABLE_ENUM(id, name) id,
@@ -42,6 +43,14 @@ const dt_entry *dt_table_at(dt_table table, size_t i);
 
 /* DT_UNKNOWN with the nearest name and the list of all where there is none. */
 dt_status dt_table_find(dt_table table, const char *name, size_t *index, dt_error *error);
+
+/* What the cost of that name takes as targets. */
+typedef struct dt_loss_traits {
+    unsigned takes;   /* set of 1u << dt_targets */
+    double low, high; /* between which targets must lie; both 0: anywhere */
+    double threshold; /* multilabel: z above it answers that a label is there, as a target above 1/2 says */
+} dt_loss_traits;
+const dt_loss_traits *dt_loss_traits_of(const char *name); /* NULL where there is none of that name */
 
 #pragma GCC visibility pop
 

@@ -52,14 +52,22 @@ dt_status dt_trainer_steps(dt_trainer *trainer, int64_t steps, dt_error *error);
 /* Asks the running trainer to stop after the step at hand. Async-signal-safe; from any thread. */
 void dt_trainer_stop(dt_trainer *trainer);
 
-/* Mean loss and share of right answers (largest z^L wins, the first of equals) over a data set; optionally the
- * confusion matrix (classes, classes), confusion[true * classes + predicted], classes = units of layer L, or NULL. Same
- * bits for any team. */
+/* Mean loss and share of right answers over a data set. Classes: the largest z^L wins, the first of equals. Several
+ * labels: a row is right where every label is, those there and those not (scikit-learn's accuracy_score); z^L above 0
+ * says there for binary_cross_entropy, above 1/2 for the others. Regression: NaN.
+ *
+ * For classes optionally the confusion matrix (classes, classes), confusion[true * classes + predicted], classes =
+ * units of layer L, or NULL. Same bits for any team. */
 typedef struct dt_evaluation {
     double loss, accuracy;
 } dt_evaluation;
 dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation,
                               int64_t *confusion, dt_error *error);
+
+/* z^L of rows rows.index[0 .. count-1], labelled or not: (count, units of layer L) numbers in the experiment's
+ * precision.
+ */
+dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_rows rows, void *z, dt_error *error);
 
 /* Copies W^l (units, inputs) and b^l (units) out of or into the network, in the experiment's precision. */
 void dt_trainer_weights(const dt_trainer *trainer, int64_t l, void *W, void *b);
@@ -112,6 +120,7 @@ dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data
 int64_t dt_trainer_units(const dt_trainer *trainer, int64_t l);
 int64_t dt_trainer_step(const dt_trainer *trainer);
 const dt_experiment *dt_trainer_experiment(const dt_trainer *trainer);
+const dt_dataset *dt_trainer_training_set(const dt_trainer *trainer);
 
 #pragma GCC visibility pop
 

@@ -16,6 +16,7 @@ typedef enum dt_purpose {
     DT_FOR_CHECK = 4,    /* minor: layer; which weights a gradient check takes */
     DT_FOR_DROPOUT = 10, /* kernels/random.h: masks of layer l in a step */
     DT_FOR_NOISE = 11,   /* the same, of the inputs */
+    DT_FOR_DATA = 20,    /* minor: part; synthetic data (see data/synthetic.c) */
     DT_FOR_SWEEP = 30,   /* minor: key; draws of a random sweep */
     DT_FOR_TEST = 100    /* tests' own data */
 } dt_purpose;

@@ -27,6 +27,11 @@ static double own_derivative(const void *context, double z)
     return ((const dt_own_activation *)context)->derivative(z);
 }
 
+static double own_cost_of_targets(const void *context, size_t count, const double *z, const double *t, double *delta)
+{
+    return ((const dt_own_loss *)context)->cost_of_targets((int64_t)count, z, t, delta);
+}
+
 static double own_cost(const void *context, size_t count, const double *z, size_t y, double *delta)
 {
     return ((const dt_own_loss *)context)->cost((int64_t)count, z, (int64_t)y, delta);
@@ -37,6 +42,7 @@ typedef struct functions {
     const char **activation;              /* [l], NULL for l = L */
     dt_scalar_activation *own_activation; /* [l] */
     const dt_scalar_activation **own;     /* [l]: &own_activation[l], or NULL */
+    double *parameter;                    /* [l] */
     dt_scalar_cost own_loss;
     bool has_own_loss;
 } functions;
@@ -99,11 +105,13 @@ static dt_status functions_create(functions *f, const dt_experiment *e, dt_error
     f->activation = dt_allocate_zeroed(layers, sizeof *f->activation);
     f->own_activation = dt_allocate_zeroed(layers, sizeof *f->own_activation);
     f->own = dt_allocate_zeroed(layers, sizeof *f->own);
-    if (!f->activation || !f->own_activation || !f->own)
+    f->parameter = dt_allocate_zeroed(layers, sizeof *f->parameter);
+    if (!f->activation || !f->own_activation || !f->own || !f->parameter)
         return dt_fail_memory(error, "the check");
     const dt_own_activation *own;
     for (size_t l = 1; l < e->layer_count; l++) {
         f->activation[l] = e->network[l - 1].activation;
+        f->parameter[l] = dt_activation_parameter(&e->network[l - 1]);
         for (size_t i = 0; (own = dt_own_activation_at(i)); i++)
             if (strcmp(own->entry.name, f->activation[l]) == 0) {
                 f->own_activation[l] = (dt_scalar_activation){own->entry.name, own_value, own_derivative, own};
@@ -113,7 +121,8 @@ static dt_status functions_create(functions *f, const dt_experiment *e, dt_error
     const dt_own_loss *loss;
     for (size_t i = 0; (loss = dt_own_loss_at(i)); i++)
         if (strcmp(loss->entry.name, e->loss) == 0) {
-            f->own_loss = (dt_scalar_cost){loss->entry.name, own_cost, loss};
+            f->own_loss = (dt_scalar_cost){loss->entry.name, loss->cost ? own_cost : NULL, loss,
+                                           loss->cost_of_targets ? own_cost_of_targets : NULL};
             f->has_own_loss = true;
         }
     return DT_OK;
@@ -124,6 +133,18 @@ static void functions_destroy(functions *f)
     dt_release(f->activation);
     dt_release(f->own_activation);
     dt_release(f->own);
+    dt_release(f->parameter);
+}
+
+/* What a row is to be answered with: its targets, or NULL and its class. */
+static const double *targets_of(const dt_dataset *data, int64_t row)
+{
+    return data->targets ? data->targets + row * data->outputs : NULL;
+}
+
+static int64_t class_of(const dt_dataset *data, int64_t row)
+{
+    return data->targets ? 0 : data->labels[row];
 }
 
 /* --- one circuit for all --- */
@@ -150,16 +171,21 @@ static dt_status compare_whole(const dt_checking *c, layer_results *results, int
         .units = o->units,
         .activation = f->activation,
         .own = f->own,
+        .parameter = f->parameter,
         .loss = c->experiment->loss,
         .own_loss = f->has_own_loss ? &f->own_loss : NULL,
+        .loss_options = &c->experiment->loss_options,
         .W = (const double *const *)o->W,
         .b = (const double *const *)o->b,
         .x = o->a[0],
-        .y = c->train->labels[o->sample[0]],
+        .y = class_of(c->train, o->sample[0]),
+        .t = targets_of(c->train, o->sample[0]),
     };
     dt_status status = dt_network_circuit_create(&n, &spec, error);
     for (int64_t i = 0; status == DT_OK && i < samples; i++) {
-        status = dt_network_circuit_sample(n, o->a[0] + i * o->units[0], c->train->labels[o->sample[i]], error);
+        const double *x = o->a[0] + i * o->units[0], *t = targets_of(c->train, o->sample[i]);
+        status = t ? dt_network_circuit_sample_targets(n, x, t, error)
+                   : dt_network_circuit_sample(n, x, class_of(c->train, o->sample[i]), error);
         if (status == DT_OK)
             status = dt_network_circuit_run(n, error);
         if (status == DT_OK)
@@ -185,7 +211,7 @@ static dt_gate *wire_unit(dt_circuit *circuit, const dt_observed *o, int64_t l, 
     if (l == o->layers)
         return *z;
     return f->own[l] ? dt_circuit_own_activation(circuit, f->own[l], *z)
-                     : dt_circuit_activation(circuit, f->activation[l], *z);
+                     : dt_circuit_activation_with(circuit, f->activation[l], f->parameter[l], *z);
 }
 
 /* What takes the unit's activation on: sum_m delta_m w_mj a_j, whose gradient at a_j is what comes back to it; in layer
@@ -198,9 +224,12 @@ static dt_gate *wire_onward(const dt_checking *c, const functions *f, dt_circuit
     if (l == o->layers) {
         for (int64_t m = 0; m < units; m++)
             parts[m] = m == j ? a : dt_circuit_input(circuit, o->z[l][i * units + m]);
-        const size_t y = (size_t)c->train->labels[o->sample[i]];
-        return f->has_own_loss ? dt_circuit_own_cost(circuit, &f->own_loss, (size_t)units, parts, y)
-                               : dt_circuit_cost(circuit, c->experiment->loss, (size_t)units, parts, y);
+        const dt_cost_spec cost = {.name = c->experiment->loss,
+                                   .own = f->has_own_loss ? &f->own_loss : NULL,
+                                   .options = &c->experiment->loss_options,
+                                   .y = (size_t)class_of(c->train, o->sample[i]),
+                                   .t = targets_of(c->train, o->sample[i])};
+        return dt_circuit_cost_of(circuit, &cost, (size_t)units, parts);
     }
     const int64_t next = o->units[l + 1];
     for (int64_t m = 0; m < next; m++)

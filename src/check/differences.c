@@ -17,29 +17,10 @@ typedef struct probe {
     dt_error *error;
 } probe;
 
-static size_t element_size(dt_element element)
-{
-    return element == DT_U8 ? 1 : element == DT_F32 ? sizeof(float) : sizeof(double);
-}
-
 /* The minibatch of the observed step as a data set of its own. */
 static dt_status open_batch(probe *p, const dt_checking *c)
 {
-    const dt_observed *o = c->seen;
-    const size_t row = (size_t)c->train->features * element_size(c->train->element);
-    unsigned char *inputs = dt_allocate((size_t)o->batch, row);
-    int32_t *labels = dt_allocate((size_t)o->batch, sizeof *labels);
-    dt_status status = inputs && labels ? DT_OK : dt_fail_memory(p->error, "the check's minibatch");
-    for (int64_t i = 0; status == DT_OK && i < o->batch; i++) {
-        memcpy(inputs + (size_t)i * row, (const unsigned char *)c->train->inputs + (size_t)o->sample[i] * row, row);
-        labels[i] = c->train->labels[o->sample[i]];
-    }
-    if (status == DT_OK)
-        status = dt_dataset_from_arrays(&p->batch, o->batch, c->train->features, c->train->classes, c->train->element,
-                                        inputs, labels, p->error);
-    dt_release(inputs);
-    dt_release(labels);
-    return status;
+    return dt_dataset_pick(&p->batch, c->train, c->seen->sample, c->seen->batch, p->error);
 }
 
 static void set_weights(const probe *p, const dt_observed *o)

@@ -133,30 +133,111 @@ dt_gate *dt_circuit_activation(dt_circuit *circuit, const char *name, dt_gate *z
     return of ? activation(circuit, of, z) : NULL;
 }
 
-static dt_gate *cost(dt_circuit *c, const dt_scalar_cost *of, size_t count, dt_gate *const *z, size_t y)
+dt_gate *dt_circuit_activation_with(dt_circuit *circuit, const char *name, double parameter, dt_gate *z)
 {
-    if (count == 0 || y >= count) {
+    const dt_scalar_activation *of = dt_scalar_activation_find(name, &circuit->failure);
+    if (!of || parameter == 0 || !of->context)
+        return of ? activation(circuit, of, z) : NULL;
+    dt_scalar_activation *with = dt_arena_allocate(&circuit->arena, 1, sizeof *with);
+    double *context = dt_arena_allocate(&circuit->arena, 1, sizeof *context);
+    if (!with || !context)
+        return no_memory(circuit);
+    *context = parameter;
+    *with = *of;
+    with->context = context;
+    return activation(circuit, with, z);
+}
+
+/* Where a cost gate keeps its targets: those it was given, or 1 for the right class and 0 for the others. */
+static double *targets_of(const dt_gate *gate)
+{
+    return gate->z + 2 * gate->input_count;
+}
+
+static void set_class(dt_gate *gate, size_t y)
+{
+    for (size_t i = 0; i < gate->input_count; i++)
+        targets_of(gate)[i] = i == y ? 1 : 0;
+    gate->y = y;
+    gate->targets = false;
+}
+
+static void set_targets(dt_gate *gate, const double *t)
+{
+    memcpy(targets_of(gate), t, gate->input_count * sizeof *t);
+    gate->targets = true;
+}
+
+static dt_status check_targets(const dt_scalar_cost *of, dt_error *error)
+{
+    return of->cost_of_targets ? DT_OK : dt_fail(error, DT_INVALID, "%.64s takes a right class, not targets", of->name);
+}
+
+static dt_gate *cost(dt_circuit *c, const dt_scalar_cost *of, size_t count, dt_gate *const *z, size_t y,
+                     const double *t)
+{
+    if (count == 0 || (!t && y >= count)) {
         dt_fail(&c->failure, DT_INVALID,
                 "the right class %zu of a cost gate with %zu inputs; it must be one of them, from 0", y, count);
         return NULL;
     }
+    if (t && check_targets(of, &c->failure) != DT_OK)
+        return NULL;
     dt_gate *gate = begin_gate(c, DT_GATE_COST, count);
     if (!gate)
         return NULL;
     gate->of.cost = of;
-    gate->y = y;
-    gate->z = count <= SIZE_MAX / 2 ? dt_allocate_zeroed(2 * count, sizeof *gate->z) : NULL;
+    gate->z = count <= SIZE_MAX / 3 ? dt_allocate_zeroed(3 * count, sizeof *gate->z) : NULL;
     if (!gate->z) {
         no_memory(c);
         return drop_gate(gate);
     }
+    if (t)
+        set_targets(gate, t);
+    else
+        set_class(gate, y);
     return finish_gate(gate, z);
 }
 
 dt_gate *dt_circuit_cost(dt_circuit *circuit, const char *name, size_t count, dt_gate *const *z, size_t y)
 {
-    const dt_scalar_cost *of = dt_scalar_cost_find(name, &circuit->failure);
-    return of ? cost(circuit, of, count, z, y) : NULL;
+    return dt_circuit_cost_of(circuit, &(dt_cost_spec){.name = name, .y = y}, count, z);
+}
+
+/* A copy in the arena; weights too, of which there must be one for each input. */
+static const dt_loss_options *keep_options(dt_circuit *c, const dt_loss_options *options, size_t count)
+{
+    dt_loss_options *kept = dt_arena_allocate(&c->arena, 1, sizeof *kept);
+    double *weights = options->class_weights ? dt_arena_allocate(&c->arena, count, sizeof *weights) : NULL;
+    if (!kept || (options->class_weights && !weights)) {
+        no_memory(c);
+        return NULL;
+    }
+    if (options->class_weights && options->class_weight_count != count) {
+        dt_fail(&c->failure, DT_INVALID, "%zu class weights for a cost gate with %zu inputs; give one for each",
+                options->class_weight_count, count);
+        return NULL;
+    }
+    *kept = *options;
+    if (weights)
+        kept->class_weights = memcpy(weights, options->class_weights, count * sizeof *weights);
+    return kept;
+}
+
+dt_gate *dt_circuit_cost_of(dt_circuit *circuit, const dt_cost_spec *spec, size_t count, dt_gate *const *z)
+{
+    const dt_scalar_cost *of = spec->own ? spec->own : dt_scalar_cost_find(spec->name, &circuit->failure);
+    if (!of || (!spec->own && !spec->options))
+        return of ? cost(circuit, of, count, z, spec->y, spec->t) : NULL;
+    dt_scalar_cost *with = dt_arena_allocate(&circuit->arena, 1, sizeof *with);
+    char *name = dt_arena_duplicate(&circuit->arena, of->name);
+    if (!with || !name)
+        return no_memory(circuit);
+    *with = *of;
+    with->name = name;
+    if (!spec->own && !(with->context = keep_options(circuit, spec->options, count)))
+        return NULL;
+    return cost(circuit, with, count, z, spec->y, spec->t);
 }
 
 dt_gate *dt_circuit_own_activation(dt_circuit *circuit, const dt_scalar_activation *own, dt_gate *z)
@@ -172,13 +253,7 @@ dt_gate *dt_circuit_own_activation(dt_circuit *circuit, const dt_scalar_activati
 
 dt_gate *dt_circuit_own_cost(dt_circuit *circuit, const dt_scalar_cost *own, size_t count, dt_gate *const *z, size_t y)
 {
-    dt_scalar_cost *of = dt_arena_allocate(&circuit->arena, 1, sizeof *of);
-    char *name = dt_arena_duplicate(&circuit->arena, own->name);
-    if (!of || !name)
-        return no_memory(circuit);
-    *of = *own;
-    of->name = name;
-    return cost(circuit, of, count, z, y);
+    return dt_circuit_cost_of(circuit, &(dt_cost_spec){.own = own, .y = y}, count, z);
 }
 
 dt_status dt_circuit_connect(dt_gate *gate, size_t i, dt_gate *from, dt_error *error)
@@ -227,7 +302,19 @@ dt_status dt_circuit_set_class(dt_gate *gate, size_t y, dt_error *error)
     if (y >= gate->input_count)
         return dt_fail(error, DT_INVALID, "right class %zu of a cost gate with %zu inputs; classes count from 0", y,
                        gate->input_count);
-    gate->y = y;
+    set_class(gate, y);
+    gate->circuit->forwarded = false;
+    return DT_OK;
+}
+
+dt_status dt_circuit_set_targets(dt_gate *gate, const double *t, dt_error *error)
+{
+    if (!gate || gate->kind != DT_GATE_COST)
+        return dt_fail(error, DT_INVALID, "only a cost gate has targets");
+    const dt_status status = check_targets(gate->of.cost, error);
+    if (status != DT_OK)
+        return status;
+    set_targets(gate, t);
     gate->circuit->forwarded = false;
     return DT_OK;
 }

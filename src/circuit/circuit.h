@@ -25,7 +25,8 @@ struct dt_gate {
         const dt_scalar_cost *cost;
     } of;
     size_t y;       /* cost: the right class */
-    double *z;      /* cost: (2 input_count), the inputs' values and behind them dC/dz_i */
+    bool targets;   /* cost: of targets, not of y */
+    double *z;      /* cost: (3 input_count), the inputs' values, behind them dC/dz_i, and the targets */
     dt_gate *above; /* order.c's: the gate whose inputs were being walked when it was found */
     size_t walked;  /* order.c's: inputs walked already */
 };

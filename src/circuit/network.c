@@ -42,7 +42,7 @@ static dt_status check(const dt_network_circuit_spec *spec, dt_error *error)
             return dt_fail(error, DT_INVALID, "%lld units in layer %lld; there must be at least 1",
                            (long long)spec->units[l], (long long)l);
     const int64_t classes = spec->units[spec->layers];
-    if (spec->y < 0 || spec->y >= classes)
+    if (!spec->t && (spec->y < 0 || spec->y >= classes))
         return dt_fail(error, DT_INVALID, "right class %lld of a network with %lld outputs; classes count from 0",
                        (long long)spec->y, (long long)classes);
     if (dt_network_circuit_size(spec->layers, spec->units) == SIZE_MAX)
@@ -55,7 +55,7 @@ static dt_gate *make_activation(dt_circuit *c, const dt_network_circuit_spec *sp
 {
     if (spec->own && spec->own[l])
         return dt_circuit_own_activation(c, spec->own[l], z);
-    return dt_circuit_activation(c, spec->activation[l], z);
+    return dt_circuit_activation_with(c, spec->activation[l], spec->parameter ? spec->parameter[l] : 0, z);
 }
 
 /* Unit j of layer l. `before` are the gates a^{l-1}, `products` room for as many; returns a^l_j, or z^L_j. */
@@ -89,11 +89,9 @@ static void make_gates(dt_network_circuit *n, const dt_network_circuit_spec *spe
     }
     if (c->failure.status != DT_OK)
         return;
-    const size_t classes = (size_t)spec->units[spec->layers], y = (size_t)spec->y;
-    if (spec->own_loss)
-        dt_circuit_own_cost(c, spec->own_loss, classes, now, y);
-    else
-        dt_circuit_cost(c, spec->loss, classes, now, y);
+    const dt_cost_spec cost = {
+        .name = spec->loss, .own = spec->own_loss, .options = spec->loss_options, .y = (size_t)spec->y, .t = spec->t};
+    dt_circuit_cost_of(c, &cost, (size_t)spec->units[spec->layers], now);
 }
 
 dt_status dt_network_circuit_create(dt_network_circuit **network, const dt_network_circuit_spec *spec, dt_error *error)
@@ -203,14 +201,26 @@ dt_gate *dt_network_circuit_cost(const dt_network_circuit *network)
     return dt_circuit_gate(network->circuit, network->circuit->count - 1);
 }
 
+static void set_inputs(dt_network_circuit *network, const double *x)
+{
+    for (int64_t k = 0; k < network->units[0]; k++)
+        dt_circuit_set(dt_network_circuit_a(network, 0, k), x[k], NULL);
+}
+
+dt_status dt_network_circuit_sample_targets(dt_network_circuit *network, const double *x, const double *t,
+                                            dt_error *error)
+{
+    set_inputs(network, x);
+    return dt_circuit_set_targets(dt_network_circuit_cost(network), t, error);
+}
+
 dt_status dt_network_circuit_sample(dt_network_circuit *network, const double *x, int64_t y, dt_error *error)
 {
     const int64_t classes = network->units[network->layers];
     if (y < 0 || y >= classes)
         return dt_fail(error, DT_INVALID, "right class %lld of a network with %lld outputs; classes count from 0",
                        (long long)y, (long long)classes);
-    for (int64_t k = 0; k < network->units[0]; k++)
-        dt_circuit_set(dt_network_circuit_a(network, 0, k), x[k], NULL);
+    set_inputs(network, x);
     return dt_circuit_set_class(dt_network_circuit_cost(network), (size_t)y, error);
 }
 

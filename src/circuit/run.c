@@ -8,7 +8,10 @@ static double cost_of(dt_gate *gate)
     double *z = gate->z, *delta = z + gate->input_count;
     for (size_t i = 0; i < gate->input_count; i++)
         z[i] = gate->inputs[i]->value;
-    return gate->of.cost->cost(gate->of.cost->context, gate->input_count, z, gate->y, delta);
+    const dt_scalar_cost *of = gate->of.cost;
+    const bool by_class = !gate->targets && of->cost;
+    return by_class ? of->cost(of->context, gate->input_count, z, gate->y, delta)
+                    : of->cost_of_targets(of->context, gate->input_count, z, delta + gate->input_count, delta);
 }
 
 static double output(dt_gate *gate)

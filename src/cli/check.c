@@ -109,7 +109,7 @@ static dt_status run_check(const dt_arguments *arguments, dt_error *error)
         return status;
     status = dt_config_open(&config, arguments->positional[0], arguments->overrides, arguments->override_count, error);
     if (status == DT_OK)
-        status = dt_data_open(&train, &config, DT_TRAIN, error);
+        status = dt_data_open(&train, &config, DT_TRAIN, NULL, error);
     if (status == DT_OK)
         status = check(&config, train, &options, error);
     dt_dataset_destroy(train);

@@ -226,13 +226,15 @@ static dt_status fill(dt_circuit_numbers *numbers, const task *t, dt_config *con
 static void write_heading(char text[HEADING], const task *t, const dt_config *config, const dt_circuit_numbers *n,
                           const dt_dataset *train)
 {
-    char step[64] = "trained weights", unit[64] = "";
+    char step[64] = "trained weights", unit[64] = "", right[32] = "";
     if (!t->final)
         snprintf(step, sizeof step, "step %" PRId64 "%s", n->step, n->step == 0 ? " (first weights)" : "");
     if (t->wish.l)
         snprintf(unit, sizeof unit, ": unit %" PRId64 " of layer %" PRId64, t->wish.j, t->wish.l);
-    snprintf(text, HEADING, "%.128s, %s, sample %" PRId64 " of class %" PRId32 "%s", config->experiment.name, step,
-             n->sample, train->labels[n->sample], unit);
+    if (train->labels)
+        snprintf(right, sizeof right, " of class %" PRId32, train->labels[n->sample]);
+    snprintf(text, HEADING, "%.128s, %s, sample %" PRId64 "%s%s", config->experiment.name, step, n->sample, right,
+             unit);
 }
 
 static dt_status print_text(const task *t, const dt_circuit_numbers *n, const char *heading, dt_error *error)
@@ -323,7 +325,7 @@ static dt_status run_circuit(const dt_arguments *arguments, dt_error *error)
     if (status == DT_OK)
         status = open_config(&config, &t, arguments, error);
     if (status == DT_OK)
-        status = dt_data_open(&train, &config, DT_TRAIN, error);
+        status = dt_data_open(&train, &config, DT_TRAIN, NULL, error);
     if (status == DT_OK)
         status = fill(&numbers, &t, &config, train, error);
     if (status == DT_OK) {

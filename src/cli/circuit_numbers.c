@@ -20,6 +20,7 @@ static dt_status describe(dt_circuit_numbers *c, const dt_config *config, const 
     const char **activation = dt_arena_allocate(&c->arena, e->layer_count + 1, sizeof *activation);
     if (!units || !activation)
         return no_memory(error);
+    c->loss_options = &e->loss_options;
     units[0] = train->features;
     for (size_t l = 1; l <= e->layer_count; l++) {
         units[l] = e->network[l - 1].units;
@@ -71,15 +72,21 @@ static double *ask_one(asking *q, dt_quantity quantity, int64_t l, int64_t j)
 }
 
 /* C of one sample, by the circuit's own definition. */
-static dt_status cost_of(const char *loss, size_t units, const double *z, int32_t y, double *cost, dt_error *error)
+static dt_status cost_of(const asking *q, const dt_dataset *train, size_t units, const double *z, double *cost,
+                         dt_error *error)
 {
+    const int64_t row = q->c->sample;
+    const dt_cost_spec spec = {.name = q->c->network.loss,
+                               .options = q->c->loss_options,
+                               .y = train->targets ? 0 : (size_t)train->labels[row],
+                               .t = train->targets ? train->targets + row * train->outputs : NULL};
     dt_circuit *circuit = NULL;
     dt_gate **gates = dt_allocate(units, sizeof(dt_gate *));
     dt_status status = gates ? dt_circuit_create(&circuit, error) : no_memory(error);
     for (size_t j = 0; j < units && status == DT_OK; j++)
         gates[j] = dt_circuit_input(circuit, z[j]);
     if (status == DT_OK) {
-        const dt_gate *gate = dt_circuit_cost(circuit, loss, units, gates, (size_t)y);
+        const dt_gate *gate = dt_circuit_cost_of(circuit, &spec, units, gates);
         status = dt_circuit_forward(circuit, error);
         *cost = dt_circuit_value(gate);
     }
@@ -132,7 +139,7 @@ static dt_status capture_network(asking *q, const dt_circuit_wish *wish, const d
     n->delta = (const double *const *)lists[4];
     dt_status status = find(q, wish, train, path, error);
     if (status == DT_OK)
-        status = cost_of(n->loss, (size_t)n->units[L], n->z[L], train->labels[q->c->sample], &n->cost, error);
+        status = cost_of(q, train, (size_t)n->units[L], n->z[L], &n->cost, error);
     return status == DT_OK ? dt_network_numbers_back(n, &q->c->arena, error) : status;
 }
 
@@ -153,7 +160,7 @@ static dt_status capture_unit(asking *q, const dt_circuit_wish *wish, const dt_d
     dt_status status = find(q, wish, train, path, error);
     double cost = 0;
     if (status == DT_OK && last)
-        status = cost_of(n->loss, (size_t)n->units[l], z, train->labels[q->c->sample], &cost, error);
+        status = cost_of(q, train, (size_t)n->units[l], z, &cost, error);
     if (status != DT_OK)
         return status;
     q->c->unit = (dt_unit_numbers){.layers = n->layers,
@@ -201,7 +208,10 @@ static dt_status evaluate(dt_trainer *trainer, const dt_dataset *train, int64_t 
                             .classes = train->classes,
                             .element = train->element,
                             .inputs = (const char *)train->inputs + (size_t)sample * row,
-                            .labels = train->labels + sample};
+                            .labels = train->labels ? train->labels + sample : NULL,
+                            .kind = train->kind,
+                            .outputs = train->outputs,
+                            .targets = train->targets ? train->targets + sample * train->outputs : NULL};
     dt_evaluation evaluation;
     const dt_status status = dt_trainer_evaluate(trainer, &one, &evaluation, NULL, error);
     *cost = status == DT_OK ? evaluation.loss : 0;

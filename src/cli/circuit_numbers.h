@@ -17,8 +17,9 @@ typedef struct dt_circuit_wish {
 
 /* Zero-initialise; clear frees what the others borrow. */
 typedef struct dt_circuit_numbers {
-    dt_unit_numbers unit;       /* where a unit was wished for */
-    dt_network_numbers network; /* else */
+    dt_unit_numbers unit;                /* where a unit was wished for */
+    dt_network_numbers network;          /* else */
+    const dt_loss_options *loss_options; /* the experiment's */
     int64_t step, sample;
     dt_arena arena;
     dt_observed *seen;

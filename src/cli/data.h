@@ -6,11 +6,10 @@
 #include "deltoid/dataset.h"
 #include "deltoid/trainer.h"
 
-typedef enum dt_data_part { DT_TRAIN, DT_TEST, DT_VALIDATION } dt_data_part;
-
-/* Opens one of them: NULL without an error where the experiment names none. A file that isn't there is reported at the
- * key that names it. */
-dt_status dt_data_open(dt_dataset **dataset, const dt_config *config, dt_data_part part, dt_error *error);
+/* Opens one of them: NULL without an error where the experiment names none. `like` is the training set's transform,
+ * NULL for the training set itself. A file that isn't there is reported at the key that names it. */
+dt_status dt_data_open(dt_dataset **dataset, const dt_config *config, dt_data_part part, const dt_transform *like,
+                       dt_error *error);
 
 /* All of them; dt_data_close also after a failure. */
 typedef struct dt_data {

@@ -13,6 +13,29 @@ static void emit_integers(dt_text *text, const int64_t *values, size_t count)
     dt_text_add(text, "]");
 }
 
+static void emit_reals(dt_text *text, const void *field)
+{
+    struct {
+        const double *values;
+        size_t count;
+    } list;
+    memcpy(&list, field, sizeof list);
+    for (size_t i = 0; list.values && i < list.count; i++) {
+        dt_text_add(text, "%s", i ? ", " : "[");
+        dt_text_add_real(text, list.values[i]);
+    }
+    dt_text_add(text, list.values ? "]" : "none");
+}
+
+static void emit_names(dt_text *text, const dt_name_list *names, const char *none)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        dt_text_add(text, "%s", i ? ", " : "[");
+        dt_text_add_yaml(text, names->at[i]);
+    }
+    dt_text_add(text, "%s", names->count ? "]" : none);
+}
+
 static void emit_quantities(dt_text *text, unsigned set)
 {
     const char *comma = "";
@@ -52,6 +75,9 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
     case DT_KEY_REAL:
         dt_text_add_real(text, *(const double *)field);
         break;
+    case DT_KEY_REALS:
+        emit_reals(text, field);
+        break;
     case DT_KEY_BOOL:
         dt_text_add(text, "%s", *(const bool *)field ? "true" : "false");
         break;
@@ -63,6 +89,15 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
             dt_text_add_yaml(text, string);
         break;
     }
+    case DT_KEY_CHOICE:
+        dt_text_add_yaml(text, *(const char *const *)field);
+        break;
+    case DT_KEY_NAMES:
+        emit_names(text, field, key->text);
+        break;
+    case DT_KEY_TARGETS:
+        dt_text_add(text, "%s", dt_targets_name(*(const dt_targets *)field));
+        break;
     case DT_KEY_PRECISION:
         dt_text_add(text, "%s", dt_precision_name(*(const dt_precision *)field));
         break;
@@ -95,10 +130,22 @@ static bool is_present(const dt_key *key, const dt_experiment *experiment, const
 {
     switch (key->kind) {
     case DT_KEY_FILE:
-        return *(const char *const *)dt_key_field(key, base) != NULL;
+        if (!*(const char *const *)dt_key_field(key, base))
+            return false;
+        break;
+    case DT_KEY_REALS:
+        if (!*(const double *const *)dt_key_field(key, base))
+            return false;
+        break;
+    case DT_KEY_NAMES:
+        if (((const dt_name_list *)dt_key_field(key, base))->count == 0)
+            return false;
+        break;
     case DT_KEY_STEPS:
         return ((const dt_capture_rule *)base)->every == 0;
     case DT_KEY_INTEGER:
+        if (strcmp(key->pattern, "data.test_rows") == 0 && experiment->data.test_rows == 0)
+            return false;
         if (strcmp(key->pattern, "capture.*.every") == 0)
             return ((const dt_capture_rule *)base)->every != 0;
         break;
@@ -111,6 +158,17 @@ static bool is_present(const dt_key *key, const dt_experiment *experiment, const
     }
     const dt_key *chooser = dt_key_chooser(key);
     return !chooser || dt_key_applies(key, *(const char *const *)dt_key_field(chooser, base));
+}
+
+/* Does a parameter of a choice say anything but its default? Layers may spell that 0. */
+static bool is_told(const dt_key *key, const dt_experiment *experiment, const void *base)
+{
+    if (!is_present(key, experiment, base))
+        return false;
+    if (key->kind != DT_KEY_REAL)
+        return true;
+    const double value = *(const double *)dt_key_field(key, base);
+    return value != key->number && !(key->of == DT_OF_LAYER && value == 0);
 }
 
 /* Keys first .. last-1 of the table lie under one section, whose pattern is `depth` bytes long with its dot. */
@@ -138,6 +196,21 @@ static bool any_present(range r, const dt_experiment *experiment)
             return true;
     }
     return false;
+}
+
+/* Whether the choice that key `i` is comes with parameters that are not their defaults; *behind is the key behind them.
+ */
+static bool choice_told(range r, size_t i, const dt_experiment *experiment, const void *base, size_t *behind)
+{
+    const char *pattern = dt_key_at(i)->pattern;
+    const size_t length = strlen(pattern);
+    bool told = false;
+    for (i++;
+         i < r.last && strncmp(dt_key_at(i)->pattern, pattern, length) == 0 && dt_key_at(i)->pattern[length] == '.';
+         i++)
+        told = told || is_told(dt_key_at(i), experiment, base);
+    *behind = i;
+    return told;
 }
 
 static void indent(dt_text *text, int level)
@@ -174,14 +247,20 @@ static void emit_range(dt_text *text, range r, const dt_experiment *experiment, 
         const char *name = key->pattern + r.depth;
         size_t length = strcspn(name, ".");
         if (!name[length]) {
-            i++;
+            const size_t at = i;
+            const bool told = choice_told(r, at, experiment, base, &i);
             if (!is_present(key, experiment, base))
                 continue;
             indent(text, dash ? level - 1 : level);
-            dt_text_add(text, "%s%s: ", dash ? dash : "", name);
+            dt_text_add(text, "%s%s: %s", dash ? dash : "", name, told ? "{name: " : "");
             dash = NULL;
             dt_emit_value(text, key, base);
-            dt_text_add(text, "\n");
+            for (size_t k = at + 1; told && k < i; k++)
+                if (is_told(dt_key_at(k), experiment, base)) {
+                    dt_text_add(text, ", %s: ", strrchr(dt_key_at(k)->pattern, '.') + 1);
+                    dt_emit_value(text, dt_key_at(k), base);
+                }
+            dt_text_add(text, told ? "}\n" : "\n");
             continue;
         }
         range sub = subrange(r, i);

@@ -22,7 +22,7 @@ typedef struct evaluation {
     const char *run;
     int64_t rows, classes;
     dt_evaluation figures;
-    int64_t *confusion; /* (classes, classes), true class by row */
+    int64_t *confusion; /* (classes, classes), true class by row; NULL where the data have no classes */
 } evaluation;
 
 static int64_t row_sum(const evaluation *v, int64_t c)
@@ -100,8 +100,12 @@ static void add_classes(dt_text *text, const evaluation *v)
 static void add_text(dt_text *text, const evaluation *v)
 {
     char rows[DT_FORMAT_SIZE];
-    dt_text_add(text, "run       %s\nsamples   %s\nloss      %.6f\naccuracy  %.4f\n", v->run,
-                dt_format_count(v->rows, rows), v->figures.loss, v->figures.accuracy);
+    dt_text_add(text, "run       %s\nsamples   %s\nloss      %.6f\n", v->run, dt_format_count(v->rows, rows),
+                v->figures.loss);
+    if (!isnan(v->figures.accuracy))
+        dt_text_add(text, "accuracy  %.4f\n", v->figures.accuracy);
+    if (!v->confusion)
+        return;
     if (v->classes <= MATRIX_CLASSES_MAX)
         add_matrix(text, v);
     else
@@ -116,6 +120,10 @@ static void add_json(dt_text *text, const evaluation *v)
     dt_text_add_json_real(text, v->figures.loss);
     dt_text_add(text, ", \"accuracy\": ");
     dt_text_add_json_real(text, v->figures.accuracy);
+    if (!v->confusion) {
+        dt_text_add(text, "}\n");
+        return;
+    }
     dt_text_add(text, ", \"recall\": [");
     for (int64_t i = 0; i < v->classes; i++) {
         dt_text_add(text, "%s", i ? ", " : "");
@@ -157,11 +165,11 @@ static dt_status evaluate(evaluation *v, dt_config *config, const dt_dataset *te
     size_t count = 0;
     if (status == DT_OK && !dt_multiply((size_t)v->classes, (size_t)v->classes, &count))
         status = dt_fail_memory(error, "the confusion matrix");
-    if (status == DT_OK) {
-        v->confusion = dt_allocate_zeroed(count, sizeof *v->confusion);
-        status = v->confusion ? dt_trainer_evaluate(trainer, test, &v->figures, v->confusion, error)
-                              : dt_fail_memory(error, "the confusion matrix");
-    }
+    if (status == DT_OK && test->kind == DT_TARGETS_CLASSES &&
+        !(v->confusion = dt_allocate_zeroed(count, sizeof *v->confusion)))
+        status = dt_fail_memory(error, "the confusion matrix");
+    if (status == DT_OK)
+        status = dt_trainer_evaluate(trainer, test, &v->figures, v->confusion, error);
     dt_trainer_destroy(trainer);
     return status;
 }
@@ -198,12 +206,15 @@ static dt_status run_eval(const dt_arguments *arguments, dt_error *error)
 
     dt_config config = {0};
     dt_dataset *test = NULL;
+    dt_transform *transform = NULL;
     if (access(experiment, F_OK) != 0)
         status = dt_fail(error, DT_NOT_FOUND, "%s: %s; give the folder of a run", experiment, strerror(errno));
     else
         status = dt_config_open(&config, experiment, arguments->overrides, arguments->override_count, error);
     if (status == DT_OK)
-        status = dt_data_open(&test, &config, DT_TEST, error);
+        status = dt_model_read_transform(model, &transform, error);
+    if (status == DT_OK)
+        status = dt_data_open(&test, &config, DT_TEST, transform, error);
     if (status == DT_OK && !test)
         status = dt_fail(error, DT_INVALID, "%s: names no test set; give data.test.inputs=FILE data.test.labels=FILE",
                          experiment);
@@ -211,6 +222,7 @@ static dt_status run_eval(const dt_arguments *arguments, dt_error *error)
         status = evaluate(&v, &config, test, model, error);
     if (status == DT_OK)
         status = print(&v, dt_argument(arguments, "json") != NULL, error);
+    dt_transform_destroy(transform);
     dt_release(v.confusion);
     dt_dataset_destroy(test);
     dt_config_clear(&config);

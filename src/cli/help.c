@@ -123,7 +123,9 @@ static void print_experiment(void)
     const dt_key *key;
     printf("An experiment file is YAML: sections, keys and lists. In the keys below # is a place in a list, from 0 as "
            "key=value\n"
-           "counts them, and * a name of your choice.\n");
+           "counts them, and * a name of your choice. A name that other keys lie under is written as a word, or as a "
+           "section\n"
+           "with the name in it: loss: huber, or loss: {name: huber, delta: 2}.\n");
     for (size_t i = 0; (key = dt_key_at(i)); i++) {
         char accepts[320];
         dt_key_accepts(key, accepts, sizeof accepts);

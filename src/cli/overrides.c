@@ -96,6 +96,26 @@ static dt_status descend(dt_pool *pool, dt_node *parent, const char *name, const
     return DT_OK;
 }
 
+/* A choice written as its name alone, "loss: huber", becomes the section that a parameter can be put into. */
+static dt_status open_choice(dt_pool *pool, dt_node *at, const char *pattern, dt_error *error)
+{
+    const dt_key *key = dt_key_find(pattern);
+    if (!key || !dt_key_is_choice(key) || at->kind != DT_NODE_SCALAR || !*at->text)
+        return DT_OK;
+    dt_node *name = dt_pool_allocate(pool, sizeof *name);
+    const char *word = dt_pool_text(pool, "name", strlen("name"));
+    if (!name || !word)
+        return dt_fail(error, DT_NO_MEMORY, "out of memory for the experiment; free some memory");
+    *name = *at;
+    name->key = word;
+    name->next = NULL;
+    at->kind = DT_NODE_MAP;
+    at->text = "";
+    at->first = name;
+    at->count = 1;
+    return DT_OK;
+}
+
 static dt_status read_value(dt_node **value, const char *text, const dt_origin *origin, dt_pool *pool, dt_error *error)
 {
     dt_node place = {.origin = origin};
@@ -135,6 +155,9 @@ dt_status dt_override_apply(dt_node *root, const char *argument, const char *fol
         if (!*name)
             return dt_fail_at(error, &place, DT_INVALID,
                               "an empty name between dots; write the key's path, as in training.epochs=3");
+        status = open_choice(&pool, at, pattern, error);
+        if (status != DT_OK)
+            break;
         step_pattern(pattern, sizeof pattern, name);
         status = descend(&pool, at, name, pattern, origin, &at, error);
     }

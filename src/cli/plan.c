@@ -23,7 +23,13 @@ typedef struct plan {
 static uint64_t dataset_bytes(const dt_dataset *d)
 {
     static const uint64_t sizes[] = {[DT_U8] = 1, [DT_F32] = 4, [DT_F64] = 8};
-    return d ? (uint64_t)d->rows * ((uint64_t)d->features * sizes[d->element] + sizeof *d->labels) : 0;
+    if (!d)
+        return 0;
+    const uint64_t answers = d->targets ? (uint64_t)d->outputs * sizeof *d->targets : sizeof *d->labels;
+    if (d->start)
+        return (uint64_t)d->start[d->rows] * (sizes[d->element] + sizeof *d->column) +
+               (uint64_t)d->rows * (sizeof *d->start + answers);
+    return (uint64_t)d->rows * ((uint64_t)d->features * sizes[d->element] + answers);
 }
 
 /* The weights of the largest layer, unit by unit, as a model's file has them. */

@@ -79,9 +79,11 @@ static dt_status unknown_key(reader *r, const section *s, const dt_node *node)
             "unknown key '%.64s'; write a key with dots as keys under each other, as in training: {epochs: 3}",
             node->key);
     child_names names = {0};
-    char list[CHILDREN_MAX * (DT_KEY_NAME_SIZE + 2)] = "";
-    for (size_t i = 0, n = 0; i < CHILDREN_MAX && dt_key_child(s->pattern, i, names.at[i]); i++)
-        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", names.at[i]);
+    char list[(CHILDREN_MAX + 1) * (DT_KEY_NAME_SIZE + 2)] = "";
+    const dt_key *choice = dt_key_find(s->pattern); /* else a plain section */
+    size_t n = choice ? (size_t)snprintf(list, sizeof list, "name") : 0;
+    for (size_t i = 0; i < CHILDREN_MAX && dt_key_child(s->pattern, i, names.at[i]); i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", names.at[i]);
     char elsewhere[PATTERN_SIZE];
     const char *nearest = dt_nearest_name(node->key, child_at, &names);
     if (!nearest)
@@ -92,6 +94,13 @@ static dt_status unknown_key(reader *r, const section *s, const dt_node *node)
 }
 
 static dt_status read_section(reader *r, const section *s, const dt_node *node);
+static dt_status read_child(reader *r, const section *s, const dt_node *child);
+
+static bool is_needed(const section *s, const dt_key *key)
+{
+    const dt_key *chooser = key->of == DT_OF_EXPERIMENT ? dt_key_chooser(key) : NULL;
+    return dt_key_is_needed(key, chooser ? *(const char *const *)dt_key_field(chooser, s->base) : NULL);
+}
 
 /* What must be there: keys of this section, and sections that have such keys. */
 static dt_status check_missing(reader *r, const section *s, const dt_node *node)
@@ -103,11 +112,11 @@ static dt_status check_missing(reader *r, const section *s, const dt_node *node)
         section child;
         enter(&child, s, name, name);
         const dt_key *key = dt_key_find(child.pattern);
-        bool required = key && (key->required || key->required_in);
+        bool required = key && is_needed(s, key);
         size_t n = strlen(child.pattern);
         for (size_t k = 0; !key && dt_key_at(k); k++)
-            required |= dt_key_at(k)->required && strncmp(dt_key_at(k)->pattern, child.pattern, n) == 0 &&
-                        dt_key_at(k)->pattern[n] == '.';
+            required |= dt_key_at(k)->required && is_needed(s, dt_key_at(k)) &&
+                        strncmp(dt_key_at(k)->pattern, child.pattern, n) == 0 && dt_key_at(k)->pattern[n] == '.';
         if (required)
             return dt_fail_at(r->error, node, DT_INVALID, "%s is missing; add it (deltoid help experiment explains it)",
                               child.path);
@@ -135,16 +144,23 @@ static dt_status check_applies(reader *r, const section *s, const dt_node *node)
         const dt_key *key = dt_key_find(place.pattern), *chooser = key ? dt_key_chooser(key) : NULL;
         if (!chooser)
             continue;
+        section name;
+        enter(&name, s, "name", "name");
         const char *value = *(const char *const *)dt_key_field(chooser, s->base);
         size_t index;
+        if (!value || dt_table_find(chooser->table, value, &index, NULL) != DT_OK)
+            continue; /* that it is missing or unknown is what is wrong */
         char only[320];
         dt_key_only(key, only, sizeof only);
-        if (dt_table_find(chooser->table, value, &index, NULL) == DT_OK && /* else its name is what is wrong */
-            !dt_key_applies(key, value))
+        if (!dt_key_applies(key, value) && strcmp(chooser->pattern, "data.format") == 0)
+            return dt_fail_at_key(r->error, child, DT_INVALID,
+                                  "%s: has no effect with data.format: %s; remove it, or set data.format: %s",
+                                  place.path, value, only);
+        if (!dt_key_applies(key, value))
             return dt_fail_at_key(r->error, child, DT_INVALID,
                                   "%s: has no effect with %s: %s; remove it (%s={name: %s} as an argument replaces the "
                                   "whole section), or set %s: %s",
-                                  place.path, chooser->pattern, value, s->path, value, chooser->pattern, only);
+                                  place.path, name.path, value, s->path, value, name.path, only);
     }
     return DT_OK;
 }
@@ -216,12 +232,30 @@ static dt_status read_capture(reader *r, const section *s, const dt_node *node)
     return DT_OK;
 }
 
+/* A choice written as a section: its name, and parameters. */
+static dt_status read_choice(reader *r, const section *s, const dt_key *choice, const dt_node *node)
+{
+    const dt_node *name = dt_node_child(node, "name");
+    char path[PATH_SIZE + 8];
+    snprintf(path, sizeof path, "%s.name", s->path);
+    if (!name)
+        return dt_fail_at(r->error, node, DT_INVALID, "%s is missing; add it (deltoid help experiment explains it)",
+                          path);
+    dt_status status = dt_value_read(choice, path, name, s->base, r->experiment->arena, r->error);
+    for (const dt_node *child = node->first; status == DT_OK && child; child = child->next)
+        if (child != name)
+            status = read_child(r, s, child);
+    return status == DT_OK ? check_applies(r, s, node) : status;
+}
+
 static dt_status read_child(reader *r, const section *s, const dt_node *child)
 {
     section place;
     enter(&place, s, child->key, child->key);
     bool plain = !strpbrk(child->key, ".#*"); /* else it could pass for a pattern of the table */
     const dt_key *key = plain ? dt_key_find(place.pattern) : NULL;
+    if (key && child->kind == DT_NODE_MAP && dt_key_is_choice(key))
+        return read_choice(r, &place, key, child);
     if (key)
         return dt_value_read(key, place.path, child, place.base, r->experiment->arena, r->error);
     if (!plain || !dt_key_is_section(place.pattern))
@@ -238,12 +272,13 @@ static dt_status read_section(reader *r, const section *s, const dt_node *node)
     if (node->kind != DT_NODE_MAP)
         return expected(r, s->path, node, "a section of keys (deltoid help experiment lists them)");
     choose_defaults(s, node);
-    for (const dt_node *child = node->first; child; child = child->next) {
-        dt_status status = read_child(r, s, child);
-        if (status != DT_OK)
-            return status;
-    }
-    dt_status status = check_missing(r, s, node);
+    const dt_node *format = strcmp(s->pattern, "data") == 0 ? dt_node_child(node, "format") : NULL;
+    dt_status status = format ? read_child(r, s, format) : DT_OK; /* first: it decides what the others mean */
+    for (const dt_node *child = node->first; status == DT_OK && child; child = child->next)
+        if (child != format)
+            status = read_child(r, s, child);
+    if (status == DT_OK)
+        status = check_missing(r, s, node);
     return status == DT_OK ? check_applies(r, s, node) : status;
 }
 

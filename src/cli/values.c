@@ -196,8 +196,32 @@ static dt_status read_number(value_reader *r, const dt_key *key, const char *pat
             parsed = OUTSIDE;
     } else {
         parsed = key->kind == DT_KEY_SEED ? parse_seed(node, field) : parse_real(node, field);
+        if (parsed == NUMBER && key->of == DT_OF_LAYER && key->low_open && *(double *)field == 0)
+            parsed = OUTSIDE;
     }
     return parsed == NUMBER ? DT_OK : parsed == OUTSIDE ? outside(r, key, path, node) : wrong_type(r, key, path, node);
+}
+
+static dt_status read_reals(value_reader *r, const dt_key *key, const char *path, const dt_node *list, void *field)
+{
+    if (list->kind != DT_NODE_LIST || list->count == 0)
+        return wrong_type(r, key, path, list);
+    struct {
+        const double *values;
+        size_t count;
+    } read = {NULL, list->count};
+    double *v = dt_arena_allocate(r->arena, list->count, sizeof *v);
+    if (!v)
+        return no_memory(r);
+    size_t i = 0;
+    for (const dt_node *item = list->first; item; item = item->next) {
+        const number_status parsed = parse_real(item, &v[i++]);
+        if (parsed != NUMBER)
+            return parsed == OUTSIDE ? outside(r, key, path, item) : wrong_type(r, key, path, item);
+    }
+    read.values = v;
+    memcpy(field, &read, sizeof read);
+    return DT_OK;
 }
 
 static dt_status read_text(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
@@ -214,6 +238,25 @@ static dt_status read_text(value_reader *r, const dt_key *key, const char *path,
     return DT_OK;
 }
 
+/* One text, or a list of them. */
+static dt_status read_names(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
+                            dt_name_list *names)
+{
+    const bool list = node->kind == DT_NODE_LIST;
+    const size_t count = list ? node->count : 1;
+    const char **at = dt_arena_allocate(r->arena, count + 1, sizeof *at);
+    if (!at)
+        return no_memory(r);
+    size_t i = 0;
+    for (const dt_node *item = list ? node->first : node; item; item = list ? item->next : NULL) {
+        if (item->kind != DT_NODE_SCALAR || !*item->text)
+            return wrong_type(r, key, path, item);
+        at[i++] = item->text;
+    }
+    *names = (dt_name_list){at, i};
+    return DT_OK;
+}
+
 dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node, void *base, dt_arena *arena,
                         dt_error *error)
 {
@@ -224,6 +267,8 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
     case DT_KEY_SEED:
     case DT_KEY_REAL:
         return read_number(r, key, path, node, field);
+    case DT_KEY_REALS:
+        return read_reals(r, key, path, node, field);
     case DT_KEY_BOOL:
         if (!is_word(node, "true") && !is_word(node, "false"))
             return wrong_type(r, key, path, node);
@@ -233,6 +278,20 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
     case DT_KEY_FILE:
     case DT_KEY_ENTRY:
         return read_text(r, key, path, node, field);
+    case DT_KEY_CHOICE:
+        if (node->kind != DT_NODE_SCALAR || !dt_key_is_choice_word(key, node->text))
+            return wrong_type(r, key, path, node);
+        *(const char **)field = node->text;
+        return DT_OK;
+    case DT_KEY_NAMES:
+        return read_names(r, key, path, node, field);
+    case DT_KEY_TARGETS:
+        for (dt_targets t = DT_TARGETS_CLASSES; t < DT_TARGETS_KINDS; t++)
+            if (node->kind == DT_NODE_SCALAR && strcmp(node->text, dt_targets_name(t)) == 0) {
+                *(dt_targets *)field = t;
+                return DT_OK;
+            }
+        return wrong_type(r, key, path, node);
     case DT_KEY_PRECISION:
         for (dt_precision p = DT_FLOAT32; p <= DT_FLOAT64; p++)
             if (node->kind == DT_NODE_SCALAR && strcmp(node->text, dt_precision_name(p)) == 0) {

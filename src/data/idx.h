@@ -9,7 +9,7 @@
  * feature.
  * - Inputs keep their value exactly: unsigned bytes stay bytes; signed bytes, int16 and float32 become DT_F32; int32
  * and float64 DT_F64. Floats must be finite: nothing can be learnt from others, and the run that finds out may be long.
- * - Labels have rank 1, an integer type and values 0 .. DT_IDX_LABEL_MAX, as many as the inputs have rows.
+ * - Labels have rank 1, an integer type and values 0 .. DT_LABEL_MAX, as many as the inputs have rows.
  * - Nothing is allocated for what a header says before the file is known to have it: a plain file is compared in size,
  * a gzipped one gets memory as its bytes arrive, from a few times its size on.
  */
@@ -18,11 +18,8 @@
 
 #include "deltoid/dataset.h"
 
-/* The last layer has at most 2^20 units. */
-enum { DT_IDX_LABEL_MAX = (1 << 20) - 1 };
-
 /* Fills rows, features, classes, element, inputs, labels and the hashes; of a dataset that failed, what is set is
  * released by dt_dataset_destroy. DT_NOT_FOUND, DT_INVALID, DT_MALFORMED, DT_IO, DT_NO_MEMORY. */
-dt_status dt_idx_open(dt_dataset *dataset, const dt_source *source, dt_error *error);
+dt_status dt_idx_open(dt_dataset *dataset, const dt_opening *opening, dt_error *error);
 
 #endif

@@ -93,7 +93,9 @@ static dt_status fill(dt_stream *stream, size_t wanted, dt_error *error)
     stream->last -= stream->first;
     stream->first = 0;
     while (stream->last < wanted) {
-        ssize_t n = read(stream->fd, stream->buffer + stream->last, BUFFER - stream->last);
+        const size_t room = BUFFER - stream->last;
+        ssize_t n = read(stream->fd, stream->buffer + stream->last,
+                         room < stream->disk_left ? room : (size_t)stream->disk_left);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -104,6 +106,7 @@ static dt_status fill(dt_stream *stream, size_t wanted, dt_error *error)
             return fail_hash(stream, error);
         stream->last += (size_t)n;
         stream->disk_read += (uint64_t)n;
+        stream->disk_left -= (uint64_t)n;
     }
     return DT_OK;
 }
@@ -128,11 +131,11 @@ static bool gzip_begins(const dt_stream *stream)
     return stream->last - stream->first >= 2 && next[0] == 0x1f && next[1] == 0x8b;
 }
 
-static dt_status begin_gzip(dt_stream *stream, dt_error *error)
+static dt_status begin_inflating(dt_stream *stream, int format, dt_error *error)
 {
     stream->z.zalloc = zlib_allocate;
     stream->z.zfree = zlib_release;
-    if (inflateInit2(&stream->z, GZIP_FORMAT) != Z_OK)
+    if (inflateInit2(&stream->z, format) != Z_OK)
         return dt_fail_memory(error, "unpacking gzip");
     stream->gzip = stream->in_member = true;
     stream->limit = stream->disk_bytes > UINT64_MAX / DEFLATE_RATIO ? UINT64_MAX : stream->disk_bytes * DEFLATE_RATIO;
@@ -142,6 +145,8 @@ static dt_status begin_gzip(dt_stream *stream, dt_error *error)
 /* Where a member has ended: goes on to the next, if there is one. */
 static dt_status next_member(dt_stream *stream, dt_error *error)
 {
+    if (stream->is_member)
+        return DT_OK; /* of an archive: there is one */
     dt_status status = fill(stream, 2, error);
     if (status != DT_OK || stream->first == stream->last)
         return status;
@@ -214,6 +219,19 @@ static dt_status read_plain(dt_stream *stream, unsigned char *bytes, size_t size
     return DT_OK;
 }
 
+/* The buffer and the hash of a file that is open. */
+static dt_status begin_reading(dt_stream *stream, dt_error *error)
+{
+    stream->limit = stream->disk_left = stream->disk_bytes;
+    stream->buffer = dt_allocate(BUFFER, 1);
+    if (!stream->buffer)
+        return dt_fail_memory(error, "reading data");
+    stream->hash = EVP_MD_CTX_new();
+    if (!stream->hash || !EVP_DigestInit_ex(stream->hash, EVP_sha256(), NULL))
+        return fail_hash(stream, error);
+    return fill(stream, 2, error);
+}
+
 dt_status dt_stream_open(dt_stream *stream, const char *path, dt_error *error)
 {
     set_name(stream, path);
@@ -222,15 +240,26 @@ dt_status dt_stream_open(dt_stream *stream, const char *path, dt_error *error)
         return status;
     if (stream->disk_bytes == 0)
         return dt_fail(error, DT_MALFORMED, "%s: is empty; fetch or make it again", stream->name);
-    stream->limit = stream->disk_bytes;
-    stream->buffer = dt_allocate(BUFFER, 1);
-    if (!stream->buffer)
-        return dt_fail_memory(error, "reading data");
-    stream->hash = EVP_MD_CTX_new();
-    if (!stream->hash || !EVP_DigestInit_ex(stream->hash, EVP_sha256(), NULL))
-        return fail_hash(stream, error);
-    status = fill(stream, 2, error);
-    return status == DT_OK && gzip_begins(stream) ? begin_gzip(stream, error) : status;
+    status = begin_reading(stream, error);
+    return status == DT_OK && gzip_begins(stream) ? begin_inflating(stream, GZIP_FORMAT, error) : status;
+}
+
+dt_status dt_stream_open_member(dt_stream *stream, const char *path, uint64_t offset, uint64_t packed, bool deflated,
+                                dt_error *error)
+{
+    set_name(stream, path);
+    dt_status status = open_file(stream, path, error);
+    if (status != DT_OK)
+        return status;
+    if (offset > stream->disk_bytes || packed > stream->disk_bytes - offset)
+        return dt_fail(error, DT_MALFORMED, "%s: its archive reaches beyond its end; it is cut off, so fetch it again",
+                       stream->name);
+    if (lseek(stream->fd, (off_t)offset, SEEK_SET) < 0)
+        return fail_errno(stream, errno, "read", error);
+    stream->is_member = true;
+    stream->disk_bytes = packed;
+    status = begin_reading(stream, error);
+    return status == DT_OK && deflated ? begin_inflating(stream, -MAX_WBITS, error) : status;
 }
 
 dt_status dt_stream_read(dt_stream *stream, void *bytes, size_t size, size_t *got, dt_error *error)
@@ -251,6 +280,22 @@ dt_status dt_stream_sha256(dt_stream *stream, char hex[65], dt_error *error)
     }
     hex[64] = '\0';
     return DT_OK;
+}
+
+dt_status dt_stream_hash_file(const char *path, char hex[65], dt_error *error)
+{
+    dt_stream stream = {.fd = -1};
+    dt_status status = dt_stream_open(&stream, path, error);
+    while (status == DT_OK && stream.disk_left > 0) {
+        stream.first = stream.last; /* nobody wants them but the hash */
+        status = fill(&stream, 1, error);
+        if (status == DT_OK && stream.first == stream.last)
+            break; /* it has become shorter */
+    }
+    if (status == DT_OK)
+        status = dt_stream_sha256(&stream, hex, error);
+    dt_stream_close(&stream);
+    return status;
 }
 
 void dt_stream_close(dt_stream *stream)

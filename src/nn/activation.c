@@ -1,87 +1,364 @@
 /* To add an activation: two functions on n units, here, and one line in the table. Loops must be branch-free to
- * vectorise, and use only what kernels/elementary.h offers beyond + - * / and sqrt, so that every instruction set gives
- * the same bits. */
+ * vectorise, and use only what kernels/elementary.h and wide.h offer beyond + - * / and sqrt, so that every instruction
+ * set gives the same bits.
+ *
+ * What a z far out would turn into 0 times infinity is held at a place where the result has long been reached. */
 #include "nn/activation.h"
 
 #include "kernels/elementary.h"
+#include "kernels/wide.h"
 
-static void linear_value(int64_t n, const dt_real *z, dt_real *a)
+static void linear_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     if (z != a)
         memcpy(a, z, (size_t)n * sizeof *a);
 }
 
-static void linear_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void linear_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)n, (void)z, (void)a, (void)delta; /* sigma' = 1 */
 }
 
-static void sigmoid_value(int64_t n, const dt_real *z, dt_real *a)
+static void sigmoid_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     for (int64_t j = 0; j < n; j++)
         a[j] = dt_sigmoid(z[j]);
 }
 
-static void sigmoid_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void sigmoid_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)z;
     for (int64_t j = 0; j < n; j++)
         delta[j] *= a[j] * (1 - a[j]);
 }
 
-static void tanh_value(int64_t n, const dt_real *z, dt_real *a)
+static void tanh_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     for (int64_t j = 0; j < n; j++)
         a[j] = dt_tanh(z[j]);
 }
 
-static void tanh_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void tanh_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)z;
     for (int64_t j = 0; j < n; j++)
         delta[j] *= (1 - a[j]) * (1 + a[j]);
 }
 
-static void relu_value(int64_t n, const dt_real *z, dt_real *a)
+static void relu_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     for (int64_t j = 0; j < n; j++)
         a[j] = z[j] <= 0 ? 0 : z[j]; /* NaN stays NaN */
 }
 
-static void relu_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void relu_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)z;
     for (int64_t j = 0; j < n; j++)
         delta[j] = a[j] > 0 ? delta[j] : 0;
 }
 
-static const dt_real LEAKY_SLOPE = (dt_real)0.01;
-
-static void leaky_relu_value(int64_t n, const dt_real *z, dt_real *a)
+static void leaky_relu_value(int64_t n, double slope, const dt_real *z, dt_real *a)
 {
+    const dt_real s = (dt_real)slope;
     for (int64_t j = 0; j < n; j++)
-        a[j] = z[j] <= 0 ? LEAKY_SLOPE * z[j] : z[j];
+        a[j] = z[j] <= 0 ? s * z[j] : z[j];
 }
 
-static void leaky_relu_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void leaky_relu_derivative(int64_t n, double slope, const dt_real *z, const dt_real *a, dt_real *delta)
 {
     (void)a;
+    const dt_real s = (dt_real)slope;
     for (int64_t j = 0; j < n; j++)
-        delta[j] = z[j] > 0 ? delta[j] : LEAKY_SLOPE * delta[j];
+        delta[j] = z[j] > 0 ? delta[j] : s * delta[j];
 }
 
-static void softsign_value(int64_t n, const dt_real *z, dt_real *a)
+static void softsign_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
+    (void)none;
     for (int64_t j = 0; j < n; j++)
         a[j] = z[j] / (1 + DT_FABS(z[j]));
 }
 
-static void softsign_derivative(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)
+static void softsign_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
+    (void)none;
     (void)a;
     for (int64_t j = 0; j < n; j++) {
         const dt_real d = 1 + DT_FABS(z[j]);
         delta[j] /= d * d;
+    }
+}
+
+/* --- piecewise linear --- */
+
+/* z between low and high; its derivative is 1 inside alone, as PyTorch's hardtanh */
+static void clamp_value(int64_t n, dt_real low, dt_real high, const dt_real *z, dt_real *a)
+{
+    for (int64_t j = 0; j < n; j++)
+        a[j] = dt_clamp(z[j], low, high);
+}
+
+static void clamp_derivative(int64_t n, dt_real low, dt_real high, const dt_real *a, dt_real *delta)
+{
+    for (int64_t j = 0; j < n; j++)
+        delta[j] = (a[j] > low) & (a[j] < high) ? delta[j] : 0;
+}
+
+static void hard_tanh_value(int64_t n, double none, const dt_real *z, dt_real *a)
+{
+    (void)none;
+    clamp_value(n, -1, 1, z, a);
+}
+
+static void hard_tanh_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
+{
+    (void)none, (void)z;
+    clamp_derivative(n, -1, 1, a, delta);
+}
+
+static void relu6_value(int64_t n, double none, const dt_real *z, dt_real *a)
+{
+    (void)none;
+    clamp_value(n, 0, 6, z, a);
+}
+
+static void relu6_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
+{
+    (void)none, (void)z;
+    clamp_derivative(n, 0, 6, a, delta);
+}
+
+static void hard_sigmoid_value(int64_t n, double none, const dt_real *z, dt_real *a)
+{
+    (void)none;
+    for (int64_t j = 0; j < n; j++)
+        a[j] = dt_clamp(z[j] + 3, 0, 6) / 6;
+}
+
+static void hard_sigmoid_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
+{
+    (void)none, (void)a;
+    for (int64_t j = 0; j < n; j++)
+        delta[j] = (z[j] > -3) & (z[j] < 3) ? delta[j] / 6 : 0;
+}
+
+/* --- smooth: sigma and sigma' of one z in double, and the loops over them --- */
+
+#define SMOOTH(sigma)                                                                                                  \
+    static void sigma##_value(int64_t n, double parameter, const dt_real *z, dt_real *a)                               \
+    {                                                                                                                  \
+        for (int64_t j = 0; j < n; j++)                                                                                \
+            a[j] = (dt_real)sigma((double)z[j], parameter);                                                            \
+    }                                                                                                                  \
+    static void sigma##_derivative(int64_t n, double parameter, const dt_real *z, const dt_real *a, dt_real *delta)    \
+    {                                                                                                                  \
+        (void)a;                                                                                                       \
+        for (int64_t j = 0; j < n; j++)                                                                                \
+            delta[j] = (dt_real)((double)delta[j] * sigma##_slope((double)z[j], parameter));                           \
+    }
+
+static inline double elu(double z, double alpha)
+{
+    const double below = alpha * dt_wide_expm1(z);
+    return dt_wide_by_sign(0 - z, below, z);
+}
+
+static inline double elu_slope(double z, double alpha)
+{
+    const double below = alpha * dt_wide_exp(z, 0);
+    return dt_wide_by_sign(0 - z, below, 1); /* of either zero below */
+}
+SMOOTH(elu)
+
+#define SELU_ALPHA 1.6732632423543772848170429916717
+#define SELU_SCALE 1.0507009873554804934193349852946
+
+static inline double selu(double z, double none)
+{
+    (void)none;
+    return SELU_SCALE * elu(z, SELU_ALPHA);
+}
+
+static inline double selu_slope(double z, double none)
+{
+    (void)none;
+    return SELU_SCALE * elu_slope(z, SELU_ALPHA);
+}
+SMOOTH(selu)
+
+#define ROOT_2_PI_INVERSE 0x1.9884533d43651p-2 /* 1 / sqrt(2 pi) */
+
+/* z Phi(z): Phi(-|z|) is e w, and Phi(z) that or 1 less it. */
+static inline double gelu(double z, double none)
+{
+    (void)none;
+    double e;
+    const double w = dt_wide_normal_tail(__builtin_fabs(z), &e);
+    const double right = z * (1 - e * w), left = e * (w * dt_wide_at_least(z, -40));
+    return dt_wide_by_sign(z, right, left);
+}
+
+/* Phi(z) + z phi(z) */
+static inline double gelu_slope(double z, double none)
+{
+    (void)none;
+    double e;
+    const double w = dt_wide_normal_tail(__builtin_fabs(z), &e);
+    const double density = ROOT_2_PI_INVERSE * dt_wide_clamp(z, -40, 40);
+    const double left = e * (density + w), right = 1 + e * (density - w);
+    return dt_wide_by_sign(z, right, left);
+}
+SMOOTH(gelu)
+
+/* sigmoid(v) = p / (1 + e), and 1 less it q / (1 + e), from e = e^-|v| */
+typedef struct logistic {
+    double e, p, q;
+} logistic;
+
+static inline logistic logistic_of(double v)
+{
+    const double e = dt_wide_exp(-__builtin_fabs(v), 0);
+    return (logistic){e, dt_wide_by_sign(v, 1, e), dt_wide_by_sign(v, e, 1)};
+}
+
+#define GELU_2U 0x1.9884533d43651p+0 /* 2 sqrt(2 / pi) */
+
+/* z (1 + tanh u) / 2 = z sigmoid(2 u), u = sqrt(2/pi) (z + 0.044715 z^3) */
+static inline double gelu_tanh(double z, double none)
+{
+    (void)none;
+    const logistic s = logistic_of(GELU_2U * z * (1 + 0.044715 * z * z));
+    return dt_wide_at_least(z, -40) * (s.p / (1 + s.e));
+}
+
+static inline double gelu_tanh_slope(double z, double none)
+{
+    (void)none;
+    const logistic s = logistic_of(GELU_2U * z * (1 + 0.044715 * z * z));
+    const double inner = dt_wide_clamp(GELU_2U * z * (1 + 3 * 0.044715 * z * z), -1e6, 1e6); /* 2 z du/dz */
+    return s.p / (1 + s.e) * (1 + inner * (s.q / (1 + s.e)));
+}
+SMOOTH(gelu_tanh)
+
+/* z sigmoid(z) */
+static inline double silu(double z, double none)
+{
+    (void)none;
+    const logistic s = logistic_of(z);
+    return dt_wide_at_least(z, -800) * (s.p / (1 + s.e));
+}
+
+static inline double silu_slope(double z, double none)
+{
+    (void)none;
+    const logistic s = logistic_of(z);
+    return s.p / (1 + s.e) * (1 + dt_wide_clamp(z, -800, 800) * (s.q / (1 + s.e)));
+}
+SMOOTH(silu)
+
+/* ln(1 + e^(beta z)) / beta */
+static inline double softplus(double z, double beta)
+{
+    const double v = beta * z, more = dt_wide_log1p(dt_wide_exp(-__builtin_fabs(v), 0));
+    return ((v > 0 ? v : 0) + more) / beta;
+}
+
+static inline double softplus_slope(double z, double beta)
+{
+    const logistic s = logistic_of(beta * z);
+    return s.p / (1 + s.e);
+}
+SMOOTH(softplus)
+
+/* z tanh(ln(1 + e^z)): with w = e^z, tanh = (w^2 + 2 w) / (w^2 + 2 w + 2), divided by w^2 where z > 0 */
+static inline double mish(double z, double none)
+{
+    (void)none;
+    const double e = dt_wide_exp(-__builtin_fabs(z), 0);
+    const double above = dt_wide_by_sign(z, 1 + 2 * e, e * (e + 2));
+    const double rest = dt_wide_by_sign(z, 2 * e * e, 2);
+    return dt_wide_at_least(z, -800) * (above / (above + rest));
+}
+
+/* t + z (1 - t^2) sigmoid(z), t = tanh(ln(1 + e^z)) */
+static inline double mish_slope(double z, double none)
+{
+    (void)none;
+    const logistic s = logistic_of(z);
+    const double above = dt_wide_by_sign(z, 1 + 2 * s.e, s.e * (s.e + 2));
+    const double rest = dt_wide_by_sign(z, 2 * s.e * s.e, 2);
+    const double t = above / (above + rest), less = rest / (above + rest); /* 1 - t */
+    return t + dt_wide_clamp(z, -800, 800) * less * (1 + t) * (s.p / (1 + s.e));
+}
+SMOOTH(mish)
+
+static void exp_value(int64_t n, double none, const dt_real *z, dt_real *a)
+{
+    (void)none;
+    for (int64_t j = 0; j < n; j++)
+        a[j] = (dt_real)dt_wide_exp((double)z[j], 0);
+}
+
+static void exp_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
+{
+    (void)none, (void)z;
+    for (int64_t j = 0; j < n; j++)
+        delta[j] *= a[j];
+}
+
+/* --- sine: near arguments in a loop that vectorises; those far out, which are few, after it --- */
+
+enum { BLOCK = 64 };
+
+/* Apart, as gcc doesn't vectorise it where it is inlined. */
+__attribute__((noinline)) static void sine_near(int64_t n, double omega, uint64_t quarter, const dt_real *restrict z,
+                                                double *restrict y)
+{
+    for (int64_t j = 0; j < n; j++)
+        y[j] = dt_wide_sine_near(omega * (double)z[j], quarter);
+}
+
+/* y[j] = sin(omega z[j] + quarter pi/2), n <= BLOCK */
+static void sine_block(int64_t n, double omega, uint64_t quarter, const dt_real *z, double *y)
+{
+    bool far = false;
+    sine_near(n, omega, quarter, z, y);
+    for (int64_t j = 0; j < n; j++)
+        far |= !(__builtin_fabs(omega * (double)z[j]) <= DT_SINE_NEAR);
+    for (int64_t j = 0; far && j < n; j++)
+        if (!(__builtin_fabs(omega * (double)z[j]) <= DT_SINE_NEAR))
+            y[j] = dt_wide_sine_far(omega * (double)z[j], quarter);
+}
+
+static void sine_value(int64_t n, double omega, const dt_real *z, dt_real *a)
+{
+    double y[BLOCK];
+    for (int64_t first = 0; first < n; first += BLOCK) {
+        const int64_t count = n - first < BLOCK ? n - first : BLOCK;
+        sine_block(count, omega, 0, z + first, y);
+        for (int64_t j = 0; j < count; j++)
+            a[first + j] = (dt_real)y[j];
+    }
+}
+
+static void sine_derivative(int64_t n, double omega, const dt_real *z, const dt_real *a, dt_real *delta)
+{
+    (void)a;
+    double y[BLOCK];
+    for (int64_t first = 0; first < n; first += BLOCK) {
+        const int64_t count = n - first < BLOCK ? n - first : BLOCK;
+        sine_block(count, omega, 1, z + first, y);
+        for (int64_t j = 0; j < count; j++)
+            delta[first + j] = (dt_real)((double)delta[first + j] * (omega * y[j]));
     }
 }
 
@@ -90,6 +367,36 @@ const dt_activation DT_VARIANT(dt_activations)[DT_ACTIVATION_COUNT] = {
     {{"sigmoid", "1 / (1 + exp(-z))", ""}, sigmoid_value, sigmoid_derivative, false},
     {{"tanh", "tanh(z)", ""}, tanh_value, tanh_derivative, false},
     {{"relu", "max(0, z)", "derivative 0 at z = 0"}, relu_value, relu_derivative, false},
-    {{"leaky_relu", "z > 0 ? z : 0.01 z", "derivative 0.01 at z = 0"}, leaky_relu_value, leaky_relu_derivative, true},
+    {{"leaky_relu", "z > 0 ? z : negative_slope z", "derivative negative_slope at z = 0"},
+     leaky_relu_value,
+     leaky_relu_derivative,
+     true},
     {{"softsign", "z / (1 + |z|)", ""}, softsign_value, softsign_derivative, true},
+    {{"elu", "z > 0 ? z : alpha (exp(z) - 1)", "derivative alpha at z = 0"}, elu_value, elu_derivative, true},
+    {{"selu", "1.0507 elu(z), alpha 1.67326", "Klambauer et al. 2017; derivative 1.7581 at z = 0"},
+     selu_value,
+     selu_derivative,
+     true},
+    {{"gelu", "z Phi(z)", "Phi: the normal distribution"}, gelu_value, gelu_derivative, true},
+    {{"gelu_tanh", "z/2 (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3)))", "PyTorch's gelu with approximate='tanh'"},
+     gelu_tanh_value,
+     gelu_tanh_derivative,
+     true},
+    {{"silu", "z sigmoid(z)", "swish"}, silu_value, silu_derivative, true},
+    {{"softplus", "ln(1 + exp(beta z)) / beta", "PyTorch's goes over into z at beta z > 20, this one nowhere"},
+     softplus_value,
+     softplus_derivative,
+     true},
+    {{"mish", "z tanh(ln(1 + exp(z)))", ""}, mish_value, mish_derivative, true},
+    {{"hard_tanh", "max(-1, min(1, z))", "derivative 0 at -1 and 1"}, hard_tanh_value, hard_tanh_derivative, false},
+    {{"hard_sigmoid", "max(0, min(6, z + 3)) / 6", "PyTorch's; derivative 0 at -3 and 3"},
+     hard_sigmoid_value,
+     hard_sigmoid_derivative,
+     true},
+    {{"relu6", "max(0, min(6, z))", "derivative 0 at 0 and 6"}, relu6_value, relu6_derivative, false},
+    {{"exp", "exp(z)", "infinite where it overflows"}, exp_value, exp_derivative, false},
+    {{"sine", "sin(omega z)", "Sitzmann et al. 2020; right for every finite omega z"},
+     sine_value,
+     sine_derivative,
+     true},
 };

@@ -15,17 +15,18 @@
 typedef struct dt_activation {
     dt_entry entry;
 
-    /* a[j] = sigma(z[j]) for n units. z and a may be the same array. */
-    void (*value)(int64_t n, const dt_real *z, dt_real *a);
+    /* a[j] = sigma(z[j]) for n units. z and a may be the same array. `parameter` is the one that sigma has, if it has
+     * one: dt_activation_parameter (deltoid/experiment.h). */
+    void (*value)(int64_t n, double parameter, const dt_real *z, dt_real *a);
 
     /* delta[j] *= sigma'(z[j]) for n units, given z and a = sigma(z). At a kink, the subgradient that the entry's note
      * names. */
-    void (*derivative)(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta);
+    void (*derivative)(int64_t n, double parameter, const dt_real *z, const dt_real *a, dt_real *delta);
 
     bool needs_z; /* derivative reads z; else z may be a, and a sample's z need not be kept */
 } dt_activation;
 
-enum { DT_ACTIVATION_COUNT = 6 };
+enum { DT_ACTIVATION_COUNT = 18 };
 
 DT_DECLARE_VARIANTS(dt_activation, dt_activations, [DT_ACTIVATION_COUNT])
 

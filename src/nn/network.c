@@ -53,8 +53,19 @@ bool dt_network_measure(int64_t layers, const int64_t *units, size_t *network, s
     return true;
 }
 
+/* Weights of layer l that are made at once. */
+static dt_status make_weights(dt_layer *layer, int64_t l, uint64_t seed, dt_error *error)
+{
+    if (!layer->initializer->matrix)
+        return DT_OK;
+    layer->drawn = dt_allocate((size_t)(layer->units * layer->inputs), sizeof *layer->drawn);
+    if (!layer->drawn)
+        return dt_fail_memory(error, "a layer's first weights");
+    return layer->initializer->matrix(seed, l, layer->inputs, layer->units, layer->init_parameter, layer->drawn, error);
+}
+
 dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, int64_t layers, int64_t features,
-                            dt_error *error)
+                            uint64_t seed, dt_error *error)
 {
     *network = NULL;
     dt_network *n = dt_allocate_zeroed(1, sizeof *n);
@@ -73,7 +84,9 @@ dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, in
         layer->column = dt_blocks_a_panel(layer->inputs);
         layer->first_block = n->blocks;
         layer->activation = activation_named(specs[l - 1].activation);
+        layer->parameter = dt_activation_parameter(&specs[l - 1]);
         layer->initializer = initializer_named(specs[l - 1].init);
+        layer->init_parameter = dt_init_parameter(&specs[l - 1]);
         layer->dropout = specs[l - 1].dropout;
         layer->max_norm = specs[l - 1].max_norm;
         layer->transposed_rows = dt_whole_panels(layer->units);
@@ -89,6 +102,13 @@ dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, in
         n->layer[l].transposed = at;
         at += transposed_size(n->layer[l].inputs, n->layer[l].units);
     }
+    dt_status status = DT_OK;
+    for (int64_t l = 1; status == DT_OK && l <= layers; l++)
+        status = make_weights(&n->layer[l], l, seed, error);
+    if (status != DT_OK) {
+        dt_network_destroy(n);
+        return status;
+    }
     *network = n;
     return DT_OK;
 fail:
@@ -100,9 +120,19 @@ void dt_network_destroy(dt_network *network)
 {
     if (!network)
         return;
+    if (network->layer)
+        dt_network_settle(network);
     dt_release(network->parameters);
     dt_release(network->layer);
     dt_release(network);
+}
+
+void dt_network_settle(dt_network *network)
+{
+    for (int64_t l = 1; l <= network->layers; l++) {
+        dt_release(network->layer[l].drawn);
+        network->layer[l].drawn = NULL;
+    }
 }
 
 /* Where a block of the parameter vector lies: its layer, panel and first row. */
@@ -119,6 +149,13 @@ static place place_of(const dt_network *n, int64_t block)
     return (place){l, within / n->layer[l].column, within % n->layer[l].column * DT_LANES};
 }
 
+static double first_weight(const dt_layer *layer, uint64_t seed, int64_t l, int64_t index)
+{
+    return layer->drawn ? layer->drawn[index]
+                        : dt_initial_weight(layer->initializer, layer->init_parameter, seed, l, layer->inputs,
+                                            layer->units, index);
+}
+
 void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks)
 {
     for (int64_t block = blocks.first; block < blocks.last; block++) {
@@ -128,8 +165,7 @@ void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks)
         memset(W, 0, DT_BLOCK * sizeof *W); /* padding, and the bias row */
         for (int64_t k = p.k; k < dt_min(p.k + DT_LANES, layer->inputs); k++)
             for (int64_t j = p.panel * DT_LANES; j < dt_min((p.panel + 1) * DT_LANES, layer->units); j++)
-                W[(k - p.k) * DT_LANES + j % DT_LANES] = (dt_real)dt_initial_weight(
-                    layer->initializer, seed, p.l, layer->inputs, layer->units, j * layer->inputs + k);
+                W[(k - p.k) * DT_LANES + j % DT_LANES] = (dt_real)first_weight(layer, seed, p.l, j * layer->inputs + k);
         dt_network_transpose(network, p.l, block - layer->first_block);
     }
 }

@@ -24,6 +24,9 @@ typedef struct dt_layer {
     int64_t column;      /* blocks a panel */
     int64_t first_block; /* in the parameter vector */
     const dt_activation *activation;
+    double parameter; /* of the activation */
+    double init_parameter;
+    double *drawn; /* (units, inputs) weights that the initializer made at once; NULL: it makes them one by one */
     const dt_initializer *initializer;
     double dropout, max_norm; /* as the experiment has them */
     dt_real *transposed;      /* panels of inputs of (transposed_rows, LANES); NULL for l = 1 */
@@ -44,16 +47,22 @@ typedef struct dt_network {
 #define dt_network_measure DT_R(dt_network_measure)
 bool dt_network_measure(int64_t layers, const int64_t *units, size_t *network, size_t *vector);
 
-/* Names in `specs` (layers) must be valid. Memory is not touched: workers do, by dt_network_draw. */
+/* Names in `specs` (layers) must be valid. The parameters' memory is not touched: workers do, by dt_network_draw.
+ * Weights that an initializer makes at once (orthogonal) are made here, from `seed`, and kept until dt_network_settle.
+ */
 #define dt_network_create DT_R(dt_network_create)
 dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, int64_t layers, int64_t features,
-                            dt_error *error);
+                            uint64_t seed, dt_error *error);
 #define dt_network_destroy DT_R(dt_network_destroy)
 void dt_network_destroy(dt_network *network);
 
 /* Writes the initial weights of blocks first .. last-1, and zeroes their padding. */
 #define dt_network_draw DT_R(dt_network_draw)
 void dt_network_draw(dt_network *network, uint64_t seed, dt_span blocks);
+
+/* All are drawn. */
+#define dt_network_settle DT_R(dt_network_settle)
+void dt_network_settle(dt_network *network);
 
 /* Layer l as kernels see it. */
 static inline dt_blocks dt_network_blocks(const dt_network *network, int64_t l)

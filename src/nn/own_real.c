@@ -20,13 +20,14 @@ static void derivative_at(size_t i, int64_t n, const dt_real *z, dt_real *delta)
 
 /* The cost takes doubles. A float32 sample's z is widened a row at a time, on this worker's stack: create refuses wider
  * last layers. */
-static double cost_at(size_t i, int64_t units, const dt_real *z, int64_t y, dt_real *delta)
+static double cost_at(size_t i, int64_t units, const dt_real *z, dt_target target, dt_real *delta)
 {
     const dt_own_loss *own = dt_own_loss_at(i);
     double wide_z[DT_OWN_LOSS_UNITS], wide_delta[DT_OWN_LOSS_UNITS];
     for (int64_t j = 0; j < units; j++)
         wide_z[j] = (double)z[j];
-    const double cost = own->cost(units, wide_z, y, wide_delta);
+    const double cost = target.t ? own->cost_of_targets(units, wide_z, target.t, wide_delta)
+                                 : own->cost(units, wide_z, target.y, wide_delta);
     for (int64_t j = 0; j < units; j++)
         delta[j] = (dt_real)wide_delta[j];
     return cost;
@@ -35,25 +36,28 @@ static double cost_at(size_t i, int64_t units, const dt_real *z, int64_t y, dt_r
 #define PLACES(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 
 #define PLACE(i)                                                                                                       \
-    static void value_##i(int64_t n, const dt_real *z, dt_real *a)                                                     \
+    static void value_##i(int64_t n, double none, const dt_real *z, dt_real *a)                                        \
     {                                                                                                                  \
+        (void)none;                                                                                                    \
         value_at(i, n, z, a);                                                                                          \
     }                                                                                                                  \
-    static void derivative_##i(int64_t n, const dt_real *z, const dt_real *a, dt_real *delta)                          \
+    static void derivative_##i(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)             \
     {                                                                                                                  \
-        (void)a;                                                                                                       \
+        (void)none, (void)a;                                                                                           \
         derivative_at(i, n, z, delta);                                                                                 \
     }                                                                                                                  \
-    static double cost_##i(int64_t units, const dt_real *z, int64_t y, dt_real *delta)                                 \
+    static double cost_##i(const dt_loss_options *options, int64_t units, const dt_real *z, dt_target target,          \
+                           dt_real *delta)                                                                             \
     {                                                                                                                  \
-        return cost_at(i, units, z, y, delta);                                                                         \
+        (void)options;                                                                                                 \
+        return cost_at(i, units, z, target, delta);                                                                    \
     }
 PLACES(PLACE)
 
 #define ACTIVATION(i) {{"", "", ""}, value_##i, derivative_##i, true},
 static const dt_activation activations[DT_OWN_MAX] = {PLACES(ACTIVATION)};
 
-#define LOSS(i) {{"", "", ""}, cost_##i},
+#define LOSS(i) {{"", "", ""}, {0, 0, 0, 0}, cost_##i},
 static const dt_loss losses[DT_OWN_MAX] = {PLACES(LOSS)};
 
 const dt_activation *dt_own_activation_named(const char *name)

@@ -79,6 +79,7 @@ static dt_status write_file(model_writer *m, const dt_new_file *file, const char
     bool good = m->file >= 0 && put_root(m, experiment_text, provenance, sha256);
     for (int64_t l = 1; good && l <= (int64_t)m->experiment->layer_count; l++)
         good = put_layer(m, l);
+    good = good && dt_model_put_transform(m->file, dt_trainer_training_set(m->trainer)->transform);
     good = good && dt_hdf5_ok(H5Fflush(m->file, H5F_SCOPE_LOCAL));
     if (!good)
         status = dt_hdf5_fail(error, file->path, "write");

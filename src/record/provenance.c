@@ -128,6 +128,8 @@ static void put_data_set(dt_json *json, const char *key, const dt_dataset *data,
     if (!data)
         return;
     dt_json_open(json, key);
+    if (source->file)
+        dt_json_text(json, "file", source->file);
     dt_json_text(json, "inputs", source->inputs);
     dt_json_text(json, "inputs_sha256", or_null(data->inputs_sha256));
     dt_json_text(json, "labels", source->labels);

@@ -117,14 +117,16 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     e->experiment = experiment;
     e->workers = sizes->workers;
     const dt_loss *loss = loss_named(experiment->loss);
-    dt_status status = dt_network_create(&e->network, experiment->network, sizes->layers, sizes->units[0], error);
+    dt_status status =
+        dt_network_create(&e->network, experiment->network, sizes->layers, sizes->units[0], experiment->seed, error);
     if (status == DT_OK)
         status = dt_updater_create(&e->updater, experiment, e->network, error);
     if (status == DT_OK)
-        status = dt_pass_create(&e->pass, e->network, loss, true, sizes->batch, copies_of_x(experiment, sizes), error);
+        status = dt_pass_create(&e->pass, e->network, loss, &experiment->loss_options, true, sizes->batch,
+                                copies_of_x(experiment, sizes), error);
     if (status == DT_OK)
-        status =
-            dt_pass_create(&e->evaluation, e->network, loss, false, sizes->workers * DT_EVALUATION_CHUNK, 1, error);
+        status = dt_pass_create(&e->evaluation, e->network, loss, &experiment->loss_options, false,
+                                sizes->workers * DT_EVALUATION_CHUNK, 1, error);
     if (status == DT_OK &&
         !(e->evaluation_sample = dt_allocate((size_t)e->evaluation->capacity, sizeof *e->evaluation_sample)))
         status = dt_fail_memory(error, "the evaluation");
@@ -144,14 +146,15 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
 
 static dt_status prepare(dt_engine *e, dt_error *error)
 {
+    dt_network_settle(e->network);
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
         const dt_status kept = o->watches ? dt_updater_keep(e->updater, error) : DT_OK;
         if (kept != DT_OK)
             return kept;
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
-            const dt_status status =
-                dt_pass_create(&e->probe[i], e->network, e->pass->loss, false, o->probe_count, 1, error);
+            const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, e->pass->options, false,
+                                                    o->probe_count, 1, error);
             if (status != DT_OK)
                 return status;
             dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
@@ -224,7 +227,7 @@ static void run_probes(const step *s)
         const dt_span rows = dt_split(o->probe_count, s->worker->count, s->worker->index);
         dt_pass_gather(e->probe[i], 0, run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
         dt_pass_forward(e->probe[i], rows, true, NULL);
-        dt_pass_cost(e->probe[i], run->train->labels, o->probe_rows, rows);
+        dt_pass_cost(e->probe[i], run->train, o->probe_rows, rows);
         dt_pass_backward(e->probe[i], rows, true, NULL);
     }
 }
@@ -364,7 +367,7 @@ static bool train_step(step *s)
     dt_lap(s->laps, DT_PHASE_GATHER, 0);
     forward(s); /* z^l, a^l        (1) (2) */
     prefetch_next(s);
-    dt_pass_cost(p, run->train->labels, s->sample, s->rows); /* C_i, delta^L    (3)     */
+    dt_pass_cost(p, run->train, s->sample, s->rows); /* C_i, delta^L    (3)     */
     dt_lap(s->laps, DT_PHASE_COST, 0);
     dt_pass_backward(p, s->rows, watched, s->laps); /* delta^l         (4)     */
     prefetch_next(s);
@@ -469,8 +472,13 @@ static void evaluate_chunk(const dt_evaluation_job *job, int64_t chunk, int64_t 
         sample[window + i] = job->rows.index ? job->rows.index[first + i] : first + i;
     dt_pass_gather(p, 0, job->data, (dt_real)job->engine->experiment->data.scale, sample, rows);
     dt_pass_forward(p, rows, false, NULL);
-    dt_pass_cost(p, job->data->labels, sample, rows);
     const int64_t classes = p->network->layer[p->network->layers].units;
+    for (int64_t i = 0; job->outputs && i < count; i++)
+        memcpy((dt_real *)job->outputs + (first + i) * classes, dt_pass_output(p, window + i),
+               (size_t)classes * sizeof(dt_real));
+    if (job->outputs)
+        return;
+    dt_pass_cost(p, job->data, sample, rows);
     for (int64_t i = window; i < window + count; i++) {
         job->chunk_loss[chunk] += p->cost[i];
         job->chunk_right[chunk] += p->right[i];

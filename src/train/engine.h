@@ -27,6 +27,7 @@ typedef struct dt_evaluation_job {
     double *chunk_loss;      /* [chunk]: sum of C_i over DT_EVALUATION_CHUNK rows */
     int64_t *chunk_right;    /* [chunk] */
     atomic_llong *confusion; /* (units, units) or NULL */
+    void *outputs;           /* (rows.count, units) dt_real: z^L is all that is wanted, and no cost; or NULL */
 } dt_evaluation_job;
 
 enum { DT_EVALUATION_CHUNK = 64 };

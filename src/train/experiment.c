@@ -10,6 +10,14 @@
 #include "base/names.h"
 #include "train/keys.h"
 
+const char *dt_targets_name(dt_targets targets)
+{
+    static const char *const names[] = {[DT_TARGETS_CLASSES] = "classes",
+                                        [DT_TARGETS_REGRESSION] = "regression",
+                                        [DT_TARGETS_MULTILABEL] = "multilabel"};
+    return (unsigned)targets < DT_TARGETS_KINDS ? names[targets] : "unknown targets";
+}
+
 static const char *const precision_names[] = {[DT_FLOAT32] = "float32", [DT_FLOAT64] = "float64"};
 
 const char *dt_precision_name(dt_precision precision)
@@ -100,7 +108,7 @@ static dt_status check_file(const char *path, const char *file, dt_error *error)
 
 static dt_status check_entry(const dt_key *key, const char *path, const char *name, dt_error *error)
 {
-    if (!name && key->table == DT_FORMATS)
+    if (!name && (key->table == DT_FORMATS || key->table == DT_GENERATORS))
         return DT_OK;
     if (!name)
         return dt_fail(error, DT_INVALID, "%s: missing; name a %s", path, dt_table_name(key->table));
@@ -126,6 +134,25 @@ static dt_status check_integers(const dt_key *key, const char *path, const dt_in
     return DT_OK;
 }
 
+static dt_status check_reals(const dt_key *key, const char *path, const void *field, dt_error *error)
+{
+    struct {
+        const double *values;
+        size_t count;
+    } list;
+    char item[200], text[64];
+    memcpy(&list, field, sizeof list);
+    for (size_t i = 0; list.values && i < list.count; i++)
+        if (!within(key, list.values[i])) {
+            char accepts[256];
+            dt_key_accepts(key, accepts, sizeof accepts);
+            snprintf(item, sizeof item, "%s.%zu", path, i);
+            snprintf(text, sizeof text, "%.17g", list.values[i]);
+            return dt_fail(error, DT_INVALID, "%s: %s is out of range; give %s", item, text, accepts);
+        }
+    return DT_OK;
+}
+
 /* One key of one struct against its own range. */
 static dt_status check_key(const dt_key *key, const char *path, const void *base, dt_error *error)
 {
@@ -143,11 +170,13 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
     }
     case DT_KEY_REAL: {
         double value = *(const double *)field;
-        if (within(key, value))
+        if (within(key, value) || (value == 0 && key->of == DT_OF_LAYER)) /* there 0 stands for the default */
             return DT_OK;
         snprintf(text, sizeof text, "%.17g", value);
         return out_of_range(key, path, text, error);
     }
+    case DT_KEY_REALS:
+        return check_reals(key, path, field, error);
     case DT_KEY_NAME: {
         const char *name = *(const char *const *)field;
         if (!name || !dt_is_name(name, 128, true))
@@ -165,6 +194,16 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         if ((unsigned)*(const dt_precision *)field > DT_FLOAT64)
             return dt_fail(error, DT_INVALID, "%s: unknown; use float32 or float64", path);
         return DT_OK;
+    case DT_KEY_TARGETS:
+        if ((unsigned)*(const dt_targets *)field >= DT_TARGETS_KINDS)
+            return dt_fail(error, DT_INVALID, "%s: unknown; use classes, regression or multilabel", path);
+        return DT_OK;
+    case DT_KEY_CHOICE: {
+        const char *word = *(const char *const *)field;
+        if (word && !dt_key_is_choice_word(key, word))
+            return dt_fail(error, DT_INVALID, "%s: can't be '%.64s'; give one of %s", path, word, key->choices);
+        return DT_OK;
+    }
     case DT_KEY_QUANTITIES: {
         unsigned set = *(const unsigned *)field;
         if (set == 0 || set >> DT_QUANTITIES)
@@ -176,6 +215,7 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         return check_integers(key, path, field, error);
     case DT_KEY_SEED:
     case DT_KEY_BOOL:
+    case DT_KEY_NAMES:
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:
     case DT_KEY_SAMPLES:
@@ -201,7 +241,7 @@ static dt_status check_keys(dt_key_of of, const char *section, const void *base,
             continue;
         char path[160];
         if (*section)
-            snprintf(path, sizeof path, "%s%s", section, strrchr(key->pattern, '.'));
+            snprintf(path, sizeof path, "%s%s", section, strpbrk(key->pattern, "#*") + 1);
         else
             snprintf(path, sizeof path, "%s", key->pattern);
         dt_status status = check_key(key, path, base, error);
@@ -211,12 +251,17 @@ static dt_status check_keys(dt_key_of of, const char *section, const void *base,
     return DT_OK;
 }
 
-static dt_status check_validation(const dt_data_spec *data, dt_error *error)
+static dt_status check_data(const dt_data_spec *data, dt_error *error)
 {
-    if (data->validation.inputs && data->validation_fraction > 0)
+    if (dt_source_is_given(&data->validation) && data->validation_fraction > 0)
         return dt_fail(error, DT_INVALID, "data.validation.fraction: files are given as well; remove one of them");
     if (data->validation.labels && !data->validation.inputs)
         return dt_fail(error, DT_INVALID, "data.validation.labels: labels without inputs; add data.validation.inputs");
+    if (data->standardize && data->min_max)
+        return dt_fail(error, DT_INVALID, "data.min_max: inputs are standardized as well; remove one of them");
+    if (data->scale != 1 && (data->standardize || data->min_max))
+        return dt_fail(error, DT_INVALID, "data.scale: has no effect with %s; remove one of them",
+                       data->standardize ? "data.standardize" : "data.min_max");
     return DT_OK;
 }
 
@@ -344,7 +389,7 @@ dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *erro
 {
     dt_status status = check_keys(DT_OF_EXPERIMENT, "", experiment, error);
     if (status == DT_OK)
-        status = check_validation(&experiment->data, error);
+        status = check_data(&experiment->data, error);
     if (status == DT_OK)
         status = check_network(experiment, error);
     if (status == DT_OK)

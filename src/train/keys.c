@@ -5,6 +5,7 @@
 
 #define EXPERIMENT(field) .of = DT_OF_EXPERIMENT, .offset = offsetof(dt_experiment, field)
 #define LAYER(field)      .of = DT_OF_LAYER, .offset = offsetof(dt_layer_spec, field)
+#define LOSS(field)       .of = DT_OF_EXPERIMENT, .offset = offsetof(dt_experiment, loss_options.field)
 #define RULE(field)       .of = DT_OF_RULE, .offset = offsetof(dt_capture_rule, field)
 
 #define MOMENTS     "adam adamw nadam lamb"
@@ -21,26 +22,81 @@ static const dt_key keys[] = {
 
     {"data.format", DT_KEY_ENTRY, EXPERIMENT(data.format), .table = DT_FORMATS, .required = true,
      .help = "What the files are."},
-    {"data.train.inputs", DT_KEY_FILE, EXPERIMENT(data.train.inputs), .required = true, .help = "Training inputs."},
-    {"data.train.labels", DT_KEY_FILE, EXPERIMENT(data.train.labels), .required = true, .help = "Training labels."},
-    {"data.test.inputs", DT_KEY_FILE, EXPERIMENT(data.test.inputs), .required_in = true,
+    {"data.train.file", DT_KEY_FILE, EXPERIMENT(data.train.file), .only = "csv libsvm hdf5 npy", .needed = "csv libsvm",
+     .required = true, .help = "Training rows; of hdf5 and npy the file in which inputs and labels name arrays."},
+    {"data.train.inputs", DT_KEY_FILE, EXPERIMENT(data.train.inputs), .only = "idx hdf5 npy", .required = true,
+     .help = "Training inputs."},
+    {"data.train.labels", DT_KEY_FILE, EXPERIMENT(data.train.labels), .only = "idx hdf5 npy", .required = true,
+     .help = "Training labels."},
+    {"data.test.file", DT_KEY_FILE, EXPERIMENT(data.test.file), .only = "csv libsvm hdf5 npy", .needed = "csv libsvm",
+     .required_in = true, .help = "Test rows; of hdf5 and npy the file in which inputs and labels name arrays."},
+    {"data.test.inputs", DT_KEY_FILE, EXPERIMENT(data.test.inputs), .only = "idx hdf5 npy", .required_in = true,
      .help = "Test inputs: evaluated after each epoch, never trained on."},
-    {"data.test.labels", DT_KEY_FILE, EXPERIMENT(data.test.labels), .required_in = true, .help = "Test labels."},
-    {"data.validation.inputs", DT_KEY_FILE, EXPERIMENT(data.validation.inputs), .help = "Validation inputs."},
-    {"data.validation.labels", DT_KEY_FILE, EXPERIMENT(data.validation.labels), .help = "Validation labels."},
+    {"data.test.labels", DT_KEY_FILE, EXPERIMENT(data.test.labels), .only = "idx hdf5 npy", .required_in = true,
+     .help = "Test labels."},
+    {"data.validation.file", DT_KEY_FILE, EXPERIMENT(data.validation.file), .only = "csv libsvm hdf5 npy",
+     .help = "Validation rows; of hdf5 and npy the file in which inputs and labels name arrays."},
+    {"data.validation.inputs", DT_KEY_FILE, EXPERIMENT(data.validation.inputs), .only = "idx hdf5 npy",
+     .help = "Validation inputs."},
+    {"data.validation.labels", DT_KEY_FILE, EXPERIMENT(data.validation.labels), .only = "idx hdf5 npy",
+     .help = "Validation labels."},
     {"data.validation.fraction", DT_KEY_REAL, EXPERIMENT(data.validation_fraction), .high = 1, .high_open = true,
      .help = "In place of files: this share of the training rows, drawn by the seed. 0: none."},
-    {"data.scale", DT_KEY_REAL, EXPERIMENT(data.scale), .high = 1e30, .low_open = true, .number = 1,
+    {"data.scale", DT_KEY_REAL, EXPERIMENT(data.scale), .low = 1e-30, .high = 1e30, .number = 1,
      .help = "x <- scale * x."},
     {"data.noise", DT_KEY_REAL, EXPERIMENT(data.noise), .high = 1e30,
      .help = "Deviation of normal noise that each training step adds to its inputs. Drawn by the seed."},
+    {"data.targets", DT_KEY_TARGETS, EXPERIMENT(data.targets), .text = "classes",
+     .help = "What labels are: one class a row, numbers to fit, or zeros and ones of which any number may be 1."},
+    {"data.standardize", DT_KEY_BOOL, EXPERIMENT(data.standardize),
+     .help = "Each input to mean 0 and deviation 1 over the training rows, a constant one to 0."},
+    {"data.min_max", DT_KEY_BOOL, EXPERIMENT(data.min_max),
+     .help = "Each input to 0 .. 1 over the training rows, a constant one to 0."},
+    {"data.label", DT_KEY_NAMES, EXPERIMENT(data.label), .text = "the last column", .only = "csv",
+     .help = "The column of labels, by name or by number from 1; several where they are no classes."},
+    {"data.header", DT_KEY_CHOICE, EXPERIMENT(data.header), .text = "auto", .choices = "auto true false", .only = "csv",
+     .help = "Whether the first line names the columns."},
+    {"data.delimiter", DT_KEY_CHOICE, EXPERIMENT(data.delimiter), .text = "auto", .choices = "auto , ; tab | space",
+     .only = "csv", .help = "What stands between fields. auto: the most frequent in the first line."},
+    {"data.missing", DT_KEY_CHOICE, EXPERIMENT(data.missing), .text = "refuse", .choices = "refuse mean median 0",
+     .only = "csv", .help = "What a missing number becomes: an error, or that of its column of the training file."},
+    {"data.one_hot", DT_KEY_NAMES, EXPERIMENT(data.one_hot), .text = "columns of words", .only = "csv",
+     .help = "Columns, by name or number, whose fields are words: an input for each different one."},
+    {"data.features", DT_KEY_INTEGER, EXPERIMENT(data.features), .low = 1, .high = 67108864, .word = "auto",
+     .only = "libsvm synthetic", .help = "Inputs of a row. auto: the largest index, or the generator's own number."},
+    {"data.generator", DT_KEY_ENTRY, EXPERIMENT(data.generator), .table = DT_GENERATORS, .text = "spirals",
+     .only = "synthetic", .help = "What is made."},
+    {"data.rows", DT_KEY_INTEGER, EXPERIMENT(data.rows), .low = 1, .high = 1e9, .number = 1000, .only = "synthetic",
+     .help = "Training rows."},
+    {"data.test_rows", DT_KEY_INTEGER, EXPERIMENT(data.test_rows), .low = 1, .high = 1e9, .word = "none",
+     .only = "synthetic", .help = "Test rows."},
+    {"data.classes", DT_KEY_INTEGER, EXPERIMENT(data.classes), .low = 2, .high = 1048576, .word = "auto",
+     .only = "synthetic", .help = "auto: the generator's own number."},
+    {"data.jitter", DT_KEY_REAL, EXPERIMENT(data.jitter), .high = 1e6, .number = 0.1, .only = "synthetic",
+     .help = "Deviation of a normal number that is added to each input."},
 
     {"network.#.units", DT_KEY_INTEGER, LAYER(units), .low = 1, .high = 1048576, .required = true,
      .help = "Units of the layer. The list's first entry is layer 1; 1 to 64 layers."},
     {"network.#.activation", DT_KEY_ENTRY, LAYER(activation), .table = DT_ACTIVATIONS, .text = "linear",
      .help = "a = sigma(z). The last layer has none: the cost sees z."},
+    {"network.#.activation.negative_slope", DT_KEY_REAL, LAYER(negative_slope), .high = 1e6, .low_open = true,
+     .number = 0.01, .only = "leaky_relu", .help = "Slope where z < 0."},
+    {"network.#.activation.alpha", DT_KEY_REAL, LAYER(alpha), .high = 1e6, .low_open = true, .number = 1, .only = "elu",
+     .help = "-alpha is what it goes to where z is far below 0."},
+    {"network.#.activation.beta", DT_KEY_REAL, LAYER(beta), .high = 1e6, .low_open = true, .number = 1,
+     .only = "softplus", .help = "How sharp it bends."},
+    {"network.#.activation.omega", DT_KEY_REAL, LAYER(omega), .high = 1e6, .low_open = true, .number = 1,
+     .only = "sine", .help = "Its frequency; 30 in the first layer of Sitzmann et al. 2020."},
     {"network.#.init", DT_KEY_ENTRY, LAYER(init), .table = DT_INITIALIZERS, .text = "glorot_uniform",
      .help = "How the layer's first weights are drawn."},
+    {"network.#.init.gain", DT_KEY_REAL, LAYER(gain), .high = 1e6, .low_open = true, .number = 1, .only = "orthogonal",
+     .help = "What the orthogonal matrix is multiplied by."},
+    {"network.#.init.limit", DT_KEY_REAL, LAYER(limit), .high = 1e6, .low_open = true, .number = 0.05,
+     .only = "uniform", .help = "Weights lie between -limit and limit."},
+    {"network.#.init.std", DT_KEY_REAL, LAYER(std), .high = 1e6, .low_open = true, .number = 0.05,
+     .only = "normal truncated_normal", .help = "Standard deviation of the weights."},
+    {"network.#.init.value", DT_KEY_REAL, LAYER(value), .low = -1e6, .high = 1e6, .only = "constant",
+     .help = "Every weight."},
     {"network.#.dropout", DT_KEY_REAL, LAYER(dropout), .high = 1, .high_open = true,
      .help = "Share of the layer's activations that a training step sets to 0; the others are divided by 1 - dropout. "
              "Drawn by the seed; none in evaluation, none on the last layer."},
@@ -48,6 +104,18 @@ static const dt_key keys[] = {
      .help = "The norm of each unit's weights is cut to it after a step. 0: not."},
 
     {"loss", DT_KEY_ENTRY, EXPERIMENT(loss), .table = DT_LOSSES, .required = true, .help = "The cost C of a sample."},
+    {"loss.margin", DT_KEY_REAL, LOSS(margin), .high = 1e6, .number = 1,
+     .only = "multiclass_svm multiclass_svm_squared multiclass_svm_max",
+     .help = "By how much the right class must lead."},
+    {"loss.delta", DT_KEY_REAL, LOSS(delta), .high = 1e6, .low_open = true, .number = 1, .only = "huber",
+     .help = "Where the square goes over into a line."},
+    {"loss.label_smoothing", DT_KEY_REAL, LOSS(label_smoothing), .high = 1, .only = "cross_entropy",
+     .help = "Share of the target that all classes get alike, as PyTorch's."},
+    {"loss.class_weights", DT_KEY_REALS, LOSS(class_weights), .high = 1e6, .low_open = true, .text = "none",
+     .only = "cross_entropy multiclass_svm multiclass_svm_squared multiclass_svm_max",
+     .help = "A number for each class: the cost of its samples is multiplied by it. The minibatch's cost is still the "
+             "sum over samples divided by their number, as Keras's; PyTorch's cross_entropy divides by the sum of "
+             "their weights."},
 
     {"optimizer.name", DT_KEY_ENTRY, EXPERIMENT(optimizer.name), .table = DT_OPTIMIZERS, .text = "sgd",
      .help = "How a step changes the weights."},
@@ -245,11 +313,23 @@ static void store_default(const dt_key *key, void *field)
     case DT_KEY_PRECISION:
         *(dt_precision *)field = DT_FLOAT32;
         break;
+    case DT_KEY_TARGETS:
+        *(dt_targets *)field = DT_TARGETS_CLASSES;
+        break;
+    case DT_KEY_CHOICE:
+        *(const char **)field = key->text;
+        break;
+    case DT_KEY_NAMES:
+        *(dt_name_list *)field = (dt_name_list){NULL, 0};
+        break;
     case DT_KEY_QUANTITIES:
         *(unsigned *)field = (unsigned)key->number;
         break;
     case DT_KEY_INTEGERS:
         *(dt_integers *)field = (dt_integers){NULL, 0};
+        break;
+    case DT_KEY_REALS:
+        *(const double **)field = NULL;
         break;
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:
@@ -322,6 +402,8 @@ static void append_names(char *out, size_t size, const dt_key *key)
         if (key->kind == DT_KEY_ENTRY) {
             const dt_entry *entry = dt_table_at(key->table, i);
             name = entry ? entry->name : NULL;
+        } else if (key->kind == DT_KEY_TARGETS) {
+            name = i < DT_TARGETS_KINDS ? dt_targets_name((dt_targets)i) : NULL;
         } else if (key->kind == DT_KEY_PRECISION) {
             name = i <= DT_FLOAT64 ? dt_precision_name((dt_precision)i) : NULL;
         } else {
@@ -363,6 +445,10 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
             append(out, size, key->word);
         }
         break;
+    case DT_KEY_REALS:
+        append(out, size, "a list, each ");
+        append_range(out, size, key);
+        break;
     case DT_KEY_SEED:
         append(out, size, "a whole number from 0 to 18446744073709551615");
         break;
@@ -375,8 +461,16 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
     case DT_KEY_FILE:
         append(out, size, "a file");
         break;
+    case DT_KEY_CHOICE:
+        append(out, size, "one of ");
+        append(out, size, key->choices);
+        break;
+    case DT_KEY_NAMES:
+        append(out, size, "a name, or a list of names");
+        break;
     case DT_KEY_ENTRY:
     case DT_KEY_PRECISION:
+    case DT_KEY_TARGETS:
         append(out, size, "one of ");
         append_names(out, size, key);
         break;
@@ -400,12 +494,19 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
     }
 }
 
+bool dt_key_is_choice(const dt_key *key)
+{
+    return key->kind == DT_KEY_ENTRY && dt_key_is_section(key->pattern);
+}
+
 const dt_key *dt_key_chooser(const dt_key *key)
 {
     const char *dot = strrchr(key->pattern, '.');
     char pattern[96];
     if (!key->only || !dot)
         return NULL;
+    if (strncmp(key->pattern, "data.", 5) == 0)
+        return dt_key_find("data.format");
     snprintf(pattern, sizeof pattern, "%.*s", (int)(dot - key->pattern), key->pattern);
     const dt_key *choice = dt_key_find(pattern);
     if (choice)
@@ -414,16 +515,33 @@ const dt_key *dt_key_chooser(const dt_key *key)
     return dt_key_find(pattern);
 }
 
-bool dt_key_applies(const dt_key *key, const char *name)
+/* Is `name` one of `words`, which stand apart by blanks? */
+static bool is_among(const char *words, const char *name)
 {
     const size_t length = strlen(name);
-    for (const char *word = key->only; word && *word; word += strspn(word, " ")) {
+    for (const char *word = words; word && *word; word += strspn(word, " ")) {
         const size_t n = strcspn(word, " ");
         if (n == length && strncmp(word, name, n) == 0)
             return true;
         word += n;
     }
-    return !key->only;
+    return false;
+}
+
+bool dt_key_applies(const dt_key *key, const char *name)
+{
+    return !key->only || is_among(key->only, name);
+}
+
+bool dt_key_is_needed(const dt_key *key, const char *name)
+{
+    const char *with = key->needed ? key->needed : key->only;
+    return (key->required || key->required_in) && (!with || !name || is_among(with, name));
+}
+
+bool dt_key_is_choice_word(const dt_key *key, const char *word)
+{
+    return is_among(key->choices, word);
 }
 
 void dt_key_only(const dt_key *key, char *out, size_t size)
@@ -437,6 +555,27 @@ void dt_key_only(const dt_key *key, char *out, size_t size)
         used += (size_t)snprintf(out + used, size - used, "%.*s%s", (int)n, word, behind);
         word = next;
     }
+}
+
+/* The parameter under `section` that applies with that name. */
+static double layer_parameter(const dt_layer_spec *layer, const char *section, const char *name)
+{
+    for (size_t i = 0; i < KEYS; i++)
+        if (under(keys[i].pattern, section) && dt_key_applies(&keys[i], name)) {
+            const double value = *(const double *)dt_key_field(&keys[i], layer);
+            return value != 0 ? value : keys[i].number;
+        }
+    return 0;
+}
+
+double dt_activation_parameter(const dt_layer_spec *layer)
+{
+    return layer_parameter(layer, "network.#.activation", layer->activation);
+}
+
+double dt_init_parameter(const dt_layer_spec *layer)
+{
+    return layer_parameter(layer, "network.#.init", layer->init);
 }
 
 bool dt_is_name(const char *text, size_t longest, bool dots)

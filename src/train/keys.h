@@ -21,12 +21,16 @@ typedef enum dt_key_kind {
     DT_KEY_INTEGER,    /* int64_t in low .. high; `word`, where there is one, stands for 0 */
     DT_KEY_SEED,       /* uint64_t */
     DT_KEY_REAL,       /* double between low and high */
+    DT_KEY_REALS,      /* const double * and behind it a size_t: so many between low and high; NULL: none */
     DT_KEY_BOOL,       /* bool */
     DT_KEY_NAME,       /* const char *: letters, digits, '.', '_', '-', no leading dot */
     DT_KEY_FILE,       /* const char *, NULL: none */
     DT_KEY_ENTRY,      /* const char *: a name of `table` */
     DT_KEY_PRECISION,  /* dt_precision */
     DT_KEY_INTEGERS,   /* dt_integers: a list, ascending, in low .. high */
+    DT_KEY_TARGETS,    /* dt_targets */
+    DT_KEY_CHOICE,     /* const char *: one of the words of `choices` */
+    DT_KEY_NAMES,      /* dt_name_list: any texts, one or a list */
     DT_KEY_QUANTITIES, /* the fields of a dt_capture_rule: a list of quantities, */
     DT_KEY_LAYERS,     /* `all` or a list of layers, */
     DT_KEY_STEPS,      /* `log` or a list of steps, */
@@ -45,13 +49,15 @@ typedef struct dt_key {
     double low, high; /* numbers */
     bool low_open;    /* low itself is outside */
     bool high_open;
-    const char *word; /* DT_KEY_INTEGER: spells 0 */
-    double number;    /* default, of numbers and bools */
-    const char *text; /* default, of names; of the kinds above that have no number, its words for help */
-    bool required;    /* must be in the file */
-    bool required_in; /* must be in its section where the file has that section */
-    const char *only; /* applies where its chooser's name is one of these words; NULL: always */
-    const char *help; /* a sentence */
+    const char *word;    /* DT_KEY_INTEGER: spells 0 */
+    double number;       /* default, of numbers and bools */
+    const char *text;    /* default, of names; of the kinds above that have no number, its words for help */
+    const char *choices; /* DT_KEY_CHOICE: words apart by blanks */
+    bool required;       /* must be in the file */
+    bool required_in;    /* must be in its section where the file has that section */
+    const char *only;    /* applies where its chooser's name is one of these words; NULL: always */
+    const char *needed;  /* of those, the ones with which `required` and `required_in` hold; NULL: all of them */
+    const char *help;    /* a sentence */
 } dt_key;
 
 const dt_key *dt_key_at(size_t i);              /* NULL past the last */
@@ -63,6 +69,10 @@ bool dt_key_is_section(const char *pattern);    /* keys lie under it */
 enum { DT_KEY_NAME_SIZE = 32 };
 const char *dt_key_child(const char *section, size_t i, char name[DT_KEY_NAME_SIZE]);
 
+/* A name with parameters: a key of a table under which other keys lie ("loss" and "loss.delta"). It is written as the
+ * name alone, or as a section with the name under `name`. */
+bool dt_key_is_choice(const dt_key *key);
+
 /* The key that decides whether this one applies: the choice it lies under, or its section's `name`. NULL where it
  * always does. And whether it does with that name. */
 const dt_key *dt_key_chooser(const dt_key *key);
@@ -70,6 +80,13 @@ bool dt_key_applies(const dt_key *key, const char *name);
 
 /* The names it applies to, as words: "sgd, rmsprop or lars". */
 void dt_key_only(const dt_key *key, char *out, size_t size);
+
+/* Is it one of the key's choices? */
+bool dt_key_is_choice_word(const dt_key *key, const char *word);
+
+/* Must the key be in the file, or in its section where the file has that, with that name of its chooser's (NULL: it has
+ * none yet)? */
+bool dt_key_is_needed(const dt_key *key, const char *name);
 
 /* Stores the defaults of all keys of a struct: a dt_experiment, a dt_layer_spec or a dt_capture_rule. */
 void dt_key_defaults(dt_key_of of, void *base);

@@ -4,9 +4,7 @@
 
 #include "base/memory.h"
 #include "kernels/random.h"
-
-/* Bytes of a row that are asked for ahead of its gather; longer rows are fetched by the processor's own prefetcher. */
-enum { PREFETCHED = 4096 };
+#include "train/gather.h"
 
 /* Numbers from row to row: the units, the 1 behind them, whole panels; and off powers of two, which would make all rows
  * share a few cache sets. */
@@ -76,8 +74,8 @@ static dt_status allocate_layers(dt_pass *p, bool training, dt_error *error)
     return DT_OK;
 }
 
-dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, bool training,
-                         int64_t capacity, int64_t copies, dt_error *error)
+dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, const dt_loss_options *options,
+                         bool training, int64_t capacity, int64_t copies, dt_error *error)
 {
     *pass = NULL;
     const size_t layers = (size_t)network->layers + 1;
@@ -86,6 +84,8 @@ dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_los
         return dt_fail_memory(error, "activations");
     p->network = network;
     p->loss = loss;
+    p->options = options;
+    p->threshold = loss->traits.threshold;
     p->capacity = capacity;
     p->copies = copies;
     p->stride = dt_allocate_zeroed(layers, sizeof *p->stride);
@@ -168,35 +168,16 @@ static dt_real *place_of_z(const dt_pass *pass, int64_t l, bool keep_z)
 
 void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span rows)
 {
-    const int64_t bytes = data->features * (int64_t)dt_element_size(data->element);
-    const int64_t most = dt_min(bytes, PREFETCHED);
-    for (int64_t i = rows.first; i < rows.last; i++) {
-        const char *row = (const char *)data->inputs + sample[i] * bytes;
-        for (int64_t at = 0; at < most; at += DT_CACHE_LINE)
-            __builtin_prefetch(row + at, 0, 2);
-        __builtin_prefetch(data->labels + sample[i], 0, 3);
-    }
+    for (int64_t i = rows.first; i < rows.last; i++)
+        dt_gather_prefetch(data, sample[i]);
 }
 
 void dt_pass_gather(dt_pass *pass, int64_t copy, const dt_dataset *data, dt_real scale, const int64_t *sample,
                     dt_span rows)
 {
-    const dt_products *products = pass->network->products;
-    const int64_t n = data->features;
-    for (int64_t i = rows.first; i < rows.last; i++) {
-        dt_real *x = pass->a[0] + copy * pass->rows[1].a_apart + i * pass->stride[0];
-        switch (data->element) {
-        case DT_U8:
-            products->convert_u8(n, (const uint8_t *)data->inputs + sample[i] * n, scale, x);
-            break;
-        case DT_F32:
-            products->convert_f32(n, (const float *)data->inputs + sample[i] * n, scale, x);
-            break;
-        case DT_F64:
-            products->convert_f64(n, (const double *)data->inputs + sample[i] * n, scale, x);
-            break;
-        }
-    }
+    for (int64_t i = rows.first; i < rows.last; i++)
+        dt_gather_row(pass->network->products, data, scale, sample[i],
+                      pass->a[0] + copy * pass->rows[1].a_apart + i * pass->stride[0]);
 }
 
 /* The numbers of layer l for sample i of the minibatch: 2^20 of them, for up to 2^20 samples. */
@@ -250,7 +231,8 @@ void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows,
                                network->parameters + (layer->first_block + panels.first * layer->column) * DT_BLOCK,
                                layer->column * DT_BLOCK, z + rows.first * stride, stride);
     for (int64_t i = rows.first; i < rows.last && l < network->layers; i++) { /* no activation on layer L */
-        layer->activation->value(n, z + i * stride, sigma + i * stride);      /* (2) a^l_j = sigma(z^l_j) */
+        /* (2) a^l_j = sigma(z^l_j) */
+        layer->activation->value(n, layer->parameter, z + i * stride, sigma + i * stride);
         if (pass->mask[l])
             drop(pass, l, draws, i, first, n);
         if (panels.last == layer->panels)
@@ -264,6 +246,12 @@ void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
         dt_pass_forward_units(pass, l, 0, rows, (dt_span){0, pass->network->layer[l].panels}, keep_z, NULL);
         dt_lap(laps, DT_PHASE_FORWARD, l);
     }
+}
+
+const dt_real *dt_pass_output(const dt_pass *pass, int64_t i)
+{
+    const int64_t L = pass->network->layers;
+    return pass->z[L] + i * pass->stride[L];
 }
 
 int64_t dt_pass_answer(const dt_pass *pass, int64_t i)
@@ -287,15 +275,27 @@ static void clear_padding(dt_real *delta, int64_t units)
         delta[j] = 0;
 }
 
-void dt_pass_cost(dt_pass *pass, const int32_t *labels, const int64_t *sample, dt_span rows)
+/* Of several labels all are right: those that z^L says are there, above the threshold, and those that aren't. */
+static bool labels_right(const dt_pass *pass, int64_t units, const dt_real *z, const double *t)
+{
+    int64_t right = 0;
+    for (int64_t j = 0; j < units; j++)
+        right += ((double)z[j] > pass->threshold) == (t[j] > 0.5);
+    return right == units;
+}
+
+void dt_pass_cost(dt_pass *pass, const dt_dataset *data, const int64_t *sample, dt_span rows)
 {
     const int64_t L = pass->network->layers, units = pass->network->layer[L].units, stride = pass->stride[L];
     for (int64_t i = rows.first; i < rows.last; i++) {
-        const int32_t y = labels[sample[i]];
+        const dt_target target = data->targets ? (dt_target){-1, data->targets + sample[i] * data->outputs}
+                                               : (dt_target){data->labels[sample[i]], NULL};
+        const dt_real *z = pass->z[L] + i * stride;
         dt_real *delta = pass->delta[L] + i * stride;
-        pass->cost[i] = pass->loss->cost(units, pass->z[L] + i * stride, y, delta); /* (3) delta^L_j = dC/dz^L_j */
+        pass->cost[i] = pass->loss->cost(pass->options, units, z, target, delta); /* (3) delta^L_j = dC/dz^L_j */
         clear_padding(delta, units);
-        pass->right[i] = dt_pass_answer(pass, i) == y;
+        pass->right[i] = target.t ? data->kind == DT_TARGETS_MULTILABEL && labels_right(pass, units, z, target.t)
+                                  : dt_pass_answer(pass, i) == target.y;
     }
 }
 
@@ -316,7 +316,7 @@ void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
         for (int64_t i = rows.first; i < rows.last; i++) {
             for (int64_t j = 0; pass->mask[l] && j < n; j++)
                 delta[i * stride + j] *= pass->mask[l][i * stride + j];
-            layer->activation->derivative(n, z + i * stride, a + i * stride, delta + i * stride);
+            layer->activation->derivative(n, layer->parameter, z + i * stride, a + i * stride, delta + i * stride);
             clear_padding(delta + i * stride, n);
         }
         dt_lap(laps, DT_PHASE_BACKWARD, l);

@@ -20,18 +20,20 @@
 typedef struct dt_pass {
     const dt_network *network;
     const dt_loss *loss;
-    const dt_real *gradient; /* of the step that observers are shown; NULL where there is none */
-    int64_t capacity;        /* rows */
-    int64_t copies;          /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
-    int64_t *stride;         /* stride[l], l = 0 .. L: numbers from row to row */
-    dt_real *block;          /* of all the arrays below */
-    dt_real **a, **delta;    /* [l]; a[0] = x */
-    dt_real **z;             /* [l], where z is kept apart from a; z[L] = a[L] */
+    const dt_loss_options *options; /* of the loss; borrowed */
+    double threshold;               /* of several labels: dt_loss_traits */
+    const dt_real *gradient;        /* of the step that observers are shown; NULL where there is none */
+    int64_t capacity;               /* rows */
+    int64_t copies;                 /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
+    int64_t *stride;                /* stride[l], l = 0 .. L: numbers from row to row */
+    dt_real *block;                 /* of all the arrays below */
+    dt_real **a, **delta;           /* [l]; a[0] = x */
+    dt_real **z;                    /* [l], where z is kept apart from a; z[L] = a[L] */
     dt_real **mask,
         **sigma;         /* [l], where layer l drops out: what sigma(z^l) was multiplied by, and itself; else NULL */
     dt_layer_rows *rows; /* rows[l], l = 1 .. L: what reductions see */
     double *cost;        /* C_i */
-    uint8_t *right;      /* 1 where the largest z^L is that of the label */
+    uint8_t *right;      /* 1 where the answer is right: see dt_evaluation */
 } dt_pass;
 
 /* What random numbers of a step are drawn from: pure functions of these, the layer, the sample's place in the minibatch
@@ -48,8 +50,8 @@ bool dt_pass_measure(int64_t layers, const int64_t *units, const dt_layer_spec *
                      size_t *bytes);
 
 #define dt_pass_create DT_R(dt_pass_create)
-dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, bool training,
-                         int64_t capacity, int64_t copies, dt_error *error);
+dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, const dt_loss_options *options,
+                         bool training, int64_t capacity, int64_t copies, dt_error *error);
 #define dt_pass_destroy DT_R(dt_pass_destroy)
 void dt_pass_destroy(dt_pass *pass);
 
@@ -80,9 +82,13 @@ void dt_pass_forward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps); /
 void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows, dt_span panels, bool keep_z,
                            const dt_draws *draws);
 #define dt_pass_cost DT_R(dt_pass_cost)
-void dt_pass_cost(dt_pass *pass, const int32_t *labels, const int64_t *sample, dt_span rows); /* C_i, (3) */
+void dt_pass_cost(dt_pass *pass, const dt_dataset *data, const int64_t *sample, dt_span rows); /* C_i, (3) */
 #define dt_pass_backward DT_R(dt_pass_backward)
 void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps); /* (4) */
+
+/* z^L of row i, (units). */
+#define dt_pass_output DT_R(dt_pass_output)
+const dt_real *dt_pass_output(const dt_pass *pass, int64_t i);
 
 /* The unit with the largest z^L of row i, the first of equals. */
 #define dt_pass_answer DT_R(dt_pass_answer)

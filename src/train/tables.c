@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "data/synthetic.h"
 #include "deltoid/dataset.h"
 #include "nn/activation.h"
 #include "nn/initializer.h"
@@ -68,7 +69,7 @@ static const struct {
     [DT_ACTIVATIONS] = {"activation", activation_entry},    [DT_LOSSES] = {"loss", loss_entry},
     [DT_INITIALIZERS] = {"initializer", initializer_entry}, [DT_OPTIMIZERS] = {"optimizer", optimizer_entry},
     [DT_SCHEDULES] = {"schedule", schedule_entry},          [DT_REDUCTIONS] = {"reduction", reduction_entry},
-    [DT_FORMATS] = {"data format", format_entry},
+    [DT_FORMATS] = {"data format", format_entry},           [DT_GENERATORS] = {"generator", dt_generator_at},
 };
 
 const char *dt_table_name(dt_table table)
@@ -96,6 +97,22 @@ dt_status dt_table_find(dt_table table, const char *name, size_t *index, dt_erro
             return DT_OK;
         }
     return dt_fail_unknown(error, dt_table_name(table), name, name_at, &table);
+}
+
+/* What the functions that a program's own cost has can take; there is no threshold to ask it for. */
+static const dt_loss_traits *own_traits(const dt_own_loss *own)
+{
+    enum { CLASSES = 1u << DT_TARGETS_CLASSES, TARGETS = 1u << DT_TARGETS_REGRESSION | 1u << DT_TARGETS_MULTILABEL };
+    static const dt_loss_traits traits[] = {{CLASSES, 0, 0, 0}, {TARGETS, 0, 0, 0}, {CLASSES | TARGETS, 0, 0, 0}};
+    return &traits[own->cost_of_targets ? 1 + (own->cost != NULL) : 0];
+}
+
+const dt_loss_traits *dt_loss_traits_of(const char *name)
+{
+    size_t i;
+    if (dt_table_find(DT_LOSSES, name, &i, NULL) != DT_OK)
+        return NULL;
+    return i < DT_LOSS_COUNT ? &dt_losses_f32_generic[i].traits : own_traits(dt_own_loss_at(i - DT_LOSS_COUNT));
 }
 
 /* --- a program's own --- */
@@ -135,7 +152,7 @@ dt_status dt_activation_register(const dt_own_activation *own, dt_error *error)
 
 dt_status dt_loss_register(const dt_own_loss *own, dt_error *error)
 {
-    dt_status status = check_own(DT_LOSSES, &own->entry, own->cost != NULL, error);
+    dt_status status = check_own(DT_LOSSES, &own->entry, own->cost || own->cost_of_targets, error);
     if (status != DT_OK)
         return status;
     return dt_own_loss_add(own) ? DT_OK : no_room(DT_LOSSES, error);

@@ -47,19 +47,59 @@ static double seconds(void)
 
 /* --- what the data allow --- */
 
-static dt_status check_data_set(const char *key, const dt_dataset *data, const dt_dataset *train, int64_t outputs,
-                                dt_error *error)
+/* The kinds of targets in a set, as a list for messages. */
+static void list_kinds(unsigned set, char *text, size_t size)
+{
+    *text = '\0';
+    for (int k = 0; k < DT_TARGETS_KINDS; k++)
+        if (set & 1u << k) {
+            const size_t n = strlen(text);
+            snprintf(text + n, size - n, "%s%s", n ? " or " : "", dt_targets_name((dt_targets)k));
+        }
+}
+
+/* Labels or targets: what the cost takes, for as many units as the last layer has. */
+static dt_status check_targets(const char *key, const dt_dataset *data, const char *loss, int64_t outputs,
+                               dt_error *error)
+{
+    const dt_loss_traits *traits = dt_loss_traits_of(loss);
+    if (!(traits->takes & 1u << data->kind)) {
+        char takes[64];
+        list_kinds(traits->takes, takes, sizeof takes);
+        return dt_fail(error, DT_INVALID, "loss: %s takes %s, but data.%s has targets of the kind %s; choose another",
+                       loss, takes, key, dt_targets_name(data->kind));
+    }
+    if (data->kind == DT_TARGETS_CLASSES && data->classes > outputs)
+        return dt_fail(error, DT_INVALID,
+                       "data.%s: has label %lld, but the last layer has %lld units; give it at least %lld", key,
+                       (long long)data->classes - 1, (long long)outputs, (long long)data->classes);
+    if (data->kind == DT_TARGETS_CLASSES)
+        return DT_OK;
+    if (data->outputs != outputs)
+        return dt_fail(error, DT_INVALID,
+                       "data.%s: has %lld targets a row, but the last layer has %lld units; give it %lld", key,
+                       (long long)data->outputs, (long long)outputs, (long long)data->outputs);
+    const bool bounded = traits->high > traits->low;
+    for (int64_t i = 0; bounded && i < data->rows * outputs; i++)
+        if (!(data->targets[i] >= traits->low && data->targets[i] <= traits->high))
+            return dt_fail(
+                error, DT_INVALID, "data.%s: target %lld of row %lld is %.9g; %s takes numbers from %g to %g", key,
+                (long long)(i % outputs), (long long)(i / outputs), data->targets[i], loss, traits->low, traits->high);
+    return DT_OK;
+}
+
+static dt_status check_data_set(const char *key, const dt_dataset *data, const dt_dataset *train, const char *loss,
+                                int64_t outputs, dt_error *error)
 {
     if (data->features != train->features)
         return dt_fail(error, DT_INVALID, "data.%s: %lld inputs a row, but data.train has %lld; use data of one kind",
                        key, (long long)data->features, (long long)train->features);
-    if (data->classes > outputs)
-        return dt_fail(error, DT_INVALID,
-                       "data.%s: has label %lld, but the last layer has %lld units; give it at least %lld", key,
-                       (long long)data->classes - 1, (long long)outputs, (long long)data->classes);
     if (data->rows < 1)
         return dt_fail(error, DT_INVALID, "data.%s: is empty; it needs at least one row", key);
-    return DT_OK;
+    if (data->kind != train->kind)
+        return dt_fail(error, DT_INVALID, "data.%s: has targets of the kind %s, but data.train of the kind %s", key,
+                       dt_targets_name(data->kind), dt_targets_name(train->kind));
+    return check_targets(key, data, loss, outputs, error);
 }
 
 static dt_status check_data(const dt_experiment *experiment, const dt_trainer_data *data, dt_error *error)
@@ -71,13 +111,19 @@ static dt_status check_data(const dt_experiment *experiment, const dt_trainer_da
             return dt_fail(error, DT_INVALID,
                            "loss: a program's own cost takes at most %d units; the last layer has %lld",
                            DT_OWN_LOSS_UNITS, (long long)outputs);
+    const char *loss = experiment->loss;
+    const size_t weights = experiment->loss_options.class_weight_count;
+    if (experiment->loss_options.class_weights && weights != (size_t)outputs)
+        return dt_fail(error, DT_INVALID,
+                       "loss.class_weights: %zu weights, but the last layer has %lld units; give %lld", weights,
+                       (long long)outputs, (long long)outputs);
     if (!data->train)
         return dt_fail(error, DT_INVALID, "data.train: is missing; a trainer needs training data");
-    dt_status status = check_data_set("train", data->train, data->train, outputs, error);
+    dt_status status = check_data_set("train", data->train, data->train, loss, outputs, error);
     if (status == DT_OK && data->test)
-        status = check_data_set("test", data->test, data->train, outputs, error);
+        status = check_data_set("test", data->test, data->train, loss, outputs, error);
     if (status == DT_OK && data->validation)
-        status = check_data_set("validation", data->validation, data->train, outputs, error);
+        status = check_data_set("validation", data->validation, data->train, loss, outputs, error);
     if (status == DT_OK && data->validation && experiment->data.validation_fraction > 0)
         return dt_fail(error, DT_INVALID,
                        "data.validation: give either a fraction of the training rows or a data set, not both");
@@ -395,6 +441,12 @@ dt_status dt_trainer_steps(dt_trainer *trainer, int64_t steps, dt_error *error)
     return status;
 }
 
+/* Numbers are answered more or less well, never right. */
+static double accuracy_of(const dt_dataset *data, int64_t right, int64_t count)
+{
+    return data->kind == DT_TARGETS_REGRESSION ? NAN : (double)right / (double)count;
+}
+
 static dt_status evaluate_rows(dt_trainer *t, const dt_dataset *data, dt_rows rows, dt_evaluation *evaluation,
                                int64_t *confusion, dt_error *error)
 {
@@ -417,7 +469,7 @@ static dt_status evaluate_rows(dt_trainer *t, const dt_dataset *data, dt_rows ro
         loss += job.chunk_loss[i];
         right += job.chunk_right[i];
     }
-    *evaluation = (dt_evaluation){loss / (double)rows.count, (double)right / (double)rows.count};
+    *evaluation = (dt_evaluation){loss / (double)rows.count, accuracy_of(data, right, rows.count)};
     for (int64_t i = 0; confusion && i < classes * classes; i++)
         confusion[i] = atomic_load(&job.confusion[i]);
 end:
@@ -430,10 +482,25 @@ end:
 dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation,
                               int64_t *confusion, dt_error *error)
 {
-    dt_status status = check_data_set("test", dataset, trainer->data.train, trainer->units[trainer->layers], error);
+    dt_status status = check_data_set("test", dataset, trainer->data.train, trainer->experiment->loss,
+                                      trainer->units[trainer->layers], error);
+    if (status == DT_OK && confusion && dataset->kind != DT_TARGETS_CLASSES)
+        status = dt_fail(error, DT_INVALID, "targets of the kind %s have no confusion matrix",
+                         dt_targets_name(dataset->kind));
     if (status != DT_OK)
         return status;
     return evaluate_rows(trainer, dataset, (dt_rows){dataset->rows, NULL}, evaluation, confusion, error);
+}
+
+dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_rows rows, void *z, dt_error *error)
+{
+    dt_evaluation_job job = {.engine = trainer->engine, .data = dataset, .rows = rows, .outputs = z};
+    if (dataset->features != trainer->units[0])
+        return dt_fail(error, DT_INVALID,
+                       "new samples: %lld inputs a row, but the network has %lld; use data of one kind",
+                       (long long)dataset->features, (long long)trainer->units[0]);
+    dt_team_run(trainer->team, trainer->ops->evaluate, &job);
+    return DT_OK;
 }
 
 static bool has_validation(const dt_trainer *t)
@@ -459,7 +526,7 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
         .step = t->step,
         .seconds = seconds() - t->began,
         .train_loss = run->loss_sum / (double)run->seen,
-        .train_accuracy = (double)run->right / (double)run->seen,
+        .train_accuracy = accuracy_of(t->data.train, run->right, run->seen),
         .validation_loss = validation.loss,
         .validation_accuracy = validation.accuracy,
         .test_loss = test.loss,
@@ -630,4 +697,9 @@ int64_t dt_trainer_step(const dt_trainer *trainer)
 const dt_experiment *dt_trainer_experiment(const dt_trainer *trainer)
 {
     return trainer->experiment;
+}
+
+const dt_dataset *dt_trainer_training_set(const dt_trainer *trainer)
+{
+    return trainer->data.train;
 }

@@ -84,7 +84,8 @@ static dt_dataset *read_pair(const memory_file *inputs, const memory_file *label
 {
     dt_dataset *dataset = NULL;
     dt_error error = {0};
-    const dt_status status = dt_dataset_open(&dataset, "idx", &(dt_source){inputs->path, labels->path}, &error);
+    const dt_status status =
+        dt_dataset_open(&dataset, "idx", &(dt_source){.inputs = inputs->path, .labels = labels->path}, &error);
     check(status == error.status && (dataset != NULL) == (status == DT_OK));
     if (dataset)
         check_dataset(dataset);

@@ -1,0 +1,261 @@
+/* deltoid data and predict: what they print agrees with the library and with each other; nothing is overwritten. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <hdf5.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { ARGUMENTS_MAX = 16, OUTPUT_MAX = 1 << 16 };
+
+static char home[256];
+static int last_status;
+static char out[OUTPUT_MAX], err[4096];
+
+static void read_into(const char *name, char *text, size_t size)
+{
+    FILE *f = fopen(name, "rb");
+    assert_non_null(f);
+    text[fread(text, 1, size - 1, f)] = '\0';
+    fclose(f);
+}
+
+static void run(const char *const *arguments)
+{
+    char *argv[ARGUMENTS_MAX + 2] = {strdup(DELTOID_PROGRAM)};
+    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
+        argv[i + 1] = strdup(arguments[i]);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, "stdout.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t pid;
+    int status;
+    assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &actions, NULL, argv, environ), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    posix_spawn_file_actions_destroy(&actions);
+    for (size_t i = 0; argv[i]; i++)
+        free(argv[i]);
+    last_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    read_into("stdout.txt", out, sizeof out);
+    read_into("stderr.txt", err, sizeof err);
+}
+
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_success(void)
+{
+    if (last_status != 0 || *err)
+        fail_msg("exit status %d: %s", last_status, err);
+}
+
+static void expect_refusal(const char *says)
+{
+    assert_int_equal(last_status, 2);
+    if (!strstr(err, says) || strncmp(err, "deltoid: ", 9) != 0 || strchr(err, '\n') != err + strlen(err) - 1)
+        fail_msg("'%s' is not in: %s", says, err);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "wb");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void expect_same(const char *a, const char *b)
+{
+    static char x[OUTPUT_MAX], y[OUTPUT_MAX];
+    read_into(a, x, sizeof x);
+    read_into(b, y, sizeof y);
+    assert_string_equal(x, y);
+}
+
+static const char flowers[] = "length,colour,width,kind\n"
+                              "1,red,0.1,rose\n2,blue,0.25,iris\n3,red,0.5,rose\n"
+                              "4,blue,1.5,iris\n5,white,2.5,lily\n6,white,3,lily\n";
+
+static const char experiment[] =
+    "name: flowers\n"
+    "data: {format: csv, train: {file: train.csv}, test: {file: train.csv}, standardize: true}\n"
+    "network: [{units: 3}]\n"
+    "loss: cross_entropy\n"
+    "optimizer: {learning_rate: 0.5}\n"
+    "training: {epochs: 40, batch_size: 3}\n";
+
+static int set_up(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(home, sizeof home, "%s/deltoid-data-XXXXXX", tmp && strlen(tmp) < 200 ? tmp : "/tmp");
+    if (!mkdtemp(home) || chdir(home) != 0)
+        return -1;
+    write_text("train.csv", flowers);
+    write_text("flowers.yaml", experiment);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", home);
+    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
+}
+
+static void info(void **state)
+{
+    (void)state;
+    RUN("data", "info", "train.csv");
+    expect_success();
+    assert_non_null(strstr(out, "format    csv\nrows      6\ninputs    5, float64\nclasses   3\n"));
+    assert_non_null(strstr(out, "  iris                          2\n  lily                          2\n"));
+    assert_non_null(strstr(out, "colour=white"));
+    RUN("data", "info", "train.csv", "--json", "data.label=1", "data.targets=regression");
+    expect_success();
+    assert_non_null(strstr(out, "\"format\": \"csv\", \"rows\": 6, \"features\": 7"));
+    assert_non_null(strstr(out, "\"targets\": \"regression\", \"outputs\": 1"));
+    RUN("data", "info", "absent.csv");
+    expect_refusal("absent.csv");
+    RUN("data", "inform", "train.csv");
+    expect_refusal("did you mean 'info'?");
+    RUN("data", "info", "train.csv", "data.labels=kind");
+    expect_refusal("unknown key");
+}
+
+/* Round trips through every format end in the same table. */
+static void convert(void **state)
+{
+    (void)state;
+    write_text("n.csv", "x0,x1,label\n0.5,7,0\n-2,0,2\n0.1,1e-05,1\n");
+    RUN("data", "convert", "n.csv", "n.h5");
+    expect_success();
+    RUN("data", "convert", "n.h5:/inputs", "h.csv", "--labels", "n.h5:/labels");
+    expect_success();
+    expect_same("n.csv", "h.csv");
+    RUN("data", "convert", "n.csv", "n.svm");
+    expect_success();
+    RUN("data", "convert", "n.svm", "s.csv");
+    expect_success();
+    expect_same("n.csv", "s.csv");
+    RUN("data", "convert", "n.csv", "n.npy");
+    expect_success();
+    RUN("data", "convert", "n.npy", "n.idx", "--labels", "n-labels.npy");
+    expect_success();
+    RUN("data", "convert", "n.idx", "i.csv", "--labels", "n-labels.idx");
+    expect_success();
+    expect_same("n.csv", "i.csv");
+    RUN("data", "convert", "n.csv", "i.csv");
+    expect_refusal("i.csv: is there already and is not overwritten");
+    RUN("data", "convert", "n.csv", "n.xyz");
+    expect_refusal("n.xyz: its ending names no format");
+    RUN("data", "convert", "train.csv", "t.npy");
+    expect_refusal("class 0 is called 'iris', which arrays can't tell");
+    assert_int_not_equal(access("t.npy", F_OK), 0);
+    RUN("data", "convert", "train.csv", "t.svm");
+    expect_refusal("class 'iris' is a word");
+    RUN("data", "convert", "n.csv");
+    expect_refusal("takes a file and the name of a new one");
+}
+
+static void predict(void **state)
+{
+    (void)state;
+    static char table[OUTPUT_MAX];
+    RUN("train", "flowers.yaml", "--out", "run", "--quiet");
+    expect_success();
+    RUN("eval", "run"); /* by model.h5's transform: the experiment's training file may be gone */
+    expect_success();
+    assert_non_null(strstr(out, "accuracy  1.0000"));
+    RUN("predict", "run", "train.csv");
+    expect_success();
+    snprintf(table, sizeof table, "%s", out);
+    static const char head[] = "row\tclass\tprobability_iris\tprobability_lily\tprobability_rose\n0\trose\t";
+    assert_memory_equal(out, head, sizeof head - 1);
+    double sum = 0, p[3];
+    assert_int_equal(sscanf(strstr(out, "rose\t") + 5, "%lf %lf %lf", &p[0], &p[1], &p[2]), 3);
+    sum = p[0] + p[1] + p[2];
+    assert_true(sum > 0.999999 && sum < 1.000001 && p[2] > 0.5);
+
+    write_text("new.csv",
+               "length,colour,width\n1,red,0.1\n2,blue,0.25\n3,red,0.5\n4,blue,1.5\n5,white,2.5\n6,white,3\n");
+    RUN("predict", "run", "new.csv"); /* without labels */
+    expect_success();
+    assert_string_equal(out, table);
+    RUN("predict", "run", "new.csv", "--out", "new.tsv");
+    expect_success();
+    assert_string_equal(out, "");
+    read_into("new.tsv", out, sizeof out);
+    assert_string_equal(out, table);
+    RUN("predict", "run", "new.csv", "--out", "new.tsv");
+    expect_refusal("new.tsv: is there already and is not overwritten");
+    RUN("predict", "run", "new.csv", "--out", "new.h5");
+    expect_success();
+    int64_t classes[6];
+    double outputs[18];
+    const hid_t file = H5Fopen("new.h5", H5F_ACC_RDONLY, H5P_DEFAULT), set = H5Dopen2(file, "/class", H5P_DEFAULT),
+                answers = H5Dopen2(file, "/outputs", H5P_DEFAULT);
+    assert_true(H5Dread(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, classes) >= 0);
+    assert_true(H5Dread(answers, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, outputs) >= 0);
+    assert_memory_equal(classes, ((int64_t[]){2, 0, 2, 0, 1, 1}), sizeof classes);
+    assert_true(outputs[2] - p[2] < 1e-8 && p[2] - outputs[2] < 1e-8);
+    H5Dclose(answers);
+    H5Dclose(set);
+    H5Fclose(file);
+    write_text("bad.csv", "length,colour,width\n1,green,0.1\n");
+    RUN("predict", "run", "bad.csv");
+    expect_refusal("bad.csv:2: column 2 (colour): 'green'");
+    write_text("bad.csv", "1,2,3,4,5\n");
+    RUN("predict", "run", "bad.csv");
+    expect_refusal("5 columns, but the training set has 4");
+    RUN("predict", "run");
+    expect_refusal("needs a run folder and a file of samples");
+}
+
+/* Keys that a format has no use for, and what contradicts itself, with its place. */
+static void keys(void **state)
+{
+    (void)state;
+    RUN("train", "flowers.yaml", "data.features=3", "--dry-run");
+    expect_refusal("data.features: has no effect with data.format: csv");
+    RUN("train", "flowers.yaml", "data.scale=0.5", "--dry-run");
+    expect_refusal("data.scale: has no effect with data.standardize");
+    RUN("train", "flowers.yaml", "data.standardize=false", "data.scale=1e-99", "--dry-run");
+    expect_refusal("data.scale: 1");
+    RUN("train", "flowers.yaml", "data.header=maybe", "--dry-run");
+    expect_refusal("one of auto true false");
+    RUN("train", "flowers.yaml", "data.label=sort", "--dry-run");
+    expect_refusal("no column 'sort'");
+    RUN("train", "flowers.yaml", "data={format: synthetic, generator: moons, rows: 50, test_rows: 10}", "--dry-run");
+    expect_success();
+    RUN("train", "flowers.yaml", "--print-config");
+    expect_success();
+    write_text("again.yaml", out);
+    RUN("train", "again.yaml", "--print-config");
+    expect_success();
+    expect_same("again.yaml", "stdout.txt");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(info, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(convert, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(predict, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
