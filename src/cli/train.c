@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/data.h"
+#include "cli/network.h"
 #include "cli/plan.h"
 #include "cli/profile.h"
 #include "cli/progress.h"
@@ -198,8 +199,11 @@ static dt_status train(run *r, const char *out, dt_error *error)
     dt_status status = dt_trainer_create(&r->trainer, &r->config->experiment, r->data, error);
     if (status == DT_OK)
         status = check_capture(r, error);
-    if (status != DT_OK) {
+    if (status != DT_OK)
         dt_schema_place(error, r->config->root);
+    else
+        status = dt_network_begin(r->trainer, r->config, error);
+    if (status != DT_OK) {
         dt_trainer_destroy(r->trainer);
         return status;
     }

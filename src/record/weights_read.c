@@ -11,10 +11,11 @@
 #include "data/zip.h"
 #include "deltoid/interchange.h"
 #include "deltoid/record.h"
+#include "record/layer_weights.h"
 
 enum { LAYERS_MAX = 64, LIST_SIZE = 200 };
 
-/* How names end, and whether the matrix is (input, unit). To add a convention, add a line. */
+/* How names end, and whether the matrix is (input, unit). The first is the project's own. To add one, add a line. */
 typedef struct convention {
     const char *W, *b;
     bool transposed;
@@ -76,6 +77,23 @@ static void list_names(const reader *r, char list[LIST_SIZE])
     }
 }
 
+/* By the project's own names the order is that of the numbers in them. */
+static dt_status order_own(reader *r)
+{
+    char wanted[24];
+    for (int64_t l = 1; l <= r->found; l++) {
+        snprintf(wanted, sizeof wanted, DT_WEIGHTS_W ".npy", (int)l);
+        const char *name = r->names;
+        while (*name && strcmp(name, wanted) != 0)
+            name = next(name);
+        if (!*name)
+            return dt_fail(r->error, DT_INVALID, "%s: has %" PRId64 " matrices but no " DT_WEIGHTS_W, r->path, r->found,
+                           (int)l);
+        r->at[l - 1] = name;
+    }
+    return DT_OK;
+}
+
 static dt_status recognise(reader *r)
 {
     char list[LIST_SIZE];
@@ -96,7 +114,7 @@ static dt_status recognise(reader *r)
                        "%s: has %" PRId64 " layers (%s), the experiment's network %" PRId64
                        "; use the network that the weights are of",
                        r->path, r->found, list, L);
-    return DT_OK;
+    return r->convention == conventions ? order_own(r) : DT_OK;
 }
 
 /* --- arrays --- */
