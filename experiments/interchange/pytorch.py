@@ -120,5 +120,5 @@ def run(folder, dtype, precision, limit):
         sys.exit("PyTorch's accuracy with deltoid's weights is another")
 
 
-for case in ((torch.float64, "float64", 1e-11), (torch.float32, "float32", 1e-3)):
+for case in ((torch.float64, "float64", 1e-13), (torch.float32, "float32", 1e-5)):
     run(sys.argv[1], *case)
