@@ -22,6 +22,7 @@ all         librandom123-dev       header   Random123/philox.h
 all         libhwloc-dev           module   hwloc
 all         libssl-dev             header   openssl/evp.h
 all         zlib1g-dev             header   zlib.h
+all         libdeflate-dev         header   libdeflate.h
 all         libcmocka-dev          header   cmocka.h
 all         gnuplot-nox            command  gnuplot
 all         dataset-fashion-mnist  file     /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz

@@ -58,3 +58,7 @@ log_tics(a, b) = sprintf('a = %g; b = %g; ', a, b).(b / a >= 200 ? 'set ytics au
 log_letters(a, b) = b / a >= 200 ? 4 : strlen(sprintf('%g', power(a)))
 few_tics = 'set ytics (1); do for [k = floor(log10(a)):floor(log10(b))] { do for [m = 1:5] { v = m * 10.0 ** k; '. \
     'if (m < 3 || m == 5) { if (v >= a && v <= b) { set ytics add (sprintf(''%g'', v) v) } } } }'
+
+# So much of a colour on white.
+tint(c, share) = int(share * (int(c) / 65536) + 255 * (1 - share)) * 65536 + int(share * (int(c) / 256 % 256) + 255 * (1 - share)) * 256 + \
+    int(share * (int(c) % 256) + 255 * (1 - share))

@@ -14,7 +14,7 @@
 /* A data set as doubles (exact for float32, float64 and the integers here), with its dimensions. */
 typedef struct table {
     int rank;
-    hsize_t size[3];
+    hsize_t size[4];
     double *value;
 } table;
 
@@ -30,13 +30,13 @@ read_table(hid_t file, const char *format, ...)
     vsnprintf(name, sizeof name, format, arguments);
     va_end(arguments);
 
-    table t = {.size = {1, 1, 1}};
+    table t = {.size = {1, 1, 1, 1}};
     hid_t set = H5Dopen2(file, name, H5P_DEFAULT);
     if (set < 0)
         fail_msg("no data set %s", name);
     hid_t space = H5Dget_space(set);
     t.rank = H5Sget_simple_extent_dims(space, t.size, NULL);
-    t.value = malloc((size_t)(t.size[0] * t.size[1] * t.size[2]) * sizeof *t.value + 1);
+    t.value = malloc((size_t)(t.size[0] * t.size[1] * t.size[2] * t.size[3]) * sizeof *t.value + 1);
     assert_non_null(t.value);
     assert_true(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, t.value) >= 0);
     H5Sclose(space);

@@ -48,15 +48,24 @@ static inline int scratch_files(const scratch *s)
     return count;
 }
 
-static inline void scratch_remove(scratch *s)
+/* A file, or a folder with all that is in it. */
+static inline void scratch_unlink(const char *path)
 {
-    DIR *folder = opendir(s->folder);
+    DIR *folder = unlink(path) == 0 ? NULL : opendir(path);
     for (struct dirent *entry; folder && (entry = readdir(folder));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            unlink(scratch_path(s, entry->d_name));
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            char below[1024];
+            if (snprintf(below, sizeof below, "%s/%s", path, entry->d_name) < (int)sizeof below)
+                scratch_unlink(below);
+        }
     if (folder)
         closedir(folder);
-    rmdir(s->folder);
+    rmdir(path);
+}
+
+static inline void scratch_remove(scratch *s)
+{
+    scratch_unlink(s->folder);
 }
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 #include <hdf5.h>
@@ -72,7 +73,7 @@ static void train(small *m, const char *path, char hex[65])
     const dt_trainer_data data = small_data(m);
     if (dt_trainer_create(&t, &m->experiment, &data, &error) != DT_OK)
         fail_msg("%s", error.message);
-    if (path && dt_capture_create(&capture, path, t, "name: small\n", "{\"by\": \"a test\"}\n", &error) != DT_OK)
+    if (path && dt_capture_create(&capture, path, t, "name: small\n", "{\"by\": \"a test\"}\n", NULL, &error) != DT_OK)
         fail_msg("%s", error.message);
     if (dt_trainer_run(t, &error) != DT_OK)
         fail_msg("%s", error.message);
@@ -412,7 +413,7 @@ static void check_run(dt_precision precision, double tolerance, double ulp)
     check_description(file);
     drop_everything(&e);
     H5Fclose(file);
-    assert_int_equal(scratch_files(&files), 1);
+    assert_int_equal(scratch_files(&files), 2); /* and its folder */
     scratch_remove(&files);
 }
 
@@ -440,7 +441,9 @@ static void test_watching_changes_no_bit(void **state)
     train(&m, NULL, alone);
     for (int workers = 1; workers <= 3; workers++) {
         make_run(&m, DT_FLOAT32, workers, rules);
-        snprintf(name, sizeof name, "capture-%d.h5", workers);
+        snprintf(name, sizeof name, "%d", workers);
+        mkdir(scratch_path(&files, name), 0777);
+        snprintf(name, sizeof name, "%d/capture.h5", workers);
         train(&m, scratch_path(&files, name), watched);
         assert_string_equal(watched, alone);
     }

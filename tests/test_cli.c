@@ -210,7 +210,7 @@ static int remove_tree(const char *name)
 static int tidy(void **state)
 {
     (void)state;
-    static const char *const left[] = {"run", "json-run", "results", "other", "deep"};
+    static const char *const left[] = {"run", "json-run", "results", "other", "deep", "whole"};
     for (size_t i = 0; i < sizeof left / sizeof *left; i++)
         if (exists(left[i]))
             remove_tree(left[i]);
@@ -291,9 +291,8 @@ static void a_bad_command_line(void **state)
         {{"train", "seed=3"}, "deltoid: deltoid train needs an experiment file; "},
         {{"train", "exp/good.yaml", "more.yaml"}, "deltoid: deltoid train: 'more.yaml' is one argument too many; "},
         {{"train", "exp/good.yaml", "--outt", "x"},
-         "deltoid: deltoid train has no option '--outt'; did you mean '--out'? valid: --out --dry-run"},
-        {{"train", "exp/good.yaml", "--resume", "x"}, "deltoid: deltoid train has no option '--resume'; valid: --out"},
-        {{"train", "exp/good.yaml", "--live"}, "deltoid: deltoid train has no option '--live'; "},
+         "deltoid: deltoid train has no option '--outt'; did you mean '--out'? valid: --out --resume --dry-run"},
+        {{"train", "exp/good.yaml", "--resume", "x"}, "deltoid: 'exp/good.yaml' has no use with --resume"},
         {{"train", "exp/good.yaml", "--profle"},
          "deltoid: deltoid train has no option '--profle'; did you mean '--profile'? "},
         {{"train", "exp/good.yaml", "--profile=x"}, "deltoid: option --profile takes no value; "},
@@ -329,10 +328,12 @@ static const struct bad {
     {"epocs: 3\n",
      "10:1: unknown key 'epocs'; did you mean 'training.epochs'? valid here: name, seed, precision, initial_weights, data,"},
     {"traning: {epochs: 3}\n", "10:1: unknown key 'traning'; did you mean 'training'? valid here: "},
-    {"training: {epoch: 3}\n",
-     "10:12: training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle\n"},
+    {"training: {epoch: 3}\n", "10:12: training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, "
+                               "batch_size, shuffle, early_stopping\n"},
     {"training.epochs: 3\n", "10:1: unknown key 'training.epochs'; write a key with dots as keys under each other"},
-    {"checkpoint: {every: 1}\n", "10:1: unknown key 'checkpoint'; valid here: "},
+    {"checkpiont: {every: 1}\n", "10:1: unknown key 'checkpiont'; did you mean 'checkpoint'? valid here: "},
+    {"checkpoint: {best: fastest}\n", "10:20: checkpoint.best: unknown metric 'fastest'; "},
+    {"training: {early_stopping: {patience: 0}}\n", "10:39: training.early_stopping.patience: 0 is out of range; "},
     {"seed: 1\nseed: 2\n", "11:1: duplicate key 'seed', first at line 10; "},
     {"training: {epochs: 1, epochs: 2}\n", "10:23: duplicate key 'epochs', first at line 10; "},
     {"training: {epochs: abc}\n", "10:20: training.epochs: can't be 'abc'; give a whole number from 1 to 1000000\n"},
@@ -381,7 +382,31 @@ static const struct bad {
      "10:23: parallel.reduction: unknown reduction 'tre'; did you mean 'tree'? valid: tree, "},
     {"capture: {p: {quantities: [z, dw]}}\n", "10:31: capture.p.quantities: unknown quantity 'dw'; did you mean "},
     {"capture: {p: {quantities: z}}\n",
-     "10:27: capture.p.quantities: can't be 'z'; give a list of W, b, z, a, delta, dW, db\n"},
+     "10:27: capture.p.quantities: can't be 'z'; give a list of W, b, z, a, delta, dW, db, their statistics "},
+    {"capture: {p: {quantities: [z, z_meen]}}\n",
+     "10:31: capture.p.quantities: unknown quantity 'z_meen'; did you mean "},
+    {"capture: {p: {quantities: [z_cosine]}}\n", "10:28: capture.p.quantities: unknown quantity 'z_cosine'"},
+    {"capture: {p: {quantities: [db_mean_per_unit]}}\n", "10:28: capture.p.quantities: unknown quantity 'db_mean_per"},
+    {"capture: {p: {quantities: [z_std, z_std]}}\n", "10:35: capture.p.quantities: z_std is named twice; "},
+    {"capture: {p: {quantities: [statistics, statistics]}}\n",
+     "10:40: capture.p.quantities: statistics is named twice; "},
+    {"capture: {p: {units: [3-1]}}\n", "10:23: capture.p.units.0: 3-1 is no range; "},
+    {"capture: {p: {units: [1-3, 3]}}\n", "10:28: capture.p.units.1: 3 follows 3; list units in ascending order"},
+    {"capture: {p: {units: [1-x]}}\n",
+     "10:23: capture.p.units: can't be '1-x'; give all, or an ascending list of units"},
+    {"capture: {p: {units: []}}\n", "10:22: capture.p.units: an empty list; "},
+    {"capture: {p: {units: [99999999999999999999]}}\n",
+     "10:23: capture.p.units: 99999999999999999999 is out of range; "},
+    {"capture: {p: {from: -1}}\n", "10:21: capture.p.from: -1 is out of range; "},
+    {"capture: {p: {from: 9, to: 8}}\n", "10:28: capture.p.to: 8 is before from, 9; "},
+    {"capture: {p: {histogram: {low: 1, high: 1}}}\n", "10:41: capture.p.histogram.high: must be above low, 1; "},
+    {"capture: {p: {histogram: {bins: 201}}}\n", "10:33: capture.p.histogram.bins: 201 is out of range; "},
+    {"capture: {p: {histogram: {width: 2}}}\n", "10:27: capture.p.histogram: unknown key 'width'; "},
+    {"capture: {p: {histogram: 5}}\n", "10:26: capture.p.histogram: can't be '5'; write a section of keys"},
+    {"capture: {p: {log_histogram: {low: 9}}}\n", "10:30: capture.p.log_histogram.high: must be above low, 9; "},
+    {"capture: {p: {quantities: [noise_scale], samples: [1, 2]}}\n",
+     "10:51: capture.p.samples: the noise scale is one of "},
+    {"capture: {p: {quantities: [dW_partial]}}\n", "10:27: capture.p.quantities: dW_partial and db_partial are what "},
     {"capture: {p: {quantities: []}}\n", "10:27: capture.p.quantities: nothing is captured; "},
     {"capture: {p: {layers: [1, 3]}}\n",
      "10:27: capture.p.layers.1: there is no layer 3; layers are 1 to 2, and 0 for the inputs\n"},
@@ -516,8 +541,8 @@ static void overrides_are_refused_by_their_text(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        {"training.epoch=3",
-         "training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, shuffle\n"},
+        {"training.epoch=3", "training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, batch_size, "
+                             "shuffle, early_stopping\n"},
         {"epochs=3", "unknown key 'epochs'; did you mean 'training.epochs'? "},
         {"data.units=3", "data: unknown key 'units'; did you mean 'network.0.units'? "},
         {"training.quantities=[z]", "training: unknown key 'quantities'; did you mean 'capture.RULE.quantities'? "},
@@ -704,6 +729,26 @@ static const char *after(const char *text, const char *what)
     return found + strlen(what);
 }
 
+/* Of the index and the segments. */
+static double capture_bytes(const char *run)
+{
+    char path[512];
+    struct stat file;
+    snprintf(path, sizeof path, "%s/capture.h5", run);
+    assert_int_equal(stat(path, &file), 0);
+    double size = (double)file.st_size;
+    snprintf(path, sizeof path, "%s/capture", run);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (entry->d_name[0] != '.') {
+            assert_int_equal(fstatat(dirfd(folder), entry->d_name, &file, 0), 0);
+            size += (double)file.st_size;
+        }
+    closedir(folder);
+    return size;
+}
+
 /* What --dry-run says comes true: the workers, and the capture's size within 1 % where it is more than a megabyte. */
 static void a_plan_is_kept(void **state)
 {
@@ -721,16 +766,16 @@ static void a_plan_is_kept(void **state)
         const dt_node *plan = json_line(&arena, r.out, 0);
         double predicted = atof(json_text(plan, "capture_bytes"));
         forget(&r);
-        r = RUN("train", "exp/good.yaml", "training.epochs=40", e[0], e[1], e[2], "--quiet", "--out", "run");
+        /* A checkpoint ends a segment early: the size is of a run that makes none. */
+        r = RUN("train", "exp/good.yaml", "training.epochs=40", e[0], e[1], e[2], "checkpoint.every=none", "--quiet",
+                "--out", "run");
         expect_success(&r);
         forget(&r);
         char *provenance = read_file("run/provenance.json");
         const char *threads = after(after(provenance, "\"parallel\": {"), "\"threads\": ");
         assert_int_equal(atoi(json_text(plan, "workers")), atoi(threads));
         free(provenance);
-        struct stat capture;
-        assert_int_equal(stat("run/capture.h5", &capture), 0);
-        double size = (double)capture.st_size;
+        double size = capture_bytes("run");
         if (size < 1e6 || predicted < 0.99 * size || predicted > 1.01 * size)
             fail_msg("predicted %.0f bytes, there are %.0f", predicted, size);
         assert_int_equal(remove_tree("run"), 0);
@@ -893,7 +938,6 @@ static void a_profile_of_a_run(void **state)
                                        "\ncost  ",
                                        "\nbackward      1  ",
                                        "\ngradient      1  ",
-                                       "\nupdate        2  ",
                                        "\nwatch  ",
                                        "\nwait  ",
                                        "\nall  ",
@@ -1135,7 +1179,7 @@ static void stop(int signal, const char *name, const char *often)
     snprintf(begins, sizeof begins, "deltoid: stopped by %s after step ", name);
     assert_int_equal(strncmp(r.err, begins, strlen(begins)), 0);
     assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
-    after(r.err, "; the run so far is in run\n");
+    after(r.err, "; go on with: deltoid train --resume run\n");
     after(r.out, often);
     forget(&r);
     assert_true(capture_is("run/capture.h5", "interrupted"));
@@ -1257,7 +1301,7 @@ static void output_that_can_not_be_written(void **state)
     forget(&r);
     r = finish(start(train, "/dev/full"), "/dev/full");
     expect(&r, 3);
-    after(r.err, "; the run so far is in run\n");
+    after(r.err, "; go on with: deltoid train --resume run\n");
     forget(&r);
     r = RUN("eval", "run");
     expect_success(&r);
@@ -1295,8 +1339,9 @@ static void a_limit_of_file_size(void **state)
         result r = run_limited(arguments, cases[i].bytes);
         expect(&r, 3);
         assert_ptr_equal(strchr(r.err, '\n'), r.err + strlen(r.err) - 1);
-        assert_int_equal(strncmp(r.err, "deltoid: run/capture.h5: can't write: File too large; ", 54), 0);
-        after(r.err, "; the run so far is in run\n");
+        assert_int_equal(strncmp(r.err, "deltoid: run/capture", 20), 0); /* the index, or a segment */
+        after(r.err, ": can't write: File too large; ");
+        after(r.err, "; go on with: deltoid train --resume run\n");
         int epochs = 0;
         for (const char *c = r.out; (c = strstr(c, "epoch ")); c++)
             epochs++;
@@ -1304,6 +1349,221 @@ static void a_limit_of_file_size(void **state)
         forget(&r);
         assert_int_equal(remove_tree("run"), 0);
     }
+}
+
+/* --- going on --- */
+
+static void weights_of(const char *folder, char hex[65])
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/provenance.json", folder);
+    char *text = read_file(path);
+    const char *key = "\"weights_sha256\": \"", *at = text ? strstr(text, key) : NULL;
+    assert_non_null(at);
+    snprintf(hex, 65, "%s", at + strlen(key));
+    free(text);
+}
+
+/* metrics.tsv without the columns that are times. */
+static char *metrics_of(const char *folder)
+{
+    char path[64];
+    snprintf(path, sizeof path, "%s/metrics.tsv", folder);
+    char *text = read_file(path), *to = text;
+    assert_non_null(text);
+    int column = 1;
+    for (const char *c = text; *c; c++) {
+        if (*c == '\t' || *c == '\n')
+            column = *c == '\n' ? 1 : column + 1;
+        if ((column != 3 && column < 11) || *c == '\n')
+            *to++ = *c;
+    }
+    *to = '\0';
+    return text;
+}
+
+static void expect_the_whole_run(const char *folder)
+{
+    char one[65], other[65];
+    weights_of("whole", one);
+    weights_of(folder, other);
+    assert_string_equal(one, other);
+    char *metrics = metrics_of("whole"), *same = metrics_of(folder);
+    assert_string_equal(metrics, same);
+    free(metrics);
+    free(same);
+    assert_true(capture_is("run/capture.h5", "complete"));
+}
+
+static void train_whole(const char *folder, const char *epochs)
+{
+    result r = RUN("train", "exp/good.yaml", epochs, "--quiet", "--out", folder);
+    expect_success(&r);
+    forget(&r);
+}
+
+static void append(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "ab");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void a_run_goes_on(void **state)
+{
+    (void)state;
+    train_whole("whole", "training.epochs=5");
+    train_whole("run", "training.epochs=3");
+    append("run/metrics.tsv", "4\t52\t0.1"); /* a torn row */
+    result r = RUN("train", "--resume", "run/", "training.epochs=5", "parallel.threads=3", "parallel.reduction=owner");
+    expect_success(&r);
+    after(r.out, "going on after step 39 (epoch 3), from run/checkpoints/checkpoint-000039.h5\n");
+    forget(&r);
+    expect_the_whole_run("run");
+    char *provenance = read_file("run/provenance.json");
+    after(after(provenance, "\"from_step\": 0"), "\"from_step\": 39");
+    free(provenance);
+
+    r = RUN("train", "--resume", "run");
+    expect_success(&r);
+    assert_int_equal(strncmp(r.out, "complete        5 epochs, 65 steps; ", 36), 0);
+    forget(&r);
+    r = RUN("eval", "run/checkpoints/checkpoint-000052.h5");
+    expect_success(&r);
+    forget(&r);
+}
+
+static void a_damaged_checkpoint_is_passed_over(void **state)
+{
+    (void)state;
+    train_whole("whole", "training.epochs=5");
+    train_whole("run", "training.epochs=3");
+    write_text("run/checkpoints/checkpoint-000039.h5", "no HDF5");
+    assert_int_equal(unlink("run/model.h5"), 0);
+    result r = RUN("train", "--resume", "run", "training.epochs=5", "--quiet");
+    expect(&r, 0);
+    assert_int_equal(strncmp(r.err, "deltoid: warning: run/checkpoints/checkpoint-000039.h5: ", 56), 0);
+    after(r.err, ": the checkpoint before is taken\n");
+    forget(&r);
+    expect_the_whole_run("run");
+    assert_int_equal(remove_tree("run"), 0);
+
+    /* None is good, and the metrics' header is torn: from the beginning. */
+    train_whole("run", "training.epochs=3");
+    write_text("run/metrics.tsv", "epoch\tst");
+    r = RUN("train", "--resume", "run", "training.epochs=5");
+    expect(&r, 0);
+    after(r.err, "metrics.tsv has not the rows of its epochs");
+    assert_int_equal(strncmp(r.out, "going on from the beginning: run has no good checkpoint\n", 56), 0);
+    forget(&r);
+    expect_the_whole_run("run");
+}
+
+static void flip_last_byte(const char *name)
+{
+    FILE *f = fopen(name, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, -1, SEEK_END), 0);
+    const int byte = fgetc(f);
+    assert_true(byte != EOF && fseek(f, -1, SEEK_END) == 0 && fputc(byte ^ 1, f) != EOF && fclose(f) == 0);
+}
+
+static void what_can_not_go_on(void **state)
+{
+    (void)state;
+    train_whole("run", "training.epochs=2");
+    static const struct {
+        const char *arguments[6];
+        const char *begins;
+    } cases[] = {
+        {{"train", "--resume", "run", "optimizer.learning_rate=0.1"},
+         "deltoid: command line: key 'optimizer.learning_rate=0.1': it would change the numbers of a run that goes on"},
+        {{"train", "--resume", "run", "training.epochs=1"},
+         "deltoid: command line: training.epochs=1: the run has 2 epochs; "},
+        {{"train", "--resume", "run", "--out", "other"}, "deltoid: --out has no use with --resume"},
+        {{"train", "exp/good.yaml", "--resume", "run"}, "deltoid: 'exp/good.yaml' has no use with --resume"},
+        {{"train", "--resume", "nowhere"}, "deltoid: nowhere: No such file or directory; give the folder of a run"},
+        {{"train", "--resume", "deep"}, "deltoid: deep: there is no experiment.yaml"},
+    };
+    assert_int_equal(mkdir("deep", 0700), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        result r = run(cases[i].arguments);
+        expect_refusal(&r, 2, cases[i].begins);
+    }
+    /* Another experiment in its place; other data. */
+    char *text = read_file("run/experiment.yaml"), *rate = strstr(text, "momentum: 0.5");
+    assert_non_null(rate);
+    rate[12] = '4';
+    write_text("run/experiment.yaml", text);
+    result r = RUN("train", "--resume", "run", "training.epochs=3");
+    expect_refusal(&r, 2, "deltoid: run/checkpoints/checkpoint-000026.h5: was made by another experiment");
+    rate[12] = '5';
+    write_text("run/experiment.yaml", text);
+    free(text);
+    text = read_file("run/experiment.yaml");
+    char *data = strstr(text, "test-x");
+    assert_non_null(data);
+    memcpy(data, "trainx", 6);
+    write_idx("exp/trainx", "exp/trainy", 60);
+    write_text("run/experiment.yaml", text);
+    r = RUN("train", "--resume", "run", "training.epochs=3");
+    expect(&r, 2);
+    forget(&r);
+    memcpy(data, "test-x", 6);
+    write_text("run/experiment.yaml", text);
+    free(text);
+    flip_last_byte("exp/test-x");
+    r = RUN("train", "--resume", "run", "training.epochs=3");
+    expect_refusal(&r, 2, "deltoid: run/checkpoints/checkpoint-000026.h5: was trained on other data");
+    flip_last_byte("exp/test-x");
+    /* A learning rate that goes by the run's length. */
+    r = RUN("train", "exp/good.yaml", "schedule.name=one_cycle", "training.epochs=2", "--quiet", "--out", "cycle");
+    expect_success(&r);
+    forget(&r);
+    r = RUN("train", "--resume", "cycle", "training.epochs=3");
+    expect_refusal(&r, 2, "deltoid: command line: training.epochs=3: schedule one_cycle goes by the length of the run");
+    /* In another process's hands. */
+    int fd = open("run/lock", O_RDWR);
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    assert_true(fd >= 0 && fcntl(fd, F_SETLK, &all) == 0);
+    r = RUN("train", "--resume", "run", "training.epochs=3");
+    expect_refusal(&r, 2, "deltoid: run: another process is training this run; ");
+    close(fd);
+    r = RUN("train", "--resume", "run", "training.epochs=3", "--quiet");
+    expect_success(&r);
+    forget(&r);
+}
+
+static void a_stopped_run_goes_on_and_early_stopping_too(void **state)
+{
+    (void)state;
+    static const char *const arguments[] = {"train",
+                                            "exp/good.yaml",
+                                            "training.epochs=400",
+                                            "data.validation.fraction=0.2",
+                                            "training.early_stopping.patience=300",
+                                            "capture.probe.every=50",
+                                            "checkpoint.every=none",
+                                            "--out",
+                                            "run",
+                                            NULL};
+    result r = RUN("train", "exp/good.yaml", "training.epochs=400", "data.validation.fraction=0.2",
+                   "training.early_stopping.patience=300", "capture.probe.every=50", "--quiet", "--out", "whole");
+    expect_success(&r);
+    forget(&r);
+    pid_t pid = start(arguments, "stdout.txt");
+    wait_for_lines(pid, "run/metrics.tsv", 3);
+    kill(pid, SIGTERM);
+    r = finish(pid, "stdout.txt");
+    if (r.status != 0) { /* it was not faster than this test */
+        expect(&r, 128 + SIGTERM);
+        forget(&r);
+        r = RUN("train", "--resume", "run", "--quiet");
+        expect_success(&r);
+    }
+    forget(&r);
+    expect_the_whole_run("run");
 }
 
 static void divergence_is_an_answer(void **state)
@@ -1381,6 +1641,10 @@ int main(void)
         TEST(colours_and_redrawing_are_for_terminals),
         TEST(output_that_can_not_be_written),
         TEST(a_limit_of_file_size),
+        TEST(a_run_goes_on),
+        TEST(a_damaged_checkpoint_is_passed_over),
+        TEST(what_can_not_go_on),
+        TEST(a_stopped_run_goes_on_and_early_stopping_too),
         TEST(divergence_is_an_answer),
         TEST(a_folder_that_can_not_be_made),
     };

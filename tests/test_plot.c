@@ -1,197 +1,17 @@
 /* Pictures of runs: numbers against values computed here, scripts that hostile names can't get out of, letters, damaged
  * files, failing memory. */
-#define _XOPEN_SOURCE 700 /* nftw */
-#include <fcntl.h>
-#include <ftw.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "plot_drawing.h"
 
-#include <cmocka.h>
-#include <hdf5.h>
+#include <fcntl.h>
+#include <sys/wait.h>
 
 #include "counting_memory.h"
-#include "plot/capture.h"
-#include "plot/plot.h"
-#include "scratch.h"
+#include "plot/layers.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define HEADER                                                                                                         \
     "epoch\tstep\tseconds\ttrain_loss\ttrain_accuracy\tvalidation_loss\tvalidation_accuracy\ttest_loss\t"              \
     "test_accuracy\tlearning_rate\tsamples_per_second\n"
-
-static scratch s;
-
-/* --- folders and files --- */
-
-static int setup(void **state)
-{
-    (void)state;
-    scratch_make(&s);
-    return 0;
-}
-
-static int remove_one(const char *path, const struct stat *facts, int flag, struct FTW *where)
-{
-    (void)facts, (void)flag, (void)where;
-    return remove(path);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return nftw(s.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* The path of a new folder in the scratch folder. */
-static const char *folder(const char *name)
-{
-    const char *path = scratch_path(&s, name);
-    assert_int_equal(mkdir(path, 0777), 0);
-    return path;
-}
-
-static void write_bytes(const char *run, const char *name, const char *bytes, size_t size)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", run, name);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void write_text(const char *run, const char *name, const char *text)
-{
-    write_bytes(run, name, text, strlen(text));
-}
-
-/* Freed by the caller. */
-static char *read_text(const char *run, const char *name)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", run, name);
-    FILE *file = fopen(path, "r");
-    if (!file)
-        fail_msg("%s is not there", path);
-    char *text = calloc(1 << 20, 1);
-    assert_non_null(text);
-    assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
-    fclose(file);
-    return text;
-}
-
-static bool exists(const char *run, const char *name)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/%s", run, name);
-    return access(path, F_OK) == 0;
-}
-
-/* --- drawing --- */
-
-/* What dt_plot handed over. */
-typedef struct heard {
-    char pictures[1024], text[1 << 16];
-} heard;
-
-static heard now;
-
-static void hear_picture(void *context, const char *path)
-{
-    heard *h = context;
-    size_t used = strlen(h->pictures), from = strlen(s.folder) + 1;
-    assert_true(strlen(path) > from);
-    snprintf(h->pictures + used, sizeof h->pictures - used, "%s;", path + from);
-}
-
-static void hear_text(void *context, const char *drawing)
-{
-    heard *h = context;
-    size_t used = strlen(h->text);
-    snprintf(h->text + used, sizeof h->text - used, "%s", drawing);
-}
-
-static dt_status draw_with(const char *const *runs, size_t count, const dt_plot_options *how, dt_error *error)
-{
-    dt_plot_options options = *how;
-    options.picture = hear_picture;
-    options.text = hear_text;
-    options.context = &now;
-    now.pictures[0] = now.text[0] = '\0';
-    dt_error_clear(error);
-    return dt_plot(runs, count, &options, error);
-}
-
-static bool has_gnuplot(void)
-{
-    static int known = -1;
-    if (known < 0)
-        known = system("command -v gnuplot >/dev/null") == 0;
-    return known;
-}
-
-/* Draws files; the picture itself only where there is a gnuplot. */
-static void draw_files(const char *const *runs, size_t count, const char *kind, const char *term)
-{
-    dt_error error;
-    dt_status status = draw_with(runs, count, &(dt_plot_options){.kind = kind, .term = term}, &error);
-    if (status != (has_gnuplot() ? DT_OK : DT_UNSUPPORTED))
-        fail_msg("%d: %s", (int)status, error.message);
-}
-
-static const char *draw_text(const char *run, const char *kind, dt_plot_letters letters)
-{
-    dt_error error;
-    dt_plot_options options = {.kind = kind, .term = "text", .width = 60, .letters = letters};
-    dt_status status = draw_with(&run, 1, &options, &error);
-    if (status != DT_OK)
-        fail_msg("%d: %s", (int)status, error.message);
-    return now.text;
-}
-
-static void refused(const char *run, const char *kind, dt_status wanted, const char *words)
-{
-    dt_error error;
-    dt_plot_options options = {.kind = kind, .term = "text"};
-    dt_status status = draw_with(&run, 1, &options, &error);
-    if (status != wanted || !strstr(error.message, words) || strchr(error.message, '\n'))
-        fail_msg("wanted %d and '%s', got %d: %s", (int)wanted, words, (int)status, error.message);
-}
-
-/* Rows of numbers of block `block` of a .tsv, as gnuplot counts blocks; how many. */
-static size_t read_block(const char *text, int block, int columns, double *numbers)
-{
-    size_t rows = 0;
-    int at = 0, empty = 0;
-    for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
-        empty = *line == '\n' ? empty + 1 : 0;
-        at += empty == 2;
-        if (*line == '#' || *line == '\n' || at != block)
-            continue;
-        char *next;
-        for (int c = 0; c < columns; c++) {
-            numbers[rows * (size_t)columns + (size_t)c] = strtod(line, &next);
-            assert_true(next > line && *next == (c + 1 < columns ? '\t' : '\n'));
-            line = next + 1;
-        }
-        line -= 1;
-        rows++;
-    }
-    return rows;
-}
-
-static void assert_near(double got, double wanted)
-{
-    if (isnan(got) != isnan(wanted) || fabs(got - wanted) > 1e-8 * fabs(wanted))
-        fail_msg("%.17g, not %.17g", got, wanted);
-}
 
 /* --- tables --- */
 
@@ -547,47 +367,6 @@ static void test_extreme_values_in_letters(void **state)
 
 /* --- layers --- */
 
-static void put(hid_t group, const char *name, hid_t type, int rank, const hsize_t *size, const void *numbers)
-{
-    hid_t space = H5Screate_simple(rank, size, NULL);
-    hid_t links = H5Pcreate(H5P_LINK_CREATE);
-    H5Pset_create_intermediate_group(links, 1);
-    hid_t set = H5Dcreate2(group, name, type, space, links, H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(set >= 0);
-    if (numbers)
-        assert_true(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers) >= 0);
-    H5Dclose(set);
-    H5Pclose(links);
-    H5Sclose(space);
-}
-
-static hid_t new_capture(const char *run)
-{
-    char path[1024];
-    snprintf(path, sizeof path, "%s/capture.h5", run);
-    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-    assert_true(file >= 0);
-    return file;
-}
-
-/* step and epoch of a rule: steps 0, every, 2 every, ... */
-static void put_steps(hid_t file, const char *rule, hsize_t steps, int64_t every)
-{
-    char name[128];
-    int64_t *step = malloc(steps * sizeof *step), *epoch = malloc(steps * sizeof *epoch);
-    assert_true(step && epoch);
-    for (hsize_t i = 0; i < steps; i++) {
-        step[i] = (int64_t)i * every;
-        epoch[i] = step[i] / 7;
-    }
-    snprintf(name, sizeof name, "%s/step", rule);
-    put(file, name, H5T_NATIVE_INT64, 1, &steps, step);
-    snprintf(name, sizeof name, "%s/epoch", rule);
-    put(file, name, H5T_NATIVE_INT64, 1, &steps, epoch);
-    free(epoch);
-    free(step);
-}
-
 enum { STEPS = 5, SAMPLES = 3, UNITS = 4, INPUTS = 6 };
 
 /* Some numbers, zeros among them, and sample 2 missing in the last step. */
@@ -768,6 +547,30 @@ static void make_virtual(hid_t file)
     H5Pclose(creation);
 }
 
+/* A hostile index: where its numbers are said to lie. */
+static const char *source_file, *source_set;
+
+static void make_mapped(hid_t file)
+{
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(3, (hsize_t[]){STEPS, 2, 2}, NULL);
+    H5Gclose(H5Gcreate2(file, "probe/layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    assert_true(H5Pset_virtual(creation, space, source_file, source_set, space) >= 0);
+    H5Dclose(H5Dcreate2(file, "probe/layer01/delta", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Pclose(creation);
+}
+
+/* Segments that are as hostile as the index. */
+static void make_segment(const char *run, const char *name, void (*make)(hid_t))
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/capture/%s", run, name);
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(file, "probe", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    make(file);
+    H5Fclose(file);
+}
+
 static void make_soft_link(hid_t file)
 {
     put(file, "x", H5T_NATIVE_FLOAT, 3, (hsize_t[]){STEPS, 2, 2}, NULL);
@@ -808,6 +611,47 @@ static void make_no_steps(hid_t file)
     H5Ldelete(file, "probe/epoch", H5P_DEFAULT);
 }
 
+static void test_an_index_leads_nowhere_else(void **state)
+{
+    (void)state;
+    static const char set[] = "/probe/layer01/delta", elsewhere[] = "has parts that lie elsewhere",
+                      stored[] = "in a segment that is stored in a way that is not allowed";
+    static const char *const names[] = {
+        "/etc/passwd",           "capture/../other.h5", ".", "../x/capture/seg-000000.h5", "capture/seg-0000000.h5",
+        "capture//seg-000000.h5"};
+    static const struct {
+        const char *file, *set, *words;
+    } cases[] = {{"capture/seg-000000.h5", set, "segment that is missing"},
+                 {"capture/seg-000001.h5", set, "no regular file"},
+                 {"capture/seg-000002.h5", set, stored},
+                 {"capture/seg-000003.h5", set, stored},
+                 {"capture/seg-000004.h5", set, "no sound HDF5 file, or lacks it"},
+                 {"capture/seg-000005.h5", set, "no sound HDF5 file, or lacks it"},
+                 {"capture/seg-000005.h5", "/probe/layer01/W", "are other data sets"}};
+    char path[1024];
+    const char *run = folder("mapped");
+    source_file = "capture/seg-000000.h5";
+    source_set = set;
+    damage(run, make_mapped, elsewhere); /* there is no folder */
+    snprintf(path, sizeof path, "%s/capture", run);
+    assert_int_equal(mkdir(path, 0777), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        source_file = names[i];
+        damage(run, make_mapped, elsewhere);
+    }
+    snprintf(path, sizeof path, "%s/capture/seg-000001.h5", run);
+    assert_int_equal(symlink("../capture.h5", path), 0);
+    make_segment(run, "seg-000002.h5", make_external);
+    make_segment(run, "seg-000003.h5", make_virtual);
+    make_segment(run, "seg-000004.h5", make_external_link);
+    write_text(run, "capture/seg-000005.h5", "no HDF5");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        source_file = cases[i].file;
+        source_set = cases[i].set;
+        damage(run, make_mapped, cases[i].words);
+    }
+}
+
 static void test_damaged_captures_are_refused(void **state)
 {
     (void)state;
@@ -817,8 +661,8 @@ static void test_damaged_captures_are_refused(void **state)
     refused(run, "layers", DT_MALFORMED, "is not an HDF5 file");
     write_text(run, "capture.h5", "\211HDF\r\n\032\n and then nothing");
     refused(run, "layers", DT_MALFORMED, "is not an HDF5 file");
-    damage(run, make_external, "/probe/layer01/delta is stored in a way");
-    damage(run, make_virtual, "/probe/layer01/delta is stored in a way");
+    damage(run, make_external, "/probe/layer01/delta is stored in another file");
+    damage(run, make_virtual, "/probe/layer01/delta has parts that lie elsewhere");
     damage(run, make_soft_link, "/probe/layer01/delta is missing, a link");
     damage(run, make_external_link, "/probe/layer01/delta is missing, a link");
     damage(run, make_flat, "wrong number of dimensions");
@@ -1007,6 +851,7 @@ int main(void)
         cmocka_unit_test(test_rules_are_chosen_and_thinned),
         cmocka_unit_test(test_layers_in_letters),
         cmocka_unit_test(test_damaged_captures_are_refused),
+        cmocka_unit_test(test_an_index_leads_nowhere_else),
         cmocka_unit_test(test_captures_without_figures_are_passed_over),
         cmocka_unit_test(test_overwritten_captures_do_no_harm),
         cmocka_unit_test(test_folders_in_the_way_are_named),

@@ -586,13 +586,16 @@ static void test_reported_rates(void **state)
             else if (rate > 1.2e-8)
                 rate *= 0.1;
         }
-        dt_schedule_state s;
-        dt_trainer_schedule_state(t, &s);
+        dt_trainer_position p;
+        dt_trainer_position_of(t, &p);
+        const dt_schedule_state s = p.schedule;
         assert_true(plateau ? s.best == best && fabs(s.factor * 0.3 - rate) < 1e-15 : s.factor == 1 && isinf(s.best));
-        s.factor = 0.25;
-        dt_trainer_set_schedule_state(t, &s);
-        dt_trainer_schedule_state(t, &s);
-        assert_true(s.factor == 0.25);
+        p.schedule.factor = 0.25;
+        assert_int_equal(dt_trainer_set_position(t, &p, &error), DT_OK);
+        dt_trainer_position_of(t, &p);
+        assert_true(p.schedule.factor == 0.25);
+        p.schedule.factor = 0;
+        assert_int_equal(dt_trainer_set_position(t, &p, &error), DT_INVALID);
         dt_trainer_destroy(t);
     }
 }

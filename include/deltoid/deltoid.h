@@ -2,6 +2,7 @@
 #ifndef DELTOID_DELTOID_H
 #define DELTOID_DELTOID_H
 
+#include "capture.h"
 #include "check.h"
 #include "circuit.h"
 #include "dataset.h"

@@ -164,11 +164,27 @@ typedef struct dt_schedule_spec {
     double warmup_factor;     /* from this share of the learning rate, default 1/3 */
 } dt_schedule_spec;
 
+/* Stops after `patience` epochs without a better `metric`: one that is better than the best so far by more than
+ * min_delta. The weights are then the last ones; with restore_best, those of the best epoch. */
+typedef struct dt_early_stopping_spec {
+    int64_t patience;   /* epochs; 0: none, the default */
+    const char *metric; /* a name of the table in src/train/metric.c; default "validation_loss" */
+    double min_delta;   /* default 0 */
+    bool restore_best;  /* default false */
+} dt_early_stopping_spec;
+
 typedef struct dt_training_spec {
     int64_t epochs;     /* default 10 */
     int64_t batch_size; /* default 128 */
     bool shuffle;       /* default true */
 } dt_training_spec;
+
+/* What is kept on disk to go on from: see dt_checkpoints in deltoid/record.h. */
+typedef struct dt_checkpoint_spec {
+    int64_t every;    /* epochs; default 1; 0: none but for a stop by a signal */
+    int64_t keep;     /* the newest so many; default 2 */
+    const char *best; /* a metric by which one more is kept: the best epoch's; NULL: none, the default */
+} dt_checkpoint_spec;
 
 typedef struct dt_parallel_spec {
     int64_t threads;       /* 0: auto, the processors this process may use, fewer for networks too small for them */
@@ -195,15 +211,95 @@ typedef enum dt_quantity {
 
 const char *dt_quantity_name(dt_quantity quantity);
 
+/* What else a step can show of itself; a set of bits. */
+#define DT_EXTRA_LIST(X)                                                                                               \
+    X(DT_EXTRA_COST, "cost")                              /* C_i (sample) */                                           \
+    X(DT_EXTRA_DW_NORM, "dW_norm_per_sample")             /* of each layer (sample) */                                 \
+    X(DT_EXTRA_DB_NORM, "db_norm_per_sample")             /* of each layer (sample) */                                 \
+    X(DT_EXTRA_GRADIENT_NORM, "gradient_norm_per_sample") /* of all parameters (sample) */                             \
+    X(DT_EXTRA_DW_PARTIAL, "dW_partial")                  /* each worker's sum (worker, unit, input) */                \
+    X(DT_EXTRA_DB_PARTIAL, "db_partial")                  /* each worker's sum (worker, unit) */                       \
+    X(DT_EXTRA_STATE, "state")                            /* the optimizer's arrays, before the update */              \
+    X(DT_EXTRA_NOISE_SCALE, "noise_scale")                /* McCandlish et al. 2018, from samples */                   \
+    X(DT_EXTRA_NOISE_SCALE_SHARDS, "noise_scale_shards")  /* the same, from shards */
+
+typedef enum dt_extra {
+#define DT_EXTRA_ENUM(id, name) id,
+    DT_EXTRA_LIST(DT_EXTRA_ENUM)
+#undef DT_EXTRA_ENUM
+        DT_EXTRAS
+} dt_extra;
+
+/* Statistics of a quantity over a layer: of z, a, delta over all samples of the minibatch (or the rule's rows of the
+ * training set) and all units; of the others over all elements. record/statistics.h defines each. */
+#define DT_STATISTIC_LIST(X)                                                                                           \
+    X(DT_STATISTIC_MEAN, "mean")                                                                                       \
+    X(DT_STATISTIC_STD, "std")                                                                                         \
+    X(DT_STATISTIC_MIN, "min")                                                                                         \
+    X(DT_STATISTIC_MAX, "max")                                                                                         \
+    X(DT_STATISTIC_ABSMAX, "absmax")                                                                                   \
+    X(DT_STATISTIC_ZEROS, "zeros")                                                                                     \
+    X(DT_STATISTIC_NORM, "norm")                                                                                       \
+    X(DT_STATISTIC_HISTOGRAM, "histogram")                                                                             \
+    X(DT_STATISTIC_LOG_HISTOGRAM, "log_histogram")                                                                     \
+    X(DT_STATISTIC_COSINE, "cosine")                                                                                   \
+    X(DT_STATISTIC_UPDATE_RATIO, "update_ratio")
+
+typedef enum dt_statistic {
+#define DT_STATISTIC_ENUM(id, name) id,
+    DT_STATISTIC_LIST(DT_STATISTIC_ENUM)
+#undef DT_STATISTIC_ENUM
+        DT_STATISTICS
+} dt_statistic;
+
+enum { DT_PER_UNIT_SHIFT = 16 }; /* 1u << (statistic + DT_PER_UNIT_SHIFT): the same for each unit */
+
+/* Everything that `quantities:` can name: a quantity, an extra, or a statistic of a quantity ("z_mean",
+ * "dW_norm_per_unit"). */
+typedef enum dt_item_kind { DT_ITEM_QUANTITY, DT_ITEM_EXTRA, DT_ITEM_STATISTIC } dt_item_kind;
+
+typedef struct dt_capture_item {
+    const char *name;
+    dt_item_kind kind;
+    dt_quantity quantity;   /* not of an extra */
+    dt_extra extra;         /* DT_ITEM_EXTRA */
+    dt_statistic statistic; /* DT_ITEM_STATISTIC */
+    bool per_unit;
+} dt_capture_item;
+
+const dt_capture_item *dt_capture_item_at(size_t i); /* NULL past the last */
+
 typedef enum dt_capture_samples {
     DT_SAMPLES_FIRST, /* the first `sample_count` of the minibatch */
     DT_SAMPLES_BATCH, /* all of it */
     DT_SAMPLES_ROWS   /* fixed rows of the training set, the same at every captured step */
 } dt_capture_samples;
 
+enum { DT_COMPRESSION_NONE, DT_COMPRESSION_GZIP };
+
+/* What happens to a step while the queue to the disk is full: training waits, or the step is left out. */
+enum { DT_QUEUE_BLOCK, DT_QUEUE_DROP };
+/* first .. last, both of them. */
+typedef struct dt_unit_range {
+    int64_t first, last;
+} dt_unit_range;
+
+/* Edges of the histograms. Both have a bin more at each end, for what lies outside. */
+typedef struct dt_histogram_spec {
+    double low, high; /* default -1, 1; bin n holds low + n w <= x < low + (n + 1) w, w = (high - low) / bins */
+    int64_t bins;     /* default 64; 1 .. 200 */
+    int64_t log_low, log_high; /* default -32, 8; bin n holds 2^(log_low + n) <= |x| < 2^(log_low + n + 1) */
+} dt_histogram_spec;
+
 typedef struct dt_capture_rule {
-    const char *name;      /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
-    unsigned quantities;   /* set of 1u << dt_quantity */
+    const char *name;                   /* the HDF5 group; [A-Za-z0-9_-]{1,64} */
+    unsigned quantities;                /* set of 1u << dt_quantity */
+    unsigned extras;                    /* set of 1u << dt_extra */
+    uint32_t statistics[DT_QUANTITIES]; /* of each quantity: set of 1u << dt_statistic, and the same per unit */
+    dt_histogram_spec histogram;
+    const dt_unit_range *units; /* NULL: all; else unit_count ranges, ascending and apart, of every captured layer */
+    size_t unit_count;
+    int64_t from, to;      /* of the steps that the cadence names, those from..to alone; to 0: the last */
     const int64_t *layers; /* NULL: all; else layer_count numbers in 0..L (0: the inputs, for `a` alone) */
     size_t layer_count;
     int64_t every;        /* steps, >= 1: captured where step % every == 0; 0 where `steps` decides */
@@ -213,6 +309,9 @@ typedef struct dt_capture_rule {
     dt_capture_samples samples;
     int64_t sample_count; /* DT_SAMPLES_FIRST: how many (default 64); DT_SAMPLES_ROWS: the length of sample_rows */
     const int64_t *sample_rows; /* DT_SAMPLES_ROWS */
+    unsigned compression;       /* DT_COMPRESSION_... */
+    int64_t compression_level;  /* 1 .. 9; 0: a fast one */
+    unsigned queue;             /* DT_QUEUE_... */
 } dt_capture_rule;
 
 typedef struct dt_experiment {
@@ -229,11 +328,18 @@ typedef struct dt_experiment {
     dt_optimizer_spec optimizer;
     dt_schedule_spec schedule;
     dt_training_spec training;
+    dt_early_stopping_spec early_stopping; /* training.early_stopping in a file */
     dt_parallel_spec parallel;
     dt_capture_rule *capture;
     size_t capture_count;
+    int64_t capture_budget; /* bytes that the capture may take on disk; 0: any */
+    dt_checkpoint_spec checkpoint;
     struct dt_arena *arena; /* owns what the parser put here; may be NULL */
 } dt_experiment;
+
+/* Does the rule capture item i? And: it does from now on. */
+bool dt_capture_rule_has(const dt_capture_rule *rule, const dt_capture_item *item);
+void dt_capture_rule_add(dt_capture_rule *rule, const dt_capture_item *item);
 
 /* Every default; no network, no loss, no data. */
 void dt_experiment_init(dt_experiment *experiment);

@@ -28,10 +28,14 @@ typedef struct dt_matrix_view {
 typedef struct dt_step_view {
     int64_t step, epoch; /* epoch from 0 */
     dt_precision precision;
-    int64_t layers; /* L */
-    int64_t batch;  /* samples shown: those of this minibatch (the last of an epoch may be short), or of the probe */
+    int64_t layers;    /* L */
+    int64_t minibatch; /* B, samples of this minibatch */
+    int64_t batch;     /* samples shown: those of this minibatch (the last of an epoch may be short), or of the probe */
     const int64_t *sample_id;   /* (batch), rows of the training set */
-    const struct dt_pass *pass; /* for the calls below */
+    int64_t shard_size;         /* a worker's samples are whole shards of so many, the last may be short */
+    int64_t worker, workers;    /* whose call this is, 0 .. workers-1; 0 in calls marked [one] */
+    const struct dt_pass *pass; /* for the calls below, and those of train/step.h */
+    const struct dt_engine *engine;
 } dt_step_view;
 
 /* z^l, a^l, delta^l of this worker's samples first .. first+count-1 of the minibatch: views of (count, units).
@@ -39,9 +43,12 @@ typedef struct dt_step_view {
  * dropout, and x with its noise; rows of a probe have neither. */
 dt_matrix_view dt_step_samples(const dt_step_view *view, dt_quantity quantity, int64_t l, int64_t first, int64_t count);
 
-/* One worker's part of the flat parameter vector. */
+/* A part of the flat parameter vector, within one layer. */
 typedef struct dt_slice {
-    int64_t first, last; /* blocks; opaque, for dt_step_copy_slice */
+    int64_t first, last;  /* blocks; opaque, for dt_step_copy_slice */
+    int64_t l;            /* the layer */
+    const void *gradient; /* of these blocks; opaque */
+    const void *before;   /* in `updated`: W of these blocks before the update; else NULL; opaque */
 } dt_slice;
 
 /* Copies the part of W^l, dW^l (DT_QUANTITY_W, DT_QUANTITY_DW: into a dense (units, inputs) row-major array) or b^l,
@@ -82,8 +89,12 @@ typedef struct dt_observer {
      */
     void (*samples)(void *self, const dt_step_view *view, int64_t first, int64_t count);
 
-    /* [worker] This worker's slice of the parameters, before the update. */
+    /* [worker] A part of this worker's slice of the parameters, before the update; as often as it takes to show all of
+     * it, each block once, as soon as its gradient is there. */
     void (*slice)(void *self, const dt_step_view *view, dt_slice slice);
+
+    /* [worker] The same part right after its update, W before it in slice.before. May be NULL. */
+    void (*updated)(void *self, const dt_step_view *view, dt_slice slice);
 
     /* [one] All workers have shown theirs. */
     void (*end)(void *self, const dt_step_view *view);

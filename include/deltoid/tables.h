@@ -1,6 +1,6 @@
 /* The names an experiment may use, as tables that can be walked: help texts, `deltoid help`, messages and tests are
  * made from them. To add an entry, see the head of the table's source file (src/nn/activation.c, loss.c, initializer.c,
- * src/train/optimizer.c, schedule.c, src/parallel/reduction.c, src/data/dataset.c).
+ * src/train/optimizer.c, schedule.c, src/parallel/reduction.c, src/data/dataset.c, src/train/metric.c).
  */
 #ifndef DELTOID_TABLES_H
 #define DELTOID_TABLES_H
@@ -27,7 +27,8 @@ typedef struct dt_entry {
     X(DT_SCHEDULES, "schedule")                                                                                        \
     X(DT_REDUCTIONS, "reduction")                                                                                      \
     X(DT_FORMATS, "data format")                                                                                       \
-    X(DT_GENERATORS, "generator")
+    X(DT_GENERATORS, "generator")                                                                                      \
+    X(DT_METRICS, "metric")
 
 typedef enum dt_table {
 #define DT_TABLE_ENUM(id, name) id,

@@ -42,7 +42,9 @@ void dt_trainer_destroy(dt_trainer *trainer); /* NULL is allowed */
 /* Adds an observer (copied; `self` is borrowed). At most 16. Before the first epoch. */
 dt_status dt_trainer_observe(dt_trainer *trainer, const dt_observer *observer, dt_error *error);
 
-/* All the experiment's epochs. DT_STOPPED if a stop was asked for; DT_DIVERGED when the loss is no longer finite. */
+/* All the experiment's epochs, or what is left of them; fewer where training.early_stopping ends them. DT_STOPPED if a
+ * stop was asked for, DT_DIVERGED when the loss is no longer finite: the message names the step, and the first number
+ * that is not. */
 dt_status dt_trainer_run(dt_trainer *trainer, dt_error *error);
 
 /* Advanced: a number of steps, without evaluation or epoch reports; goes on where the last call ended, through epochs.
@@ -73,22 +75,49 @@ dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_
 void dt_trainer_weights(const dt_trainer *trainer, int64_t l, void *W, void *b);
 void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const void *b);
 
-/* The optimizer's state: arrays i = 0, 1, ... of the parameters' own shape, as the momentum of sgd. The name of array
- * i, NULL past the last; and its part for layer l out or in, as above. */
+/* State beside the weights: arrays i = 0, 1, ... of the parameters' own shape, as the momentum of sgd, and with
+ * training.early_stopping.restore_best the best epoch's weights. The name of array i, NULL past the last; and its part
+ * for layer l out or in, as above. */
 const char *dt_trainer_state_name(const dt_trainer *trainer, int i);
 void dt_trainer_state(const dt_trainer *trainer, int i, int64_t l, void *W, void *b);
 void dt_trainer_set_state(dt_trainer *trainer, int i, int64_t l, const void *W, const void *b);
 
-/* What schedule reduce_on_plateau remembers, plain numbers, out and in: with the weights, the optimizer's state and the
- * step all that a run needs to go on. Other schedules remember nothing and leave it as it is. */
+/* What schedule reduce_on_plateau remembers. Other schedules remember nothing and leave it as it is. */
 typedef struct dt_schedule_state {
     double factor;      /* the learning rate is multiplied by; at first 1 */
     double best;        /* loss of an epoch; at first infinity */
     int64_t bad_epochs; /* since then, without a better one */
     int64_t cooldown;   /* epochs that still don't count */
 } dt_schedule_state;
-void dt_trainer_schedule_state(const dt_trainer *trainer, dt_schedule_state *state);
-void dt_trainer_set_schedule_state(dt_trainer *trainer, const dt_schedule_state *state);
+
+/* Where a run stands between two steps. Together with the weights and the state arrays it is all that decides what
+ * follows: a trainer of the same experiment and data that is given the three goes on to the same bits, with any number
+ * of workers. deltoid/record.h writes them to a file and reads them.
+ *
+ *     dt_trainer_position p;
+ *     dt_trainer_position_of(t, &p);                                     // and dt_trainer_weights, dt_trainer_state
+ *     dt_trainer_set_position(other, &p, &error);                        // and dt_trainer_set_weights, _set_state
+ *     dt_trainer_run(other, &error);                                     // the steps that are left
+ */
+typedef struct dt_trainer_position {
+    int64_t step;               /* done in all */
+    int64_t epochs, epoch_step; /* whole epochs done, and steps of the one at hand */
+    double loss_sum;            /* over the samples of the epoch at hand, before each update; */
+    int64_t right, seen;        /* samples answered right, and seen, in it */
+    double seconds;             /* of training in all, evaluation included, */
+    double epoch_seconds;       /* and in the steps of the epoch at hand */
+    double best;                /* early stopping: the best metric so far, NaN: none; */
+    int64_t best_epoch;         /* its epoch, from 1; 0: none; */
+    int64_t restored;           /* 1: the weights are that epoch's, and the state array "best_weights" the last ones */
+    dt_schedule_state schedule;
+    int64_t done; /* 1: no step is left to make; not looked at by set_position */
+} dt_trainer_position;
+
+/* Not while steps are made: between calls, and in an observer's `epoch`. */
+void dt_trainer_position_of(const dt_trainer *trainer, dt_trainer_position *position);
+
+/* Before dt_trainer_run or dt_trainer_steps. DT_INVALID for a position that this experiment can't have. */
+dt_status dt_trainer_set_position(dt_trainer *trainer, const dt_trainer_position *position, dt_error *error);
 
 /* SHA-256 over W^1 (row-major, little-endian), b^1, W^2, b^2, ...: 64 hexadecimal digits and a NUL. */
 dt_status dt_trainer_weights_sha256(const dt_trainer *trainer, char hex[65], dt_error *error);
@@ -101,7 +130,7 @@ typedef struct dt_trainer_info {
     int64_t workers, shard_size, shards; /* shards of a full minibatch */
     int64_t train_rows, validation_rows, test_rows;
     int64_t steps_per_epoch;
-    size_t parameter_bytes;  /* parameters with padding and transposed copies, optimizer's state, a captured gradient */
+    size_t parameter_bytes;  /* parameters with padding and transposed copies, optimizer's state */
     size_t bytes_per_worker; /* gradient buffers and scratch, the largest worker's */
     size_t bytes_of_buffers; /* gradient buffers alone; 0 where each worker forms its own slice */
     size_t activation_bytes; /* z, a, delta of a whole minibatch, an evaluation's chunks, and captured rows */

@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -179,6 +180,33 @@ void dt_new_file_discard(dt_new_file *file)
     dt_release(file->path);
     dt_release(file->temporary);
     *file = (dt_new_file){.fd = -1, .folder = -1};
+}
+
+/* ".NAME.PID-N.tmp", as dt_new_file_begin makes them. */
+static bool is_temporary(const char *name)
+{
+    const size_t n = strlen(name);
+    const char *number = n > 5 && name[0] == '.' && strcmp(name + n - 4, ".tmp") == 0 ? name + n - 5 : name;
+    while (number > name && *number >= '0' && *number <= '9')
+        number--;
+    if (number <= name || *number != '-' || number == name + n - 5)
+        return false;
+    const char *dash = number--;
+    while (number > name && *number >= '0' && *number <= '9')
+        number--;
+    return number > name && *number == '.' && number + 1 < dash;
+}
+
+dt_status dt_new_files_sweep(const char *folder, dt_error *error)
+{
+    DIR *names = opendir(folder);
+    if (!names)
+        return dt_fail_errno(error, errno, folder, "look into");
+    for (struct dirent *entry; (entry = readdir(names));)
+        if (is_temporary(entry->d_name))
+            (void)unlinkat(dirfd(names), entry->d_name, 0);
+    closedir(names);
+    return DT_OK;
 }
 
 dt_status dt_file_write(const char *path, const void *bytes, size_t size, dt_error *error)

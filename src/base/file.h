@@ -25,6 +25,9 @@ dt_status dt_new_file_publish(dt_new_file *file, bool replace, dt_error *error);
 /* Closes and removes what was begun. */
 void dt_new_file_discard(dt_new_file *file);
 
+/* Removes from a folder what begun files of a process that died have left there. */
+dt_status dt_new_files_sweep(const char *folder, dt_error *error);
+
 /* All of `bytes`, or DT_IO with `path` in the message. */
 dt_status dt_write_all(int fd, const void *bytes, size_t size, const char *path, dt_error *error);
 

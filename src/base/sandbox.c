@@ -26,7 +26,9 @@
 #define SANITIZED 0
 #endif
 
-enum { CPU_SECONDS = 60, SILENCE_SECONDS = 60, REPORT = -1 };
+/* Processor time for a sound file: 2 s, and 1 s for each 100 MB that it may have to read. Silence is on the clock: the
+ * disk may be slow. */
+enum { CPU_SECONDS = 2, CPU_BYTES = 100 << 20, CPU_SECONDS_MAX = 3600, SILENCE_SECONDS = 60, REPORT = -1 };
 
 /* --- the child --- */
 
@@ -54,7 +56,7 @@ static rlim_t address_space(void)
     return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-static void confine(size_t memory)
+static void confine(size_t memory, rlim_t seconds)
 {
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGPIPE, SIGXCPU, SIGTERM};
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
@@ -62,7 +64,7 @@ static void confine(size_t memory)
     signal(SIGINT, SIG_IGN);       /* the terminal sends it to us too; the parent decides */
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
-    limit(RLIMIT_CPU, CPU_SECONDS);
+    limit(RLIMIT_CPU, SANITIZED ? 20 * seconds : seconds);
     rlim_t now = address_space();
     if (!SANITIZED && now > 0 && now < RLIM_INFINITY - memory)
         limit(RLIMIT_AS, now + memory);
@@ -75,11 +77,11 @@ dt_status dt_sandbox_send(int pipe, const void *bytes, size_t size)
     return status == DT_OK ? dt_write_all(pipe, bytes, size, "", NULL) : status;
 }
 
-static _Noreturn void run_child(dt_sandbox_work work, void *context, int out, size_t memory)
+static _Noreturn void run_child(dt_sandbox_work work, void *context, int out, size_t memory, rlim_t seconds)
 {
     static dt_error error; /* of the child alone */
     dt_error_clear(&error);
-    confine(memory);
+    confine(memory, seconds);
     if (work(context, out, &error) != DT_OK) {
         int64_t header = REPORT;
         if (dt_write_all(out, &header, sizeof header, "", NULL) == DT_OK)
@@ -103,8 +105,14 @@ dt_status dt_sandbox_check_file(const char *path, const char *advice, dt_error *
     return DT_OK;
 }
 
+static rlim_t seconds_for(int64_t bytes)
+{
+    const int64_t seconds = CPU_SECONDS + (bytes > 0 ? bytes : 0) / CPU_BYTES;
+    return (rlim_t)(seconds < CPU_SECONDS_MAX ? seconds : CPU_SECONDS_MAX);
+}
+
 dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work work, void *context, size_t memory,
-                           dt_error *error)
+                           int64_t bytes, dt_error *error)
 {
     int ends[2];
     *box = (dt_sandbox){.child = -1, .pipe = -1, .path = path};
@@ -115,7 +123,7 @@ dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work wo
     box->child = fork();
     if (box->child == 0) {
         close(ends[0]);
-        run_child(work, context, ends[1], memory);
+        run_child(work, context, ends[1], memory, seconds_for(bytes));
     }
     int number = errno;
     close(ends[1]);

@@ -2,8 +2,8 @@
  * time, can't write files, and hands back nothing but bytes through a pipe.
  *
  *     dt_sandbox box;
- *     dt_sandbox_start(&box, work, context, memory, error);     the child runs work(context, pipe) and ends
- *     dt_sandbox_receive(&box, numbers, size, error);           exactly what the child sent with dt_sandbox_send
+ *     dt_sandbox_start(&box, path, work, context, memory, bytes, error);     the child runs work(context, pipe) and
+ * ends dt_sandbox_receive(&box, numbers, size, error);           exactly what the child sent with dt_sandbox_send
  *     dt_sandbox_finish(&box, error);                           always, once started
  *
  * The child must not use memory hooks, locks or OpenMP: it may be a copy of one thread of many. It may use buffers made
@@ -13,6 +13,7 @@
 #define DT_BASE_SANDBOX_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "deltoid/status.h"
@@ -31,9 +32,11 @@ dt_status dt_sandbox_check_file(const char *path, const char *advice, dt_error *
 typedef dt_status (*dt_sandbox_work)(void *context, int pipe, dt_error *error);
 
 /* `memory`: bytes that the child may take beyond what this process has; without limit under a sanitizer, which takes
- * terabytes. */
+ * terabytes. `bytes`: what it may have to read, by which its processor time goes: 2 s and 1 s for each 100 MB. */
 dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work work, void *context, size_t memory,
-                           dt_error *error);
+                           int64_t bytes, dt_error *error);
+
+#define DT_SANDBOX_LONG (INT64_C(6) << 30) /* `bytes` for a capture or a data set: a minute */
 
 /* In the child. DT_IO when nobody listens. */
 dt_status dt_sandbox_send(int pipe, const void *bytes, size_t size);

@@ -36,15 +36,28 @@ static void emit_names(dt_text *text, const dt_name_list *names, const char *non
     dt_text_add(text, "%s", names->count ? "]" : none);
 }
 
-static void emit_quantities(dt_text *text, unsigned set)
+static void emit_quantities(dt_text *text, const dt_capture_rule *rule)
+{
+    const char *comma = "";
+    const dt_capture_item *item;
+    dt_text_add(text, "[");
+    for (size_t i = 0; (item = dt_capture_item_at(i)); i++)
+        if (dt_capture_rule_has(rule, item)) {
+            dt_text_add(text, "%s%s", comma, item->name);
+            comma = ", ";
+        }
+    dt_text_add(text, "]");
+}
+
+static void emit_units(dt_text *text, const dt_capture_rule *rule)
 {
     const char *comma = "";
     dt_text_add(text, "[");
-    for (unsigned q = 0; q < DT_QUANTITIES; q++)
-        if (set & 1u << q) {
-            dt_text_add(text, "%s%s", comma, dt_quantity_name((dt_quantity)q));
-            comma = ", ";
-        }
+    for (size_t i = 0; i < rule->unit_count; i++, comma = ", ") {
+        dt_text_add(text, "%s%" PRId64, comma, rule->units[i].first);
+        if (rule->units[i].last > rule->units[i].first)
+            dt_text_add(text, "-%" PRId64, rule->units[i].last);
+    }
     dt_text_add(text, "]");
 }
 
@@ -81,6 +94,11 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
     case DT_KEY_BOOL:
         dt_text_add(text, "%s", *(const bool *)field ? "true" : "false");
         break;
+    case DT_KEY_METRIC:
+        if (!*(const char *const *)field) {
+            dt_text_add(text, "%s", key->word);
+            break;
+        } /* fall through */
     case DT_KEY_NAME:
     case DT_KEY_FILE:
     case DT_KEY_ENTRY: {
@@ -105,11 +123,17 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
         emit_integers(text, ((const dt_integers *)field)->at, ((const dt_integers *)field)->count);
         break;
     case DT_KEY_QUANTITIES:
-        emit_quantities(text, rule->quantities);
+        emit_quantities(text, rule);
         break;
     case DT_KEY_LAYERS:
         if (rule->layers)
             emit_integers(text, rule->layers, rule->layer_count);
+        else
+            dt_text_add(text, "all");
+        break;
+    case DT_KEY_UNITS:
+        if (rule->units)
+            emit_units(text, rule);
         else
             dt_text_add(text, "all");
         break;
@@ -119,15 +143,41 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
         else
             emit_integers(text, rule->steps, rule->step_count);
         break;
+    case DT_KEY_BYTES:
+        if (*(const int64_t *)field)
+            dt_text_add(text, "%" PRId64, *(const int64_t *)field);
+        else
+            dt_text_add(text, "%s", key->word);
+        break;
+    case DT_KEY_EITHER:
+        dt_text_add(text, "%s", key->words[*(const unsigned *)field]);
+        break;
     case DT_KEY_SAMPLES:
         emit_samples(text, rule);
         break;
     }
 }
 
+/* Whether a rule's key that shapes it beyond its quantities and cadence says anything. */
+static bool shapes_rule(const dt_key *key, const dt_capture_rule *rule)
+{
+    uint32_t statistics = 0;
+    for (int q = 0; q < DT_QUANTITIES; q++)
+        statistics |= rule->statistics[q] | rule->statistics[q] >> DT_PER_UNIT_SHIFT;
+    const char *name = key->pattern + strlen("capture.*.");
+    return strncmp(name, "histogram", 9) == 0        ? statistics >> DT_STATISTIC_HISTOGRAM & 1u
+           : strncmp(name, "log_histogram", 13) == 0 ? statistics >> DT_STATISTIC_LOG_HISTOGRAM & 1u
+           : strcmp(name, "units") == 0              ? rule->units != NULL
+           : strcmp(name, "from") == 0               ? rule->from > 0
+           : strcmp(name, "to") == 0                 ? rule->to > 0
+                                                     : true;
+}
+
 /* Does the experiment say anything under this key? What does not apply is left out, as it would be refused. */
 static bool is_present(const dt_key *key, const dt_experiment *experiment, const void *base)
 {
+    if (key->of == DT_OF_RULE && !shapes_rule(key, base))
+        return false;
     switch (key->kind) {
     case DT_KEY_FILE:
         if (!*(const char *const *)dt_key_field(key, base))
@@ -186,13 +236,15 @@ static range subrange(range r, size_t first)
     return sub;
 }
 
-static bool any_present(range r, const dt_experiment *experiment)
+/* `base`: the experiment, or the layer or rule that the section is in. */
+static bool any_present(range r, const dt_experiment *experiment, const void *base)
 {
     for (size_t i = r.first; i < r.last; i++) {
         const dt_key *key = dt_key_at(i);
-        if (key->of == DT_OF_LAYER  ? experiment->layer_count > 0
-            : key->of == DT_OF_RULE ? experiment->capture_count > 0
-                                    : is_present(key, experiment, experiment))
+        if (base != experiment       ? is_present(key, experiment, base)
+            : key->of == DT_OF_LAYER ? experiment->layer_count > 0
+            : key->of == DT_OF_RULE  ? experiment->capture_count > 0
+                                     : is_present(key, experiment, experiment))
             return true;
     }
     return false;
@@ -269,7 +321,7 @@ static void emit_range(dt_text *text, range r, const dt_experiment *experiment, 
             emit_layers(text, sub, experiment, level);
         } else if (*name == '*') {
             emit_rules(text, sub, experiment, level);
-        } else if (any_present(sub, experiment)) {
+        } else if (any_present(sub, experiment, base)) {
             indent(text, level);
             dt_text_add(text, "%.*s:\n", (int)length, name);
             emit_range(text, sub, experiment, base, level + 1, NULL);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -188,6 +189,22 @@ static dt_status print(const evaluation *v, bool json, dt_error *error)
     return status == DT_OK ? dt_terminal_flush(error) : status;
 }
 
+/* The files of a run's folder; or of a model or checkpoint, whose experiment lies beside it, or one folder above. */
+static void name_files(const char *run, char *experiment, char *model, size_t size)
+{
+    struct stat there;
+    snprintf(experiment, size, "%s/experiment.yaml", run);
+    snprintf(model, size, "%s/model.h5", run);
+    if (stat(run, &there) != 0 || !S_ISREG(there.st_mode))
+        return;
+    const char *slash = strrchr(run, '/');
+    const int folder = slash ? (int)(slash - run) + 1 : 0;
+    snprintf(model, size, "%s", run);
+    snprintf(experiment, size, "%.*sexperiment.yaml", folder, run);
+    if (access(experiment, F_OK) != 0)
+        snprintf(experiment, size, "%.*s../experiment.yaml", folder, run);
+}
+
 static dt_status run_eval(const dt_arguments *arguments, dt_error *error)
 {
     evaluation v = {.run = arguments->positional[0]};
@@ -201,8 +218,7 @@ static dt_status run_eval(const dt_arguments *arguments, dt_error *error)
         dt_arena_clear(&arena);
         return dt_fail_memory(error, "a path");
     }
-    snprintf(experiment, size, "%s/experiment.yaml", v.run);
-    snprintf(model, size, "%s/model.h5", v.run);
+    name_files(v.run, experiment, model, size);
 
     dt_config config = {0};
     dt_dataset *test = NULL;
@@ -238,6 +254,7 @@ const dt_command dt_command_eval = {
         "Reads RUN/experiment.yaml and RUN/model.h5 and runs the network on the experiment's test set. key=value "
         "changes the\n"
         "experiment, so that other data can be tested: data.test.inputs=FILE data.test.labels=FILE\n"
+        "RUN may also be a model or checkpoint in a run's folder: RUN/checkpoints/best.h5\n"
         "\n"
         "The confusion matrix has a row for each class that samples have, and a column for each class they were "
         "given;\n"

@@ -32,6 +32,7 @@ static const struct topic {
     {"schedules", "how the learning rate changes", NULL, DT_SCHEDULES},
     {"reductions", "how the workers' gradients are added", NULL, DT_REDUCTIONS},
     {"formats", "data formats", NULL, DT_FORMATS},
+    {"metrics", "by what an epoch is better than another", NULL, DT_METRICS},
     {"quantities", "what can be captured", print_quantities, DT_TABLES},
     {"plots", "kinds of pictures", print_plots, DT_TABLES},
 };
@@ -65,8 +66,45 @@ static void print_quantities(void)
         [DT_QUANTITY_DW] = "gradient of the minibatch's mean cost           (unit, input)",
         [DT_QUANTITY_DB] = "gradient of the minibatch's mean cost           (unit)",
     };
-    for (unsigned q = 0; q < DT_QUANTITIES; q++)
-        printf("  %-6s %s\n", dt_quantity_name((dt_quantity)q), meaning[q]);
+    static const char *const extra[DT_EXTRAS] = {
+        [DT_EXTRA_COST] = "cost of each sample                             (sample)",
+        [DT_EXTRA_DW_NORM] = "norm of each sample's own gradient, by layer    (sample)",
+        [DT_EXTRA_DB_NORM] = "the same of the biases                          (sample)",
+        [DT_EXTRA_GRADIENT_NORM] = "the same of all parameters                      (sample)",
+        [DT_EXTRA_DW_PARTIAL] = "each worker's sum before the reduction          (worker, unit, input)",
+        [DT_EXTRA_DB_PARTIAL] = "the same of the biases                          (worker, unit)",
+        [DT_EXTRA_STATE] = "the optimizer's arrays, before the update       (unit, input), (unit)",
+        [DT_EXTRA_NOISE_SCALE] = "gradient noise scale from samples (arXiv 1812.06162), and its parts",
+        [DT_EXTRA_NOISE_SCALE_SHARDS] = "the same from the minibatch's shards",
+    };
+    static const char *const statistic[DT_STATISTICS] = {
+        [DT_STATISTIC_MEAN] = "mean",
+        [DT_STATISTIC_STD] = "standard deviation, of all these numbers (divided by n)",
+        [DT_STATISTIC_MIN] = "the smallest",
+        [DT_STATISTIC_MAX] = "the largest",
+        [DT_STATISTIC_ABSMAX] = "the largest magnitude",
+        [DT_STATISTIC_ZEROS] = "share of zeros",
+        [DT_STATISTIC_NORM] = "Euclidean norm",
+        [DT_STATISTIC_HISTOGRAM] = "counts in bins of equal width",
+        [DT_STATISTIC_LOG_HISTOGRAM] = "counts of magnitudes in powers of two, and of zeros",
+        [DT_STATISTIC_COSINE] = "with the gradient that the rule captured before; of dW and db",
+        [DT_STATISTIC_UPDATE_RATIO] = "|after - before| / |before| of the step's update; of W and b",
+    };
+    static const char *const words[] = {
+#define WORD(id, word) [id] = word,
+        DT_STATISTIC_LIST(WORD)
+#undef WORD
+    };
+    const dt_capture_item *item;
+    for (size_t i = 0; (item = dt_capture_item_at(i)) && item->kind != DT_ITEM_STATISTIC; i++)
+        printf("  %-24s %s\n", item->name,
+               item->kind == DT_ITEM_QUANTITY ? meaning[item->quantity] : extra[item->extra]);
+    printf("\nStatistics of a layer, named QUANTITY_STATISTIC (z_mean), over all the minibatch's samples and all "
+           "units, or "
+           "with a\nlist of rows over those; per unit QUANTITY_STATISTIC_per_unit (not of b, db). `statistics`: all of "
+           "a layer's.\n\n");
+    for (size_t i = 0; i < DT_STATISTICS; i++)
+        printf("  %-24s %s\n", words[i], statistic[i]);
 }
 
 static void print_plots(void)

@@ -26,6 +26,8 @@ static dt_status run_plot(const dt_arguments *arguments, dt_error *error)
     dt_plot_options options = {
         .kind = dt_argument(arguments, "kind"),
         .term = dt_argument(arguments, "term"),
+        .unit = dt_argument(arguments, "unit"),
+        .quantity = dt_argument(arguments, "quantity"),
         .width = isatty(STDOUT_FILENO) ? dt_terminal_width(STDOUT_FILENO) : 0,
         .picture = print_line,
         .text = print_drawing,
@@ -37,14 +39,18 @@ static dt_status run_plot(const dt_arguments *arguments, dt_error *error)
 
 const dt_command dt_command_plot = {
     .name = "plot",
-    .usage = "RUN... [--kind KIND] [--term svg|png|pdf|text]",
+    .usage = "RUN... [--kind KIND] [--term svg|png|pdf|text] [--unit L:J] [--quantity Q]",
     .summary = "training curves and layer statistics as pictures",
     .details = "Writes RUN/plots/KIND.gp and KIND.tsv and the picture that gnuplot draws from them, and prints the "
                "picture's name.\n"
                "The script stays: gnuplot KIND.gp draws the picture again. A kind that compares draws several runs "
                "into one picture.",
-    .options = {{"kind", "KIND", "one of the kinds below; without it all that the run has the numbers for"},
-                {"term", "TERM", "svg (the default), png, pdf, or text: drawn in letters on standard output"}},
+    .options = {{"kind", "KIND",
+                 "one of the kinds below, or all; without it curves and layers, where the run has the numbers"},
+                {"term", "TERM", "svg (the default), png, pdf, or text: drawn in letters on standard output"},
+                {"unit", "L:J", "of kind units: layer L from 1, unit J from 0"},
+                {"quantity", "Q",
+                 "of kind histograms: z, a, delta, W, dW, b or db; the first of these that is captured"}},
     .least = 1,
     .most = DT_PLOT_RUNS_MAX,
     .what = "a run folder",

@@ -1,11 +1,13 @@
 #include "cli/runfolder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SAME_SECOND_MAX = 1000 };
 
@@ -76,4 +78,27 @@ dt_status dt_runfolder_make(const char **folder, const char *out, const dt_confi
             status = exists(path, error);
     }
     return status;
+}
+
+/* A lock of fcntl(2): unlike flock's, children that are forked to read files don't hold it. */
+dt_status dt_runfolder_lock(const char *folder, dt_arena *arena, dt_error *error)
+{
+    const size_t size = strlen(folder) + 8;
+    char *path = dt_arena_allocate(arena, size, 1);
+    if (!path)
+        return dt_fail_memory(error, "a path");
+    snprintf(path, size, "%s/lock", folder);
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return dt_fail(error, DT_IO, "%s: can't be opened: %s; choose a folder that can be written", path,
+                       strerror(errno));
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (fcntl(fd, F_SETLK, &all) == 0)
+        return DT_OK;
+    const int number = errno;
+    close(fd);
+    if (number != EACCES && number != EAGAIN)
+        return dt_fail(error, DT_IO, "%s: can't be locked: %s; choose a folder on another file system", path,
+                       strerror(number));
+    return dt_fail(error, DT_EXISTS, "%s: another process is training this run; wait for its end, or stop it", folder);
 }

@@ -14,4 +14,8 @@ dt_status dt_runfolder_check(const char *out, dt_error *error);
 dt_status dt_runfolder_make(const char **folder, const char *out, const dt_config *config, dt_arena *arena,
                             dt_error *error);
 
+/* Takes the run's folder for this process, until it ends: no two may write it. DT_EXISTS while another has it. The lock
+ * is the open file RUN/lock, never closed: the end of the process, whatever it was, gives the folder free. */
+dt_status dt_runfolder_lock(const char *folder, dt_arena *arena, dt_error *error);
+
 #endif

@@ -108,33 +108,99 @@ static dt_status read_integers(value_reader *r, const dt_key *key, const char *p
     return DT_OK;
 }
 
-static const char *quantity_at(const void *context, size_t i)
+static const char *item_name_at(const void *context, size_t i)
 {
     (void)context;
-    return i < DT_QUANTITIES ? dt_quantity_name((dt_quantity)i) : NULL;
+    const dt_capture_item *item = dt_capture_item_at(i);
+    return item ? item->name : i > 0 && dt_capture_item_at(i - 1) ? "statistics" : NULL;
+}
+
+/* `statistics`: all that there are of layers. */
+static void add_statistics(dt_capture_rule *rule)
+{
+    const dt_capture_item *item;
+    for (size_t i = 0; (item = dt_capture_item_at(i)); i++)
+        if (item->kind == DT_ITEM_STATISTIC && !item->per_unit)
+            dt_capture_rule_add(rule, item);
+}
+
+static dt_status unknown_item(value_reader *r, const char *path, const dt_node *item)
+{
+    const char *nearest = dt_nearest_name(item->text, item_name_at, NULL);
+    return dt_fail_at(r->error, item, DT_UNKNOWN,
+                      "%s: unknown quantity '%.64s'%s%s%s W, b, z, a, delta, dW, db, their statistics (z_mean, "
+                      "dW_norm_per_unit), cost and more: deltoid help quantities",
+                      path, item->text, nearest ? "; did you mean '" : ";", nearest ? nearest : "",
+                      nearest ? "'? There are" : " there are");
 }
 
 static dt_status read_quantities(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
-                                 unsigned *set)
+                                 dt_capture_rule *rule)
 {
     if (node->kind != DT_NODE_LIST)
         return wrong_type(r, key, path, node);
-    *set = 0;
-    for (const dt_node *item = node->first; item; item = item->next) {
-        if (item->kind != DT_NODE_SCALAR || !*item->text)
-            return wrong_type(r, key, path, item);
-        unsigned q = 0;
-        while (q < DT_QUANTITIES && strcmp(dt_quantity_name((dt_quantity)q), item->text) != 0)
-            q++;
-        if (q == DT_QUANTITIES) {
-            dt_error own = {0};
-            dt_fail_unknown(&own, "quantity", item->text, quantity_at, NULL);
-            return dt_fail_at(r->error, item, DT_UNKNOWN, "%s: %s", path, own.message);
-        }
-        if (*set & 1u << q)
-            return dt_fail_at(r->error, item, DT_INVALID, "%s: %s is named twice; name it once", path, item->text);
-        *set |= 1u << q;
+    rule->quantities = rule->extras = 0;
+    memset(rule->statistics, 0, sizeof rule->statistics);
+    bool all = false;
+    for (const dt_node *child = node->first; child; child = child->next) {
+        if (child->kind != DT_NODE_SCALAR || !*child->text)
+            return wrong_type(r, key, path, child);
+        size_t i = 0;
+        const dt_capture_item *item;
+        while ((item = dt_capture_item_at(i)) && strcmp(item->name, child->text) != 0)
+            i++;
+        const bool shorthand = !item && strcmp(child->text, "statistics") == 0;
+        if (!item && !shorthand)
+            return unknown_item(r, path, child);
+        if (shorthand ? all : dt_capture_rule_has(rule, item))
+            return dt_fail_at(r->error, child, DT_INVALID, "%s: %s is named twice; name it once", path, child->text);
+        if (shorthand)
+            all = true;
+        else
+            dt_capture_rule_add(rule, item);
     }
+    if (all)
+        add_statistics(rule);
+    return DT_OK;
+}
+
+/* "17" or "0-9". */
+static number_status parse_range(const dt_node *node, dt_unit_range *range)
+{
+    const char *s = node->text;
+    if (node->kind != DT_NODE_SCALAR || node->quoted)
+        return NO_NUMBER;
+    const size_t first = strspn(s, "0123456789"), second = s[first] == '-' ? strspn(s + first + 1, "0123456789") : 0;
+    if (first == 0 || (s[first] && (second == 0 || s[first + 1 + second])))
+        return NO_NUMBER;
+    errno = 0;
+    range->first = range->last = strtoll(s, NULL, 10);
+    if (s[first])
+        range->last = strtoll(s + first + 1, NULL, 10);
+    return errno == ERANGE ? OUTSIDE : NUMBER;
+}
+
+static dt_status read_units(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
+                            dt_capture_rule *rule)
+{
+    if (is_word(node, "all"))
+        return DT_OK;
+    if (node->kind != DT_NODE_LIST)
+        return wrong_type(r, key, path, node);
+    dt_unit_range *ranges = dt_arena_allocate(r->arena, node->count, sizeof *ranges);
+    if (!ranges)
+        return no_memory(r);
+    size_t i = 0;
+    for (const dt_node *item = node->first; item; item = item->next) {
+        const number_status parsed = parse_range(item, &ranges[i++]);
+        if (parsed == OUTSIDE)
+            return dt_fail_at(r->error, item, DT_INVALID, "%s: %.64s is out of range; give smaller numbers", path,
+                              item->text);
+        if (parsed == NO_NUMBER)
+            return wrong_type(r, key, path, item);
+    }
+    rule->units = ranges;
+    rule->unit_count = node->count;
     return DT_OK;
 }
 
@@ -163,7 +229,9 @@ static dt_status read_rule_key(value_reader *r, const dt_key *key, const char *p
 {
     switch (key->kind) {
     case DT_KEY_QUANTITIES:
-        return read_quantities(r, key, path, node, &rule->quantities);
+        return read_quantities(r, key, path, node, rule);
+    case DT_KEY_UNITS:
+        return read_units(r, key, path, node, rule);
     case DT_KEY_SAMPLES:
         return read_samples(r, key, path, node, rule);
     case DT_KEY_LAYERS:
@@ -224,6 +292,36 @@ static dt_status read_reals(value_reader *r, const dt_key *key, const char *path
     return DT_OK;
 }
 
+/* Bytes: a whole number with K, M, G or T behind it, each 1024 of the one before. */
+static dt_status read_bytes(value_reader *r, const dt_key *key, const char *path, const dt_node *node, int64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    if (is_word(node, key->word)) {
+        *bytes = 0;
+        return DT_OK;
+    }
+    size_t digits = node->kind == DT_NODE_SCALAR && !node->quoted ? strspn(node->text, "0123456789") : 0;
+    const char *unit = digits && node->text[digits] ? strchr(units, node->text[digits]) : units;
+    if (!digits || !unit || (node->text[digits] && node->text[digits + 1]))
+        return wrong_type(r, key, path, node);
+    errno = 0;
+    long long number = strtoll(node->text, NULL, 10);
+    int shift = node->text[digits] ? 10 * (int)(unit - units + 1) : 0;
+    if (errno == ERANGE || number < 1 || number > INT64_MAX >> shift)
+        return outside(r, key, path, node);
+    *bytes = (int64_t)number << shift;
+    return DT_OK;
+}
+
+static dt_status read_either(value_reader *r, const dt_key *key, const char *path, const dt_node *node, unsigned *place)
+{
+    for (*place = 0; key->words[*place]; ++*place)
+        if (is_word(node, key->words[*place]))
+            return DT_OK;
+    *place = 0;
+    return wrong_type(r, key, path, node);
+}
+
 static dt_status read_text(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
                            const char **field)
 {
@@ -255,6 +353,21 @@ static dt_status read_names(value_reader *r, const dt_key *key, const char *path
     }
     *names = (dt_name_list){at, i};
     return DT_OK;
+}
+
+/* A metric's name, or whether there is to be one: true names the first that is looked at. */
+static dt_status read_metric(value_reader *r, const dt_key *key, const char *path, const dt_node *node,
+                             const char **field)
+{
+    if (key->word && (is_word(node, key->word) || is_word(node, "false"))) {
+        *field = NULL;
+        return DT_OK;
+    }
+    if (key->word && is_word(node, "true")) {
+        *field = "validation_loss";
+        return DT_OK;
+    }
+    return read_text(r, key, path, node, field);
 }
 
 dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node, void *base, dt_arena *arena,
@@ -292,6 +405,8 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
                 return DT_OK;
             }
         return wrong_type(r, key, path, node);
+    case DT_KEY_METRIC:
+        return read_metric(r, key, path, node, field);
     case DT_KEY_PRECISION:
         for (dt_precision p = DT_FLOAT32; p <= DT_FLOAT64; p++)
             if (node->kind == DT_NODE_SCALAR && strcmp(node->text, dt_precision_name(p)) == 0) {
@@ -303,8 +418,13 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
         if (node->kind != DT_NODE_LIST)
             return wrong_type(r, key, path, node);
         return read_integers(r, key, path, node, &((dt_integers *)field)->at, &((dt_integers *)field)->count);
+    case DT_KEY_BYTES:
+        return read_bytes(r, key, path, node, field);
+    case DT_KEY_EITHER:
+        return read_either(r, key, path, node, field);
     case DT_KEY_QUANTITIES:
     case DT_KEY_LAYERS:
+    case DT_KEY_UNITS:
     case DT_KEY_STEPS:
     case DT_KEY_SAMPLES:
         return read_rule_key(r, key, path, node, base);

@@ -35,7 +35,7 @@ static const dt_format formats[] = {
       "NumPy's arrays: integers or floats; integer labels"},
      dt_npy_open},
     {{"hdf5", "file: FILE, inputs: /PATH, labels: /PATH", "arrays of an HDF5 file: integers or floats; integer labels"},
-     dt_hdf5_open},
+     dt_hdf5_dataset_open},
     {{"synthetic", "generator: NAME, rows: N", "made from the seed"}, dt_synthetic_open},
 };
 

@@ -241,7 +241,7 @@ static dt_status open_array(hdf5_array *a, const dt_source *source, const char *
     if (status != DT_OK)
         return status;
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    status = dt_sandbox_start(&a->box, a->name.file, work, a, CHILD_MEMORY, error);
+    status = dt_sandbox_start(&a->box, a->name.file, work, a, CHILD_MEMORY, DT_SANDBOX_LONG, error);
     dt_hdf5_leave();
     a->started = status == DT_OK;
     if (status == DT_OK)
@@ -272,7 +272,7 @@ static dt_status read_labels(dt_dataset *dataset, hdf5_array *inputs, const dt_o
     return status;
 }
 
-dt_status dt_hdf5_open(dt_dataset *dataset, const dt_opening *opening, dt_error *error)
+dt_status dt_hdf5_dataset_open(dt_dataset *dataset, const dt_opening *opening, dt_error *error)
 {
     const dt_source *source = opening->source;
     hdf5_array inputs = {.started = false};

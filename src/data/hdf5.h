@@ -9,6 +9,6 @@
 
 #include "deltoid/dataset.h"
 
-dt_status dt_hdf5_open(dt_dataset *dataset, const dt_opening *opening, dt_error *error);
+dt_status dt_hdf5_dataset_open(dt_dataset *dataset, const dt_opening *opening, dt_error *error);
 
 #endif

@@ -122,12 +122,31 @@ static bool no_locking(hid_t access)
 #endif
 }
 
-hid_t dt_hdf5_create(const char *path)
+hid_t dt_hdf5_create_with(const char *path, hid_t creation, bool swmr, size_t metadata_block)
 {
     hid_t file = -1, access = H5Pcreate(H5P_FILE_ACCESS);
-    if (dt_hdf5_ok(access) && dt_hdf5_ok(H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V110)) &&
-        dt_hdf5_ok(H5Pset_meta_block_size(access, 32768)) && hold_metadata(access) && no_locking(access)) {
-        file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    H5F_libver_t low = swmr ? H5F_LIBVER_V110 : H5F_LIBVER_EARLIEST;
+    if (dt_hdf5_ok(access) && dt_hdf5_ok(H5Pset_libver_bounds(access, low, H5F_LIBVER_V110)) &&
+        dt_hdf5_ok(H5Pset_meta_block_size(access, metadata_block)) &&
+        dt_hdf5_ok(H5Pset_small_data_block_size(access, metadata_block)) && (swmr || hold_metadata(access)) &&
+        no_locking(access)) {
+        file = H5Fcreate(path, H5F_ACC_TRUNC, creation, access);
+        (void)dt_hdf5_ok(file);
+    }
+    dt_hdf5_close(access);
+    return file;
+}
+
+hid_t dt_hdf5_create(const char *path)
+{
+    return dt_hdf5_create_with(path, H5P_DEFAULT, false, 32768);
+}
+
+hid_t dt_hdf5_open(const char *path)
+{
+    hid_t file = -1, access = H5Pcreate(H5P_FILE_ACCESS);
+    if (dt_hdf5_ok(access) && no_locking(access)) {
+        file = H5Fopen(path, H5F_ACC_RDONLY, access);
         (void)dt_hdf5_ok(file);
     }
     dt_hdf5_close(access);

@@ -17,6 +17,7 @@
 
 #include <hdf5.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "deltoid/experiment.h"
@@ -38,6 +39,13 @@ dt_status dt_hdf5_fail(dt_error *error, const char *path, const char *doing);
 /* Opens over an existing empty file, or creates: format bounds earliest .. 1.10, no file locking (a reader may look on
  * while a run writes), metadata written at flushes only. Negative on failure. */
 hid_t dt_hdf5_create(const char *path);
+
+/* The same with a file creation list and space for metadata taken in steps of `metadata_block` bytes. `swmr`: format
+ * bounds 1.10 .. 1.10, with which a reader may follow the file while it grows. */
+hid_t dt_hdf5_create_with(const char *path, hid_t creation, bool swmr, size_t metadata_block);
+
+/* For reading, without locking. Of a file of our own: a stranger's is for the sandbox. */
+hid_t dt_hdf5_open(const char *path);
 
 /* Closes what is >= 0 of a group, dataset, attribute, type, space or property list; keeps the reason of an earlier
  * failure. */

@@ -110,7 +110,7 @@ static void clamp_value(int64_t n, dt_real low, dt_real high, const dt_real *z, 
 static void clamp_derivative(int64_t n, dt_real low, dt_real high, const dt_real *a, dt_real *delta)
 {
     for (int64_t j = 0; j < n; j++)
-        delta[j] = (a[j] > low) & (a[j] < high) ? delta[j] : 0;
+        delta[j] = ((a[j] > low) & (a[j] < high)) ? delta[j] : 0;
 }
 
 static void hard_tanh_value(int64_t n, double none, const dt_real *z, dt_real *a)
@@ -148,7 +148,7 @@ static void hard_sigmoid_derivative(int64_t n, double none, const dt_real *z, co
 {
     (void)none, (void)a;
     for (int64_t j = 0; j < n; j++)
-        delta[j] = (z[j] > -3) & (z[j] < 3) ? delta[j] / 6 : 0;
+        delta[j] = ((z[j] > -3) & (z[j] < 3)) ? delta[j] / 6 : 0;
 }
 
 /* --- smooth: sigma and sigma' of one z in double, and the loops over them --- */

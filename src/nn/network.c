@@ -178,23 +178,27 @@ void dt_network_transpose(dt_network *network, int64_t l, int64_t block)
         network->products->transpose(network->parameters + layer.offset + block * DT_BLOCK, to);
 }
 
+void dt_network_export_block(const dt_network *network, const dt_real *from, int64_t block, dt_real *W, dt_real *b)
+{
+    const place p = place_of(network, block);
+    const dt_layer *layer = &network->layer[p.l];
+    const int64_t end = dt_min(p.k + DT_LANES, layer->inputs);
+    for (int64_t j = p.panel * DT_LANES; j < dt_min((p.panel + 1) * DT_LANES, layer->units); j++) {
+        for (int64_t k = p.k; W && k < end; k++)
+            W[j * layer->inputs + k] = from[(k - p.k) * DT_LANES + j % DT_LANES];
+        if (b && p.k <= layer->inputs && layer->inputs < p.k + DT_LANES)
+            b[j] = from[(layer->inputs - p.k) * DT_LANES + j % DT_LANES];
+    }
+}
+
 void dt_network_export(const dt_network *network, const dt_real *parameters, int64_t l, dt_span blocks, dt_real *W,
                        dt_real *b)
 {
     const dt_layer *layer = &network->layer[l];
     const int64_t first = dt_max(blocks.first, layer->first_block);
     const int64_t last = dt_min(blocks.last, layer->first_block + layer->panels * layer->column);
-    for (int64_t block = first; block < last; block++) {
-        const place p = place_of(network, block);
-        const dt_real *from = parameters + block * DT_BLOCK;
-        const int64_t end = dt_min(p.k + DT_LANES, layer->inputs);
-        for (int64_t j = p.panel * DT_LANES; j < dt_min((p.panel + 1) * DT_LANES, layer->units); j++) {
-            for (int64_t k = p.k; W && k < end; k++)
-                W[j * layer->inputs + k] = from[(k - p.k) * DT_LANES + j % DT_LANES];
-            if (b && p.k <= layer->inputs && layer->inputs < p.k + DT_LANES)
-                b[j] = from[(layer->inputs - p.k) * DT_LANES + j % DT_LANES];
-        }
-    }
+    for (int64_t block = first; block < last; block++)
+        dt_network_export_block(network, parameters + block * DT_BLOCK, block, W, b);
 }
 
 void dt_network_arrange(const dt_network *network, int64_t l, const dt_real *W, const dt_real *b, dt_real *parameters)
@@ -212,6 +216,21 @@ void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const d
 {
     const dt_layer *layer = &network->layer[l];
     dt_network_arrange(network, l, W, b, network->parameters);
+    for (int64_t block = 0; block < layer->panels * layer->column; block++)
+        dt_network_transpose(network, l, block);
+}
+
+void dt_network_exchange(dt_network *network, int64_t l, dt_real *W, dt_real *b)
+{
+    const dt_layer *layer = &network->layer[l];
+    for (int64_t j = 0; j < layer->units; j++)
+        for (int64_t k = 0; k <= layer->inputs; k++) {
+            dt_real *mine = &network->parameters[dt_network_place(network, l, j, k)];
+            dt_real *theirs = k < layer->inputs ? &W[j * layer->inputs + k] : &b[j];
+            const dt_real kept = *mine;
+            *mine = *theirs;
+            *theirs = kept;
+        }
     for (int64_t block = 0; block < layer->panels * layer->column; block++)
         dt_network_transpose(network, l, block);
 }

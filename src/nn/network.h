@@ -87,6 +87,10 @@ void dt_network_transpose(dt_network *network, int64_t l, int64_t block);
 void dt_network_export(const dt_network *network, const dt_real *parameters, int64_t l, dt_span blocks, dt_real *W,
                        dt_real *b);
 
+/* The same of block number `block` alone, whose numbers are `from`. */
+#define dt_network_export_block DT_R(dt_network_export_block)
+void dt_network_export_block(const dt_network *network, const dt_real *from, int64_t block, dt_real *W, dt_real *b);
+
 /* The way back: W and b of layer l into anything laid out as the parameter vector. */
 #define dt_network_arrange DT_R(dt_network_arrange)
 void dt_network_arrange(const dt_network *network, int64_t l, const dt_real *W, const dt_real *b, dt_real *parameters);
@@ -94,5 +98,16 @@ void dt_network_arrange(const dt_network *network, int64_t l, const dt_real *W, 
 /* Sets layer l's weights from W and b; the transposed copy follows. */
 #define dt_network_import DT_R(dt_network_import)
 void dt_network_import(dt_network *network, int64_t l, const dt_real *W, const dt_real *b);
+
+/* Gives W and b layer l's weights, and the network theirs. */
+#define dt_network_exchange DT_R(dt_network_exchange)
+void dt_network_exchange(dt_network *network, int64_t l, dt_real *W, dt_real *b);
+
+/* Where w^l_jk lies in anything laid out as the parameter vector; k = inputs: b^l_j. */
+static inline int64_t dt_network_place(const dt_network *network, int64_t l, int64_t j, int64_t k)
+{
+    const dt_layer *layer = &network->layer[l];
+    return (layer->first_block + j / DT_LANES * layer->column) * DT_BLOCK + k * DT_LANES + j % DT_LANES;
+}
 
 #endif

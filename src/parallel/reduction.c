@@ -232,6 +232,17 @@ static const dt_real *buffer_of(const dt_reducer *r, const dt_plan *plan, int64_
     return r->buffer[t * r->buffers_a_worker + s - plan->first_subtree[t]];
 }
 
+bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_real *sum)
+{
+    const int64_t at = blocks.first * DT_BLOCK, count = dt_span_count(blocks) * DT_BLOCK;
+    if (!uses_buffers(reducer, plan))
+        return false;
+    memset(sum, 0, (size_t)count * sizeof *sum);
+    for (int64_t i = plan->first_subtree[worker]; i < plan->first_subtree[worker + 1]; i++)
+        reducer->network->products->add(count, sum, buffer_of(reducer, plan, i) + at, sum);
+    return true;
+}
+
 /* One block of layer `layer`, which lies `at` numbers into the buffers, summed by the plan's program; its last addition
  * finishes it. */
 static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,

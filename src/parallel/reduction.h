@@ -121,6 +121,11 @@ bool dt_reducer_by_units(const dt_reducer *reducer, int64_t l);
 #define dt_reducer_panels DT_R(dt_reducer_panels)
 dt_span dt_reducer_panels(const dt_reducer *reducer, int64_t l, int64_t worker);
 
+/* What `worker` has summed over its shards, before `sum`: these blocks of its buffers, added in the order of its
+ * shards. Zeros where it has no shards; false where there are no buffers to look at. */
+#define dt_reducer_partial DT_R(dt_reducer_partial)
+bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_real *sum);
+
 /* --- what strategies are built from --- */
 
 /* A `local` for strategies without buffers: nothing. */

@@ -1,5 +1,5 @@
 /* A confined child looks for the step, reads the pieces and sends them, in the order they were asked for; this process
- * sees numbers alone (record/sandbox.h).
+ * sees numbers alone (base/sandbox.h).
  *
  * The search goes back from the last captured step. Each rule has a cursor in its own list of steps; at every step that
  * one of them captured, each piece is looked for in the rules whose cursor is there. */
@@ -14,7 +14,7 @@
 #include "hdf5/hdf5.h"
 #include "plot/figures.h"
 
-enum { RULES_MAX = 64, PATH_ROOM = 128, IDS = 1024, IDS_TOLD = 6, LIST = 256, CHILD_MEMORY = 512 << 20 };
+enum { PATH_ROOM = 128, IDS = 1024, IDS_TOLD = 6, LIST = 256, CHILD_MEMORY = 512 << 20 };
 
 typedef struct rule {
     char name[DT_RULE_NAME];
@@ -28,7 +28,7 @@ typedef struct reader {
     const char *path;
     const dt_captured_query *query;
     hid_t file;
-    rule rules[RULES_MAX];
+    rule rules[DT_RULES_MAX];
     int rule_count;
     const rule *source[DT_CAPTURED_PIECES_MAX]; /* the rule that a piece is read from */
     int64_t sample;                             /* asked for, or chosen */
@@ -44,21 +44,7 @@ static bool is_of_sample(dt_quantity quantity)
     return quantity == DT_QUANTITY_Z || quantity == DT_QUANTITY_A || quantity == DT_QUANTITY_DELTA;
 }
 
-static dt_status fail_at(const reader *r, const char *name, const char *why, dt_error *error)
-{
-    return dt_fail(error, DT_MALFORMED, "%s: %s %s; use a copy that is sound", r->path, name, why);
-}
-
 /* --- what is there --- */
-
-static herr_t keep_rule(hid_t file, const char *name, const H5L_info_t *link, void *context)
-{
-    reader *r = context;
-    (void)file;
-    if (link->type == H5L_TYPE_HARD && dt_is_rule_name(name) && r->rule_count < RULES_MAX)
-        snprintf(r->rules[r->rule_count++].name, DT_RULE_NAME, "%s", name);
-    return 0;
-}
 
 static void name_piece(const rule *s, const dt_captured_piece *p, char name[PATH_ROOM])
 {
@@ -84,11 +70,11 @@ static dt_status open_rule(reader *r, rule *s, dt_error *error)
         return DT_OK; /* something else */
     const char *fault = dt_number_set_open(r->file, name, H5T_INTEGER, 1, &s->step);
     if (fault)
-        return fail_at(r, name, fault, error);
+        return dt_fail_set(r->path, name, fault, error);
     snprintf(name, sizeof name, "/%s/sample_id", s->name);
     fault = dt_number_set_open(r->file, name, H5T_INTEGER, 2, &s->sample_id);
     if (fault)
-        return fail_at(r, name, fault, error);
+        return dt_fail_set(r->path, name, fault, error);
     s->cursor = (int64_t)(s->step.extent[0] < s->sample_id.extent[0] ? s->step.extent[0] : s->sample_id.extent[0]);
     for (size_t i = 0; i < r->query->count; i++) {
         const dt_captured_piece *p = &r->query->pieces[i];
@@ -97,16 +83,19 @@ static dt_status open_rule(reader *r, rule *s, dt_error *error)
         name_piece(s, p, name);
         s->has[i] = s->has[i] && dt_number_set_exists(r->file, name);
     }
-    return step_back(s) ? DT_OK : fail_at(r, s->name, "can't be read", error);
+    return step_back(s) ? DT_OK : dt_fail_set(r->path, s->name, "can't be read", error);
 }
 
 /* The rules in the file, or the one that was asked for. */
 static dt_status find_rules(reader *r, dt_error *error)
 {
-    hsize_t from = 0;
+    dt_rule_list found;
     char list[LIST] = "";
-    if (H5Literate(r->file, H5_INDEX_NAME, H5_ITER_INC, &from, keep_rule, r) < 0)
-        return fail_at(r, "the list of rules", "can't be read", error);
+    if (!dt_rule_list_read(r->file, &found))
+        return dt_fail_set(r->path, "the list of rules", "can't be read", error);
+    r->rule_count = found.count;
+    for (int i = 0; i < r->rule_count; i++)
+        memcpy(r->rules[i].name, found.name[i], DT_RULE_NAME);
     for (int i = 0; i < r->rule_count && r->query->rule; i++) {
         const size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", r->rules[i].name);
@@ -189,7 +178,7 @@ static dt_status try_step(reader *r, int64_t step, bool *all, dt_error *error)
     r->sample = r->query->sample;
     for (int s = 0; s < r->rule_count; s++)
         if (r->rules[s].now == step && captures_samples(r, &r->rules[s]) && !find_sample(r, &r->rules[s]))
-            return fail_at(r, r->rules[s].name, "can't be read", error);
+            return dt_fail_set(r->path, r->rules[s].name, "can't be read", error);
     *all = true;
     for (size_t i = 0; i < r->query->count; i++) {
         const bool of_sample = is_of_sample(r->query->pieces[i].quantity);
@@ -254,7 +243,7 @@ static dt_status find_step(reader *r, int64_t *found, dt_error *error)
         }
         for (int s = 0; s < r->rule_count; s++)
             if (r->rules[s].now == step && !step_back(&r->rules[s]))
-                return fail_at(r, r->rules[s].name, "can't be read", error);
+                return dt_fail_set(r->path, r->rules[s].name, "can't be read", error);
     }
 }
 
@@ -279,19 +268,19 @@ static dt_status read_piece(const reader *r, const rule *s, const dt_captured_pi
     name_piece(s, p, name);
     const char *fault = dt_number_set_open(r->file, name, H5T_FLOAT, vector ? 2 : 3, &set);
     if (fault)
-        return fail_at(r, name, fault, error);
+        return dt_fail_set(r->path, name, fault, error);
     const hsize_t *e = set.extent, width = (hsize_t)p->width, height = (hsize_t)p->height;
     dt_status status = DT_OK;
     if (vector ? e[1] != width : e[2] != width || (!of_sample && e[1] != height)) {
         status = fail_shape(r, name, p, &set, error);
     } else if (e[0] <= (hsize_t)s->cursor || (of_sample && e[1] <= (hsize_t)s->sample)) {
-        status = fail_at(r, name, "ends before its step", error);
+        status = dt_fail_set(r->path, name, "ends before its step", error);
     } else {
         const hsize_t row = of_sample ? (hsize_t)s->sample : (hsize_t)p->row;
         const hsize_t start[3] = {(hsize_t)s->cursor, vector ? (hsize_t)p->column : row, (hsize_t)p->column};
         const hsize_t count[3] = {1, vector ? (hsize_t)p->columns : (hsize_t)p->rows, vector ? 1 : (hsize_t)p->columns};
         if (!dt_number_set_read(&set, start, count, p->to))
-            status = fail_at(r, name, "can't be read", error);
+            status = dt_fail_set(r->path, name, "can't be read", error);
     }
     dt_number_set_close(&set);
     return status;
@@ -356,7 +345,7 @@ dt_status dt_captured_read(const char *path, const dt_captured_query *query, dt_
     r->path = path;
     r->query = query;
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    status = dt_sandbox_start(&box, path, read_in_child, r, CHILD_MEMORY, error);
+    status = dt_sandbox_start(&box, path, read_in_child, r, CHILD_MEMORY, DT_SANDBOX_LONG, error);
     dt_hdf5_leave();
     if (status == DT_OK) {
         status = receive(&box, query, place, error);

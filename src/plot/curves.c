@@ -150,8 +150,10 @@ static dt_status check(const char *path, const dt_sheet_block *block, dt_error *
     return DT_OK;
 }
 
-static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count, dt_arena *arena, dt_error *error)
+static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count, const dt_plot_options *options,
+                      dt_arena *arena, dt_error *error)
 {
+    (void)options;
     dt_sheet *sheet = &picture->sheet;
     curves *c = dt_arena_allocate(arena, 1, sizeof *c);
     *sheet = (dt_sheet){.title = "Loss and accuracy after each epoch; time in seconds since training began.",

@@ -10,7 +10,8 @@
 #include "plot/buffer.h"
 
 /* The scripts of plots/, which every written script ends in. */
-extern const char dt_script_style[], dt_script_curves[], dt_script_layers[];
+extern const char dt_script_style[], dt_script_curves[], dt_script_layers[], dt_script_panels[], dt_script_heat[],
+    dt_script_ridges[];
 
 /* The i-th format gnuplot draws for us, NULL past the last: also the picture's file ending. */
 const char *dt_gnuplot_format_at(size_t i);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "plot/capture.h"
 #include "plot/gnuplot.h"
+#include "plot/layers.h"
 #include "plot/maker.h"
 
 static const char *const columns[DT_LAYER_COLUMNS] = {"layer", "step", "epoch", "delta_norm", "dW_norm", "zero_share"};
@@ -18,6 +18,23 @@ static const struct {
     {"mean |δ|", "mean |delta|"},
     {"|dW|", "|dW|"},
     {"share of a = 0", "share of a = 0"},
+};
+
+static const dt_figure_query query = {
+    .figures =
+        (const dt_figure[]){
+            {.sources = (const dt_measure[]){{"delta", 3, dt_take_norm, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
+            {.sources = (const dt_measure[]){{"dW", 3, dt_take_frobenius, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
+            {.sources = (const dt_measure[]){{"a", 3, dt_take_zeros, NULL, 0, 0, false}},
+             .source_count = 1,
+             .width = 1},
+        },
+    .count = DT_FIGURES,
+    .none = "has no delta, dW or a of any layer to draw; capture one of these quantities",
 };
 
 static const double NORM_RATIO = 10;
@@ -131,14 +148,16 @@ static void add_panel(layers *l, const dt_sheet *sheet, int figure)
     l->panel_count++;
 }
 
-static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count, dt_arena *arena, dt_error *error)
+static dt_status load(dt_picture *picture, const dt_plot_run *runs, size_t count, const dt_plot_options *options,
+                      dt_arena *arena, dt_error *error)
 {
+    (void)options;
     (void)count;
     layers *l = dt_arena_allocate(arena, 1, sizeof *l);
     if (!l)
         return dt_fail(error, DT_NO_MEMORY, "out of memory for the layers' figures");
     char *path = dt_plot_run_file(&runs[0], "capture.h5", arena, error);
-    dt_status status = path ? dt_capture_series_read(path, arena, &l->capture, error) : DT_NO_MEMORY;
+    dt_status status = path ? dt_capture_series_read(path, &query, arena, &l->capture, error) : DT_NO_MEMORY;
     if (status == DT_OK)
         status = fill_sheet(&picture->sheet, &l->capture, arena, error);
     if (status != DT_OK)
@@ -224,25 +243,15 @@ static void settings(const dt_picture *picture, dt_buffer *out)
 
 static void add_rows(const layers *l, const panel *p, const dt_sheet *sheet, dt_text_style style, dt_buffer *out)
 {
-    enum { NUMBER = 10, NAME = 10 };
-    int width = style.width - NAME - 4 * NUMBER;
-    width = width < 8 ? 8 : width;
-    const char *label = style.unicode ? figures[p->figure].label : figures[p->figure].ascii;
-    bool logarithmic = p->axis.logarithmic;
-    const char *scale = logarithmic ? ", logarithmic" : "";
-    int pad = NAME + width - (int)(dt_characters(label) + strlen(scale));
-    dt_buffer_format(out, "\n%s%s%*s%*s%*s%*s%*s\n", label, scale, pad < 0 ? 0 : pad, "", NUMBER, "first", NUMBER,
-                     "last", NUMBER, "min", NUMBER, "max");
+    const bool logarithmic = p->axis.logarithmic;
+    dt_text_add_series_head(style.unicode ? figures[p->figure].label : figures[p->figure].ascii, logarithmic, style,
+                            out);
     for (int i = p->first; i <= p->last; i++) {
         const dt_sheet_block *b = &sheet->blocks[l->block[i]];
-        const double *y = b->values + column_of(p);
-        double low = INFINITY, high = -INFINITY;
-        dt_sheet_range(sheet, b, column_of(p), &low, &high);
-        dt_buffer_format(out, "layer %-*d", NAME - 6, l->layer[l->rank[i] - 1]);
-        dt_text_bars(y, b->rows, sheet->column_count, logarithmic ? p->least : 0, p->high, logarithmic, width, style,
-                     out);
-        dt_buffer_format(out, "%*.3g%*.3g%*.3g%*.3g\n", NUMBER, y[0], NUMBER, y[(b->rows - 1) * sheet->column_count],
-                         NUMBER, low, NUMBER, high);
+        char name[32];
+        snprintf(name, sizeof name, "layer %d", l->layer[l->rank[i] - 1]);
+        dt_text_add_series(name, b->values + column_of(p), b->rows, sheet->column_count, logarithmic ? p->least : 0,
+                           p->high, logarithmic, style, out);
     }
 }
 

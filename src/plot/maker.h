@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "deltoid/status.h"
 #include "plot/buffer.h"
+#include "plot/plot.h"
 #include "plot/run.h"
 #include "plot/sheet.h"
 #include "plot/text.h"
@@ -24,7 +25,8 @@ typedef struct dt_plot_maker {
 
     /* Fills the picture; everything lives in the arena. `count` is 1 for kinds that don't compare. DT_NOT_FOUND where
      * the runs don't have the numbers: then the kind doesn't apply. */
-    dt_status (*load)(dt_picture *picture, const dt_plot_run *runs, size_t count, dt_arena *arena, dt_error *error);
+    dt_status (*load)(dt_picture *picture, const dt_plot_run *runs, size_t count, const dt_plot_options *options,
+                      dt_arena *arena, dt_error *error);
 
     /* Assignments for the script: heading, height (pixels of 960 wide), and its own. */
     void (*settings)(const dt_picture *picture, dt_buffer *out);
@@ -32,6 +34,7 @@ typedef struct dt_plot_maker {
     dt_status (*text)(const dt_picture *picture, dt_text_style style, dt_buffer *out, dt_error *error);
 } dt_plot_maker;
 
-extern const dt_plot_maker dt_curves_maker, dt_layers_maker;
+extern const dt_plot_maker dt_curves_maker, dt_layers_maker, dt_deltas_maker, dt_activations_maker, dt_histograms_maker,
+    dt_noise_scale_maker, dt_units_maker;
 
 #endif

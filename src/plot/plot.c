@@ -14,14 +14,21 @@
 #include "plot/maker.h"
 
 static const dt_plot_kind kinds[] = {
-    {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, &dt_curves_maker},
-    {"layers", "per layer, over the captured steps: norms of delta and dW, share of zero activations", false,
+    {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, true, &dt_curves_maker},
+    {"layers", "per layer, over the captured steps: norms of delta and dW, share of zero activations", false, true,
      &dt_layers_maker},
+    {"deltas", "heat map of |delta| by layer and step", false, false, &dt_deltas_maker},
+    {"activations", "per layer: share of dead and of saturated units; mean and deviation of a", false, false,
+     &dt_activations_maker},
+    {"histograms", "per layer: how a quantity's numbers are distributed, over the steps", false, false,
+     &dt_histograms_maker},
+    {"noise_scale", "gradient noise scale by layer and of the whole network", false, false, &dt_noise_scale_maker},
+    {"units", "one unit's z, a, delta over the captured samples, and its weights", false, false, &dt_units_maker},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static const char TEXT[] = "text";
+static const char TEXT[] = "text", ALL[] = "all";
 
 const dt_plot_kind *dt_plot_kind_at(size_t i)
 {
@@ -39,7 +46,13 @@ const char *dt_plot_term_at(size_t i)
 static const char *kind_name(const void *context, size_t i)
 {
     (void)context;
-    return i < KINDS ? kinds[i].name : NULL;
+    return i < KINDS ? kinds[i].name : i == KINDS ? ALL : NULL;
+}
+
+static const char *quantity_name(const void *context, size_t i)
+{
+    (void)context;
+    return dt_plot_quantity_at(i);
 }
 
 static const char *term_name(const void *context, size_t i)
@@ -150,7 +163,7 @@ static dt_status draw(const dt_plot_kind *kind, const dt_plot_run *runs, size_t 
     dt_picture picture = {0};
     char stem[64];
     snprintf(stem, sizeof stem, "%s%s", kind->name, count > 1 ? "-compare" : "");
-    dt_status status = kind->maker->load(&picture, runs, count, &arena, error);
+    dt_status status = kind->maker->load(&picture, runs, count, options, &arena, error);
     if (status == DT_OK && strcmp(options->term, TEXT) == 0) {
         status = draw_text(&picture, kind->maker, first, options, error);
     } else if (status == DT_OK) {
@@ -189,9 +202,10 @@ static dt_status plot(const char *const *paths, size_t count, const dt_plot_opti
     size_t drawn = 0;
     dt_error_clear(&miss);
     dt_status status = dt_plot_runs_open(paths, count, arena, &runs, error);
+    const bool all = options->kind && strcmp(options->kind, ALL) == 0, passing = all || !options->kind;
     for (size_t k = 0; k < KINDS && status == DT_OK; k++)
-        if (!options->kind || strcmp(options->kind, kinds[k].name) == 0)
-            status = draw_kind(&kinds[k], runs, count, !options->kind, options, &drawn, &miss, error);
+        if (all || (options->kind ? strcmp(options->kind, kinds[k].name) == 0 : kinds[k].overview))
+            status = draw_kind(&kinds[k], runs, count, passing, options, &drawn, &miss, error);
     if (status == DT_OK && drawn == 0)
         status = dt_fail(error, DT_NOT_FOUND, "%s", miss.message);
     return status;
@@ -208,6 +222,8 @@ dt_status dt_plot(const char *const *runs, size_t run_count, const dt_plot_optio
                        DT_PLOT_RUNS_MAX);
     if (chosen.kind && !is_listed(kind_name, chosen.kind))
         return dt_fail_unknown(error, "kind of plot", chosen.kind, kind_name, NULL);
+    if (chosen.quantity && !is_listed(quantity_name, chosen.quantity))
+        return dt_fail_unknown(error, "quantity", chosen.quantity, quantity_name, NULL);
     if (!is_listed(term_name, chosen.term))
         return dt_fail_unknown(error, "format", chosen.term, term_name, NULL);
 

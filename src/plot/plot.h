@@ -27,6 +27,7 @@ typedef struct dt_plot_kind {
     const char *name;    /* as --kind spells it: "curves" */
     const char *summary; /* one line for help texts */
     bool compares;       /* several runs go into one picture */
+    bool overview;       /* drawn without --kind */
     const struct dt_plot_maker *maker;
 } dt_plot_kind;
 
@@ -36,6 +37,9 @@ const dt_plot_kind *dt_plot_kind_at(size_t i);
 /* The i-th name of a picture's format ("svg", "png", "pdf", "text"), NULL past the last. */
 const char *dt_plot_term_at(size_t i);
 
+/* The i-th quantity of kind "histograms" ("z", "a", "delta", "W", ...), NULL past the last. */
+const char *dt_plot_quantity_at(size_t i);
+
 typedef enum dt_plot_letters {
     DT_LETTERS_AUTO, /* Unicode where the locale of the environment is UTF-8, else ASCII */
     DT_LETTERS_ASCII,
@@ -44,8 +48,11 @@ typedef enum dt_plot_letters {
 
 /* Zero-initialise; every field has a default. */
 typedef struct dt_plot_options {
-    const char *kind; /* NULL: all kinds that the runs have the numbers for */
+    const char *kind; /* NULL: those of the overview that the runs have the numbers for; "all": all such kinds */
     const char *term; /* NULL: "svg". "text" is drawn in letters, handed to `text`, and writes no file */
+
+    const char *unit;     /* of kind "units": "L:J", layer from 1 and unit from 0, which it needs */
+    const char *quantity; /* of kind "histograms": a name of dt_plot_quantity_at; NULL: the first that is captured */
 
     int width;               /* columns of text; 0: $COLUMNS, or 80. Clamped to 40 .. 200 */
     dt_plot_letters letters; /* of text */

@@ -25,11 +25,12 @@ char *dt_plot_run_file(const dt_plot_run *run, const char *name, dt_arena *arena
     return path;
 }
 
+static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
 /* The value of a key at the top level of a resolved experiment, where it is a plain word; "" else, NULL when memory is
  * out. Not a YAML parser: a fact that isn't found costs a nicer title, no more. */
 static const char *fact(const char *text, const char *key, dt_arena *arena)
 {
-    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t length = strlen(key);
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
@@ -46,6 +47,29 @@ static const char *fact(const char *text, const char *key, dt_arena *arena)
         return copy ? memcpy(copy, value + quote, n) : NULL;
     }
     return "";
+}
+
+/* The layers' activations in a resolved experiment, in which they are lines of their own. */
+static bool find_activations(const char *text, dt_plot_run *run, dt_arena *arena)
+{
+    static const char head[] = "\nnetwork:\n", key[] = "    activation: ", entry[] = "  - ";
+    const size_t most = sizeof run->activations / sizeof *run->activations;
+    const char *line = strstr(text, head);
+    size_t layers = 0;
+    for (line = line ? line + strlen(head) : NULL; line && *line == ' '; line += *line == '\n') {
+        layers += strncmp(line, entry, strlen(entry)) == 0;
+        const char *end = line + strcspn(line, "\n"), *name = line + strlen(key);
+        const bool named = strncmp(line, key, strlen(key)) == 0 && end - name <= FACT_MAX &&
+                           strspn(name, word) >= (size_t)(end - name);
+        if (layers >= 1 && layers <= most && named) {
+            char *copy = dt_arena_allocate(arena, (size_t)(end - name) + 1, 1);
+            if (!copy)
+                return false;
+            run->activations[layers - 1] = memcpy(copy, name, (size_t)(end - name));
+        }
+        line = end;
+    }
+    return true;
 }
 
 static bool all_differ(const dt_plot_run *runs, size_t count)
@@ -94,6 +118,8 @@ static dt_status look(dt_plot_run *run, char **absolute, dt_arena *arena, dt_err
     if (status == DT_OK) {
         run->label = fact(text, "name", arena);
         run->loss = fact(text, "loss", arena);
+        if (!find_activations(text, run, arena))
+            status = DT_NO_MEMORY;
     }
     if (status == DT_NO_MEMORY || !run->label || !run->loss)
         return dt_fail(error, DT_NO_MEMORY, "%s: out of memory for its text", experiment);

@@ -12,6 +12,8 @@ typedef struct dt_plot_run {
     const char *label; /* from outside: may hold anything. Tells the run from the others: the experiment's name where
                           that is enough, else the last parts of the absolute path, as few as are needed */
     const char *loss;  /* the name of the cost, or "" where experiment.yaml doesn't tell */
+
+    const char *activations[64]; /* names of layers 1 ..; NULL where experiment.yaml doesn't tell */
 } dt_plot_run;
 
 /* Looks at the folders; everything lives in the arena. DT_NOT_FOUND where one is no folder, DT_INVALID where one is

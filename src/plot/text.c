@@ -265,3 +265,36 @@ void dt_text_bars(const double *y, size_t count, size_t stride, double low, doub
         dt_buffer_add(out, (style.unicode ? bars : letters)[level > 7 ? 7 : level]);
     }
 }
+
+/* --- series --- */
+
+enum { NUMBER = 10 };
+
+static int bars_width(dt_text_style style)
+{
+    const int width = style.width - DT_TEXT_NAME - 4 * NUMBER;
+    return width < 8 ? 8 : width;
+}
+
+void dt_text_add_series_head(const char *label, bool logarithmic, dt_text_style style, dt_buffer *out)
+{
+    const char *scale = logarithmic ? ", logarithmic" : "";
+    const int pad = DT_TEXT_NAME + bars_width(style) - (int)(dt_characters(label) + strlen(scale));
+    dt_buffer_format(out, "\n%s%s%*s%*s%*s%*s%*s\n", label, scale, pad < 0 ? 0 : pad, "", NUMBER, "first", NUMBER,
+                     "last", NUMBER, "min", NUMBER, "max");
+}
+
+void dt_text_add_series(const char *name, const double *y, size_t count, size_t stride, double low, double high,
+                        bool logarithmic, dt_text_style style, dt_buffer *out)
+{
+    double least = INFINITY, most = -INFINITY;
+    for (size_t i = 0; i < count; i++)
+        if (isfinite(y[i * stride])) {
+            least = fmin(least, y[i * stride]);
+            most = fmax(most, y[i * stride]);
+        }
+    dt_buffer_format(out, "%-*s", DT_TEXT_NAME, name);
+    dt_text_bars(y, count, stride, low, high, logarithmic, bars_width(style), style, out);
+    dt_buffer_format(out, "%*.3g%*.3g%*.3g%*.3g\n", NUMBER, y[0], NUMBER, y[(count - 1) * stride], NUMBER, least,
+                     NUMBER, most);
+}

@@ -49,4 +49,11 @@ dt_status dt_text_chart_draw(const dt_text_chart *chart, dt_text_style style, dt
 void dt_text_bars(const double *y, size_t count, size_t stride, double low, double high, bool logarithmic, int width,
                   dt_text_style style, dt_buffer *out);
 
+/* Several series of numbers, a line each: a name of at most DT_TEXT_NAME - 1 letters, bars, and the first, the last,
+ * the smallest and the largest number; under a head that says what they are. */
+enum { DT_TEXT_NAME = 10 };
+void dt_text_add_series_head(const char *label, bool logarithmic, dt_text_style style, dt_buffer *out);
+void dt_text_add_series(const char *name, const double *y, size_t count, size_t stride, double low, double high,
+                        bool logarithmic, dt_text_style style, dt_buffer *out);
+
 #endif

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
@@ -20,19 +19,22 @@
 #include "deltoid/record.h"
 #include "record/capture_file.h"
 #include "record/capture_layout.h"
+#include "record/capture_observer.h"
 #include "record/queue.h"
-
-static const double flush_seconds = 1; /* a killed run loses no more than the captured steps of this long */
 
 typedef struct capture_rule {
     dt_capture *capture;
     size_t index;
     const dt_capture_layout *layout;
-    dt_slot *slot; /* the step at hand; NULL outside a watched step and after a failure */
+    dt_statistics *statistics;
+    dt_slot *slot;       /* the step at hand; NULL outside a watched step, after a failure, and where it was dropped */
+    int64_t last;        /* step that was on disk before this process began; -1: none */
+    int64_t all_dropped; /* of this process */
+    _Atomic int64_t dropped; /* steps, since the file was told last */
 } capture_rule;
 
 struct dt_capture {
-    char *path;
+    char *path, *experiment, *provenance; /* the index is written with both as often as segments are finished */
     size_t count;
     capture_rule *rules;
     dt_capture_layout *layouts; /* one a rule */
@@ -54,13 +56,20 @@ static void remember(dt_capture *capture, const dt_error *error)
     atomic_store(&capture->failed, true);
 }
 
+/* Tells the file of steps that found no slot. */
+static void count_dropped(dt_capture *capture)
+{
+    for (size_t i = 0; i < capture->count; i++)
+        dt_capture_file_drop(capture->file, i, atomic_exchange(&capture->rules[i].dropped, 0));
+}
+
 static void *write_steps(void *context)
 {
     dt_capture *capture = context;
 #ifdef __linux__
     (void)prctl(PR_SET_NAME, "deltoid-hdf5"); /* for top and debuggers */
 #endif
-    double deadline = -1; /* of the next flush; none while nothing waits for one */
+    double deadline = -1; /* of what the file must do without a step to push it */
     for (;;) {
         dt_slot *slot;
         dt_error error = {0};
@@ -68,18 +77,19 @@ static void *write_steps(void *context)
         if (event == DT_QUEUE_CLOSED)
             return NULL;
         bool good = !atomic_load(&capture->failed);
-        if (event == DT_QUEUE_SLOT) {
-            if (good && dt_capture_file_append(capture->file, slot->pool, slot->bytes, &error) != DT_OK)
-                remember(capture, &error);
+        if (good && event == DT_QUEUE_SLOT)
+            good = dt_capture_file_append(capture->file, slot->pool, slot->bytes, &error) == DT_OK;
+        if (good && event == DT_QUEUE_MARK) {
+            count_dropped(capture);
+            good = dt_capture_file_seal(capture->file, &error) == DT_OK;
+        }
+        deadline = -1;
+        if (good && dt_capture_file_tend(capture->file, &deadline, &error) != DT_OK)
+            good = false;
+        if (!good && error.status != DT_OK)
+            remember(capture, &error);
+        if (slot)
             dt_queue_give_back(capture->queue, slot);
-            if (deadline < 0)
-                deadline = dt_queue_now() + flush_seconds;
-        }
-        if (deadline >= 0 && dt_queue_now() >= deadline) {
-            if (good && dt_capture_file_flush(capture->file, &error) != DT_OK)
-                remember(capture, &error);
-            deadline = -1;
-        }
     }
 }
 
@@ -115,84 +125,72 @@ static bool watches(const void *self, int64_t step, int64_t epoch)
     return dt_capture_rule_watches(((const capture_rule *)self)->layout->rule, step);
 }
 
-static char *place(const capture_rule *rule, size_t set)
+static void take_slot(capture_rule *rule, int64_t step)
 {
-    return (char *)rule->slot->bytes + rule->layout->sets[set].offset;
-}
-
-/* Samples that a short minibatch has not: NaN (all bits set is one, in both precisions) and id -1 (all bits set too).
- */
-static void pad(const capture_rule *rule, int64_t samples)
-{
-    for (size_t i = DT_SET_SAMPLE_ID; i < rule->layout->count; i++) {
-        const dt_capture_set *set = &rule->layout->sets[i];
-        size_t kept = (size_t)samples * (set->shape == DT_SHAPE_SAMPLES ? (size_t)set->columns : 1) * set->element;
-        if (set->shape == DT_SHAPE_IDS || set->shape == DT_SHAPE_SAMPLES)
-            memset(place(rule, i) + kept, 0xff, set->bytes - kept);
-    }
+    dt_queue *queue = rule->capture->queue;
+    bool drop = rule->layout->rule->queue == DT_QUEUE_DROP && step > rule->last;
+    rule->slot = drop ? dt_queue_try(queue, rule->index) : dt_queue_take(queue, rule->index);
+    if (rule->slot)
+        return;
+    atomic_fetch_add(&rule->dropped, 1);
+    rule->all_dropped++;
 }
 
 static void begin(void *self, const dt_step_view *view)
 {
     capture_rule *rule = self;
     if (!rule->slot && !atomic_load(&rule->capture->failed)) /* a step that diverged has begun and not ended */
-        rule->slot = dt_queue_take(rule->capture->queue, rule->index);
+        take_slot(rule, view->step);
     if (!rule->slot)
         return;
-    int64_t samples = dt_min(view->batch, rule->layout->samples);
-    memcpy(place(rule, DT_SET_STEP), &view->step, sizeof view->step);
-    memcpy(place(rule, DT_SET_EPOCH), &view->epoch, sizeof view->epoch);
-    memcpy(place(rule, DT_SET_SAMPLE_ID), view->sample_id, (size_t)samples * sizeof *view->sample_id);
-    if (samples < rule->layout->samples)
-        pad(rule, samples);
+    dt_capture_fill_begin(rule->layout, rule->statistics, view, rule->slot->bytes);
 }
 
 static void take_samples(void *self, const dt_step_view *view, int64_t first, int64_t count)
 {
     capture_rule *rule = self;
-    count = dt_min(count, rule->layout->samples - first);
-    if (!rule->slot || count <= 0)
-        return;
-    for (size_t i = DT_SET_FIRST_QUANTITY; i < rule->layout->count; i++) {
-        const dt_capture_set *set = &rule->layout->sets[i];
-        if (set->shape != DT_SHAPE_SAMPLES)
-            continue;
-        dt_matrix_view rows = dt_step_samples(view, set->quantity, set->layer, first, count);
-        size_t row = (size_t)set->columns * set->element;
-        for (int64_t r = 0; r < count; r++)
-            memcpy(place(rule, i) + (size_t)(first + r) * row,
-                   (const char *)rows.data + (size_t)(r * rows.stride) * set->element, row);
-    }
+    if (rule->slot)
+        dt_capture_fill_samples(rule->layout, rule->statistics, view, first, count, rule->slot->bytes);
 }
 
 static void take_slice(void *self, const dt_step_view *view, dt_slice part)
 {
     capture_rule *rule = self;
-    if (!rule->slot)
-        return;
-    for (size_t i = DT_SET_FIRST_QUANTITY; i < rule->layout->count; i++) {
-        const dt_capture_set *set = &rule->layout->sets[i];
-        if (set->shape == DT_SHAPE_MATRIX || set->shape == DT_SHAPE_VECTOR)
-            dt_step_copy_slice(view, set->quantity, set->layer, part, place(rule, i));
-    }
+    if (rule->slot)
+        dt_capture_fill_slice(rule->layout, rule->statistics, view, part, rule->slot->bytes);
+}
+
+static void take_update(void *self, const dt_step_view *view, dt_slice part)
+{
+    capture_rule *rule = self;
+    if (rule->slot)
+        dt_statistics_updated(rule->statistics, view, part);
 }
 
 static void end(void *self, const dt_step_view *view)
 {
-    (void)view;
     capture_rule *rule = self;
-    if (rule->slot)
+    if (!rule->slot)
+        return;
+    dt_statistics_finish(rule->statistics, view, rule->slot->bytes);
+    if (view->step > rule->last)
         dt_queue_commit(rule->capture->queue, rule->slot);
+    else /* it is on disk already; filled all the same, for what remembers the last captured step */
+        dt_queue_give_back(rule->capture->queue, rule->slot);
     rule->slot = NULL;
+}
+
+static dt_status fail_as_thread(const dt_capture *capture, dt_error *error)
+{
+    if (!atomic_load(&capture->failed))
+        return DT_OK;
+    return dt_fail(error, capture->failure.status, "%s", capture->failure.message);
 }
 
 static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error *error)
 {
     (void)report;
-    const dt_capture *capture = ((const capture_rule *)self)->capture;
-    if (!atomic_load(&capture->failed))
-        return DT_OK;
-    return dt_fail(error, capture->failure.status, "%s", capture->failure.message);
+    return fail_as_thread(((const capture_rule *)self)->capture, error);
 }
 
 static dt_status observe(dt_capture *capture, dt_trainer *trainer, dt_error *error)
@@ -207,6 +205,7 @@ static dt_status observe(dt_capture *capture, dt_trainer *trainer, dt_error *err
                                 .begin = begin,
                                 .samples = take_samples,
                                 .slice = take_slice,
+                                .updated = dt_statistics_compares(capture->rules[i].layout) ? take_update : NULL,
                                 .end = end,
                                 .epoch = epoch_done};
         dt_status status = dt_trainer_observe(trainer, &observer, error);
@@ -224,11 +223,15 @@ static void destroy(dt_capture *capture)
         return;
     stop_thread(capture);
     dt_queue_destroy(capture->queue);
-    for (size_t i = 0; i < capture->count; i++)
+    for (size_t i = 0; i < capture->count; i++) {
+        dt_statistics_destroy(capture->rules[i].statistics);
         dt_capture_layout_clear(&capture->layouts[i]);
+    }
     dt_release(capture->rules);
     dt_release(capture->layouts);
     dt_release(capture->path);
+    dt_release(capture->experiment);
+    dt_release(capture->provenance);
     dt_release(capture);
 }
 
@@ -249,10 +252,14 @@ static dt_status make_layouts(dt_capture *capture, const dt_trainer *trainer, dt
     if (!capture->rules || !capture->layouts)
         return dt_fail_memory(error, "the capture's rules");
     for (size_t i = 0; i < count; i++) {
-        capture->rules[i] = (capture_rule){.capture = capture, .index = i, .layout = &capture->layouts[i]};
+        capture->rules[i].capture = capture;
+        capture->rules[i].index = i;
+        capture->rules[i].layout = &capture->layouts[i];
         capture->count = i + 1;
         dt_status status =
             dt_capture_layout_init(&capture->layouts[i], experiment, &info, units, i, DT_CAPTURE_MEMORY / count, error);
+        if (status == DT_OK)
+            status = dt_statistics_create(&capture->rules[i].statistics, &capture->layouts[i], error);
         if (status != DT_OK)
             return status;
     }
@@ -271,8 +278,15 @@ static dt_status make_queue(dt_capture *capture, dt_error *error)
     return status;
 }
 
+static dt_status keep_texts(dt_capture *capture, const char *experiment, const char *provenance, dt_error *error)
+{
+    capture->experiment = dt_duplicate(experiment);
+    capture->provenance = dt_duplicate(provenance);
+    return capture->experiment && capture->provenance ? DT_OK : dt_fail_memory(error, "the capture's attributes");
+}
+
 dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *trainer, const char *experiment_text,
-                            const char *provenance, dt_error *error)
+                            const char *provenance, const dt_capture_options *options, dt_error *error)
 {
     *capture = NULL;
     dt_capture *c = dt_allocate_zeroed(1, sizeof *c);
@@ -283,9 +297,14 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
     if (status == DT_OK)
         status = make_queue(c, error);
     if (status == DT_OK)
-        status = dt_capture_file_create(&c->file, path, c->layouts, c->count, experiment_text, provenance, error);
+        status = keep_texts(c, experiment_text, provenance, error);
+    if (status == DT_OK)
+        status =
+            dt_capture_file_create(&c->file, path, c->layouts, c->count, c->experiment, c->provenance, options, error);
     if (status != DT_OK)
         goto fail;
+    for (size_t i = 0; i < c->count; i++)
+        c->rules[i].last = dt_capture_file_last(c->file, i);
     status = start_thread(c, error);
     if (status == DT_OK)
         status = observe(c, trainer, error);
@@ -296,17 +315,32 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
 
 fail:
     stop_thread(c);
-    if (c->file) {
+    if (c->file && options && options->resume)
         dt_capture_file_close(c->file, "interrupted", NULL);
-        unlink(path);
-    }
+    else if (c->file)
+        dt_capture_file_discard(c->file);
     destroy(c);
     return status;
+}
+
+dt_status dt_capture_seal(dt_capture *capture, dt_error *error)
+{
+    dt_queue_mark(capture->queue);
+    return fail_as_thread(capture, error);
+}
+
+int64_t dt_capture_dropped(const dt_capture *capture)
+{
+    int64_t dropped = 0;
+    for (size_t i = 0; i < capture->count; i++)
+        dropped += capture->rules[i].all_dropped;
+    return dropped;
 }
 
 dt_status dt_capture_close(dt_capture *capture, const char *status_text, dt_error *error)
 {
     stop_thread(capture);
+    count_dropped(capture);
     dt_error failure = {0};
     dt_status status = dt_capture_file_close(capture->file, status_text, &failure);
     if (atomic_load(&capture->failed))
@@ -315,4 +349,58 @@ dt_status dt_capture_close(dt_capture *capture, const char *status_text, dt_erro
     if (failure.status == DT_OK)
         return status;
     return dt_fail(error, failure.status, "%s", failure.message);
+}
+
+/* --- what a resumed run needs --- */
+
+static const char state_magic[8] = "dtcapst1";
+
+size_t dt_capture_state_size(const dt_capture *capture)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < capture->count; i++)
+        bytes += dt_statistics_state_size(capture->rules[i].statistics);
+    return bytes ? sizeof state_magic + sizeof(int64_t) + bytes : 0;
+}
+
+static int64_t rules_with_state(const dt_capture *capture)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < capture->count; i++)
+        count += dt_statistics_state_size(capture->rules[i].statistics) > 0;
+    return count;
+}
+
+void dt_capture_state_save(const dt_capture *capture, void *bytes)
+{
+    const int64_t count = rules_with_state(capture);
+    char *to = bytes;
+    if (count == 0)
+        return;
+    memcpy(to, state_magic, sizeof state_magic);
+    memcpy(to + sizeof state_magic, &count, sizeof count);
+    to += sizeof state_magic + sizeof count;
+    for (size_t i = 0; i < capture->count; i++) {
+        dt_statistics_state_save(capture->rules[i].statistics, to);
+        to += dt_statistics_state_size(capture->rules[i].statistics);
+    }
+}
+
+dt_status dt_capture_state_load(dt_capture *capture, const void *bytes, size_t size, dt_error *error)
+{
+    const int64_t count = rules_with_state(capture);
+    const char *from = bytes;
+    if (size != dt_capture_state_size(capture) ||
+        (size && (memcmp(from, state_magic, sizeof state_magic) != 0 ||
+                  memcmp(from + sizeof state_magic, &count, sizeof count) != 0)))
+        return dt_fail(error, DT_INVALID,
+                       "%s: the captures' state in the checkpoint is of other capture rules; resume with the "
+                       "experiment of the run",
+                       capture->path);
+    from += size ? sizeof state_magic + sizeof count : 0;
+    for (size_t i = 0; i < capture->count; i++) {
+        dt_statistics_state_load(capture->rules[i].statistics, from);
+        from += dt_statistics_state_size(capture->rules[i].statistics);
+    }
+    return DT_OK;
 }

@@ -1,59 +1,24 @@
 #include "record/capture_layout.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/split.h"
 #include "deltoid/record.h"
+#include "train/step.h"
 
-/* To capture another quantity: its name in dt_quantity (experiment.h), how a step shows it (observer.h), and a line
- * here. */
-static const char parameter_scaling[] = "none: the parameter itself";
-static const char sample_scaling[] = "none: one sample's value";
-static const char gradient_scaling[] = "mean over the minibatch's B samples: 1/B is in it; no regulariser's gradient";
-
-static const dt_quantity_facts facts[DT_QUANTITIES] = {
-    [DT_QUANTITY_W] = {.shape = DT_SHAPE_MATRIX,
-                       .long_name = "weights, before the step's update",
-                       .equation = "(1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j",
-                       .scaling = parameter_scaling},
-    [DT_QUANTITY_B] = {.shape = DT_SHAPE_VECTOR,
-                       .long_name = "biases, before the step's update",
-                       .equation = "(1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j",
-                       .scaling = parameter_scaling},
-    [DT_QUANTITY_Z] = {.shape = DT_SHAPE_SAMPLES,
-                       .long_name = "weighted inputs of the units",
-                       .equation = "(1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j",
-                       .scaling = sample_scaling},
-    [DT_QUANTITY_A] = {.shape = DT_SHAPE_SAMPLES,
-                       .long_name = "activations of the units",
-                       .equation = "(2) a^l_j = sigma(z^l_j)",
-                       .scaling = sample_scaling,
-                       .last_long_name = "outputs of the network: a^L is z^L, which the cost sees",
-                       .last_equation = "(2) a^L_j = z^L_j"},
-    [DT_QUANTITY_DELTA] = {.shape = DT_SHAPE_SAMPLES,
-                           .long_name = "derivative of the sample's cost by z",
-                           .equation = "(4) delta^l_j = sigma'(z^l_j) * (delta^{l+1})^T w^{l+1}_{.j}",
-                           .scaling = "dC_i/dz of the sample's own cost C_i, without 1/B",
-                           .last_equation = "(3) delta^L_j = dC/dz^L_j"},
-    [DT_QUANTITY_DW] = {.shape = DT_SHAPE_MATRIX,
-                        .long_name = "gradient of the minibatch's mean cost by the weights",
-                        .equation = "(5) dC/dw^l_jk = delta^l_j a^{l-1}_k",
-                        .scaling = gradient_scaling},
-    [DT_QUANTITY_DB] = {.shape = DT_SHAPE_VECTOR,
-                        .long_name = "gradient of the minibatch's mean cost by the biases",
-                        .equation = "(6) dC/db^l_j = delta^l_j",
-                        .scaling = gradient_scaling},
-};
-
-const dt_quantity_facts *dt_quantity_facts_of(dt_quantity quantity)
+/* `from` and `to`. */
+static bool within(const dt_capture_rule *rule, int64_t step)
 {
-    return &facts[quantity];
+    return step >= rule->from && (rule->to == 0 || step <= rule->to);
 }
 
 bool dt_capture_rule_watches(const dt_capture_rule *rule, int64_t step)
 {
+    if (!within(rule, step))
+        return false;
     if (rule->every > 0)
         return step % rule->every == 0;
     if (rule->steps_log)
@@ -69,39 +34,35 @@ bool dt_capture_rule_watches(const dt_capture_rule *rule, int64_t step)
     return low < rule->step_count && rule->steps[low] == step;
 }
 
-/* How many of steps 0 .. total-1 it captures. */
-static int64_t captured_steps(const dt_capture_rule *rule, int64_t total)
+int64_t dt_capture_rule_steps(const dt_capture_rule *rule, int64_t total)
 {
-    if (total == 0)
+    if (rule->to > 0 && rule->to < total)
+        total = rule->to + 1;
+    if (total <= rule->from)
         return 0;
-    if (rule->every > 0)
-        return (total - 1) / rule->every + 1;
+    if (rule->every > 0) /* multiples below total, less those below from */
+        return (total - 1) / rule->every - (rule->from + rule->every - 1) / rule->every + 1;
     int64_t count = 0;
     if (rule->steps_log) {
-        count = 1;
+        count = within(rule, 0);
         for (int64_t step = 1; step < total; step *= 2) {
-            count++;
+            count += within(rule, step);
             if (step > INT64_MAX / 2)
                 break;
         }
         return count;
     }
     for (size_t i = 0; i < rule->step_count; i++)
-        count += rule->steps[i] >= 0 && rule->steps[i] < total;
+        count += rule->steps[i] >= 0 && rule->steps[i] < total && within(rule, rule->steps[i]);
     return count;
 }
 
-/* Layer 0 has inputs x, and nothing else. */
-static bool captures(const dt_capture_rule *rule, int64_t l, dt_quantity quantity)
+static bool has_layer(const dt_capture_rule *rule, int64_t l)
 {
-    if (!(rule->quantities >> quantity & 1u) || (l == 0 && quantity != DT_QUANTITY_A))
-        return false;
-    if (!rule->layers)
-        return true;
-    for (size_t i = 0; i < rule->layer_count; i++)
+    for (size_t i = 0; rule->layers && i < rule->layer_count; i++)
         if (rule->layers[i] == l)
             return true;
-    return false;
+    return !rule->layers;
 }
 
 static dt_status check_rows(const dt_capture_rule *rule, int64_t rows, dt_error *error)
@@ -135,25 +96,20 @@ static int64_t even(int64_t extent, int64_t most)
     return dt_ceil_div(extent, parts);
 }
 
-/* Chunks (steps, rows, columns) are near 256 KiB. A reader of one step reads chunk_steps times what it wants, a reader
- * of one unit's history chunk_columns times (chunk_rows too for a matrix), so the longer is halved first; from 64 steps
- * and an eighth of the units. What is small takes more steps into one chunk, up to 1024. */
-static void choose_chunk(dt_capture_set *set, int64_t steps, int64_t most_steps)
+void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
 {
-    enum { TARGET = 256 << 10, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024 };
-    int64_t step = (int64_t)set->bytes, rows = set->rows, columns = set->columns, count;
-    if (step <= SMALL / STEPS) {
-        count = dt_min(SMALL / step, SMALL_STEPS);
-    } else {
-        count = STEPS;
-        if (step > TARGET / STEPS) {
-            columns = dt_ceil_div(columns, 8);
-            rows = set->shape == DT_SHAPE_MATRIX ? dt_ceil_div(rows, 8) : rows;
-        }
-    }
+    enum { TARGET = DT_CHUNK_MAX, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
+    const bool matrix = set->shape == DT_SHAPE_MATRIX || set->shape == DT_SHAPE_PARTIAL_MATRIX;
+    int64_t step = (int64_t)set->bytes, rows = set->inner ? set->inner : set->rows, columns = set->columns, count;
+    count = step <= SMALL / STEPS ? dt_min(SMALL / step, SMALL_STEPS) : STEPS;
     count = dt_max(1, dt_min(count, dt_min(steps, most_steps)));
+    if (step > TARGET / STEPS) { /* few steps make thin chunks: then fewer parts */
+        int64_t parts = dt_max(1, dt_min(PARTS, count * step / SMALL));
+        columns = dt_ceil_div(columns, parts);
+        rows = matrix ? dt_ceil_div(rows, parts) : rows;
+    }
     while (count * rows * columns * (int64_t)set->element > TARGET && count * columns * rows > 1) {
-        bool may_cut_rows = set->shape == DT_SHAPE_MATRIX || (columns <= 8 && count <= 8);
+        bool may_cut_rows = matrix || (columns <= 8 && count <= 8);
         if (may_cut_rows && rows >= columns && rows >= count)
             rows = dt_ceil_div(rows, 2);
         else if (columns >= count && columns > 1)
@@ -164,7 +120,9 @@ static void choose_chunk(dt_capture_set *set, int64_t steps, int64_t most_steps)
             rows = dt_ceil_div(rows, 2);
     }
     set->chunk_steps = steps > 0 ? (steps - 1) / ((steps - 1) / count + 1) + 1 : 1; /* even, for any int64_t */
-    set->chunk_rows = even(set->rows, rows);
+    set->chunk_rows = even(set->inner ? set->inner : set->rows, rows);
+    while (set->inner && set->inner % set->chunk_rows) /* a chunk is of one worker */
+        set->chunk_rows--;
     set->chunk_columns = even(set->columns, columns);
 }
 
@@ -190,40 +148,200 @@ static bool add(dt_capture_layout *layout, dt_capture_set set)
     return true;
 }
 
-static dt_capture_set quantity_set(const dt_capture_layout *layout, int64_t l, dt_quantity quantity)
+/* Appends a set of layer l (-1: of the rule) whose name is that of `name` and, where it is not NULL, `more`. */
+static bool add_named(dt_capture_layout *layout, dt_capture_set set, int64_t l, const char *name, const char *more)
 {
-    dt_capture_set set = {.shape = facts[quantity].shape,
+    set.layer = l;
+    snprintf(set.name, sizeof set.name, "%s%s%s", name, more ? "_" : "", more ? more : "");
+    if (set.rows == 0)
+        set.rows = 1;
+    if (set.columns == 0)
+        set.columns = 1;
+    if (set.element == 0)
+        set.element = sizeof(double); /* int64_t, too */
+    return add(layout, set);
+}
+
+/* W, dW and all that is shaped like them (and like b and db) in layer l. */
+static dt_capture_set parameter_set(const dt_capture_layout *layout, dt_source_of source, dt_quantity quantity,
+                                    int64_t l, int part)
+{
+    const bool matrix = quantity == DT_QUANTITY_W || quantity == DT_QUANTITY_DW;
+    dt_capture_set set = {.shape = matrix ? DT_SHAPE_MATRIX : DT_SHAPE_VECTOR,
+                          .source = source,
                           .quantity = quantity,
-                          .layer = l,
-                          .name = dt_quantity_name(quantity),
-                          .rows = 1,
-                          .columns = layout->units[l],
+                          .part = part,
+                          .rows = matrix ? layout->shown[l] : 1,
+                          .columns = matrix ? layout->units[l - 1] : layout->shown[l],
                           .element = dt_precision_size(layout->precision)};
-    if (set.shape == DT_SHAPE_SAMPLES)
-        set.rows = layout->samples;
-    if (set.shape == DT_SHAPE_MATRIX) {
-        set.rows = layout->units[l];
-        set.columns = layout->units[l - 1];
+    if (source == DT_FROM_PARTIALS) {
+        set.shape = matrix ? DT_SHAPE_PARTIAL_MATRIX : DT_SHAPE_PARTIAL_VECTOR;
+        set.inner = set.rows;
+        set.rows *= layout->workers;
     }
     return set;
 }
 
-static bool add_all(dt_capture_layout *layout)
+static bool add_quantity(dt_capture_layout *layout, int64_t l, const dt_capture_item *item)
+{
+    if (item->quantity != DT_QUANTITY_Z && item->quantity != DT_QUANTITY_A && item->quantity != DT_QUANTITY_DELTA)
+        return add_named(layout, parameter_set(layout, DT_FROM_SLICES, item->quantity, l, 0), l, item->name, NULL);
+    return add_named(layout,
+                     (dt_capture_set){.shape = DT_SHAPE_SAMPLES,
+                                      .source = DT_FROM_SAMPLES,
+                                      .quantity = item->quantity,
+                                      .rows = layout->samples,
+                                      .columns = layout->shown[l],
+                                      .element = dt_precision_size(layout->precision)},
+                     l, item->name, NULL);
+}
+
+static bool add_statistic(dt_capture_layout *layout, int64_t l, const dt_capture_item *item)
+{
+    dt_capture_set set = {.shape = item->per_unit ? DT_SHAPE_VECTOR : DT_SHAPE_SCALAR,
+                          .source = DT_FROM_MOMENTS,
+                          .quantity = item->quantity,
+                          .item = item,
+                          .columns = item->per_unit ? layout->shown[l] : 1};
+    if (item->statistic == DT_STATISTIC_HISTOGRAM || item->statistic == DT_STATISTIC_LOG_HISTOGRAM) {
+        set.shape = item->per_unit ? DT_SHAPE_UNIT_BINS : DT_SHAPE_BINS;
+        set.integers = true;
+        set.rows = set.columns;
+        set.columns = dt_histogram_bins(&layout->rule->histogram, item->statistic);
+    }
+    return add_named(layout, set, l, item->name, NULL);
+}
+
+/* The estimate and its parts, of a layer or of all of them. */
+static bool add_noise(dt_capture_layout *layout, int64_t l, bool shards)
+{
+    static const char *const names[DT_NOISE_PARTS] = {
+        [DT_NOISE_SCALE] = "noise_scale",
+        [DT_NOISE_GRADIENT] = "gradient_norm_squared",
+        [DT_NOISE_TRACE] = "gradient_variance_trace",
+    };
+    bool fits = true;
+    for (int part = 0; part < DT_NOISE_PARTS; part++)
+        fits = fits && add_named(layout,
+                                 (dt_capture_set){.shape = DT_SHAPE_SCALAR,
+                                                  .source = DT_FROM_NOISE,
+                                                  .part = part + (shards ? DT_NOISE_PARTS : 0)},
+                                 l, names[part], shards ? "shards" : NULL);
+    return fits;
+}
+
+static bool add_states(dt_capture_layout *layout, const dt_experiment *experiment, int64_t l)
+{
+    const char *name;
+    bool fits = true;
+    for (int i = 0; (name = dt_step_state_name(experiment, i)); i++)
+        fits = fits && add_named(layout, parameter_set(layout, DT_FROM_STATE, DT_QUANTITY_W, l, i), l, name, "W") &&
+               add_named(layout, parameter_set(layout, DT_FROM_STATE, DT_QUANTITY_B, l, i), l, name, "b");
+    return fits;
+}
+
+/* What an extra adds to layer l, or to the rule where l is -1. */
+static bool add_extra(dt_capture_layout *layout, const dt_experiment *experiment, int64_t l,
+                      const dt_capture_item *item)
+{
+    const dt_capture_set of_samples = {.shape = DT_SHAPE_IDS, .columns = layout->samples, .part = (int)item->extra};
+    dt_capture_set set = of_samples;
+    switch (item->extra) {
+    case DT_EXTRA_COST:
+        set.source = DT_FROM_COSTS;
+        return l >= 0 || add_named(layout, set, l, item->name, NULL);
+    case DT_EXTRA_GRADIENT_NORM:
+        set.source = DT_FROM_NORMS;
+        return l >= 0 || add_named(layout, set, l, item->name, NULL);
+    case DT_EXTRA_DW_NORM:
+    case DT_EXTRA_DB_NORM:
+        set.source = DT_FROM_NORMS;
+        return l < 1 || add_named(layout, set, l, item->name, NULL);
+    case DT_EXTRA_DW_PARTIAL:
+        set = l < 1 ? set : parameter_set(layout, DT_FROM_PARTIALS, DT_QUANTITY_DW, l, 0);
+        return l < 1 || add_named(layout, set, l, item->name, NULL);
+    case DT_EXTRA_DB_PARTIAL:
+        set = l < 1 ? set : parameter_set(layout, DT_FROM_PARTIALS, DT_QUANTITY_DB, l, 0);
+        return l < 1 || add_named(layout, set, l, item->name, NULL);
+    case DT_EXTRA_STATE:
+        return l < 1 || add_states(layout, experiment, l);
+    case DT_EXTRA_NOISE_SCALE:
+    case DT_EXTRA_NOISE_SCALE_SHARDS:
+        return l == 0 || add_noise(layout, l, item->extra == DT_EXTRA_NOISE_SCALE_SHARDS);
+    case DT_EXTRAS:
+        break;
+    }
+    return true;
+}
+
+/* Of layer l, or -1: of the rule itself. Layer 0 has the inputs `a`, and nothing else. */
+static bool add_items(dt_capture_layout *layout, const dt_experiment *experiment, int64_t l)
+{
+    const dt_capture_item *item;
+    bool fits = true;
+    for (size_t i = 0; fits && (item = dt_capture_item_at(i)); i++) {
+        if (!dt_capture_rule_has(layout->rule, item))
+            continue;
+        if (item->kind == DT_ITEM_EXTRA)
+            fits = add_extra(layout, experiment, l, item);
+        else if (l > 0 || (l == 0 && item->quantity == DT_QUANTITY_A))
+            fits = item->kind == DT_ITEM_QUANTITY ? add_quantity(layout, l, item) : add_statistic(layout, l, item);
+    }
+    return fits;
+}
+
+static bool add_all(dt_capture_layout *layout, const dt_experiment *experiment)
 {
     static const char *const names[] = {"step", "epoch", "sample_id"};
     bool fits = true;
     for (int i = 0; i < DT_SET_FIRST_QUANTITY; i++)
-        fits = fits && add(layout, (dt_capture_set){.shape = i == DT_SET_SAMPLE_ID ? DT_SHAPE_IDS : DT_SHAPE_SCALAR,
-                                                    .layer = -1,
-                                                    .name = names[i],
-                                                    .rows = 1,
-                                                    .columns = i == DT_SET_SAMPLE_ID ? layout->samples : 1,
-                                                    .element = sizeof(int64_t)});
-    for (int64_t l = 0; l <= layout->layers; l++)
-        for (int q = 0; q < DT_QUANTITIES; q++)
-            if (captures(layout->rule, l, (dt_quantity)q))
-                fits = fits && add(layout, quantity_set(layout, l, (dt_quantity)q));
+        fits = fits && add_named(layout,
+                                 (dt_capture_set){.shape = i == DT_SET_SAMPLE_ID ? DT_SHAPE_IDS : DT_SHAPE_SCALAR,
+                                                  .source = DT_FROM_INDEX,
+                                                  .integers = true,
+                                                  .columns = i == DT_SET_SAMPLE_ID ? layout->samples : 1},
+                                 -1, names[i], NULL);
+    for (int64_t l = -1; l <= layout->layers; l++) {
+        if (l < 0 || has_layer(layout->rule, l))
+            fits = fits && add_items(layout, experiment, l);
+        layout->first_set[l + 1] = layout->count;
+    }
     return fits;
+}
+
+/* How many sets there can be. */
+static size_t most_sets(const dt_capture_layout *layout)
+{
+    size_t items = 0;
+    while (dt_capture_item_at(items))
+        items++;
+    return DT_SET_FIRST_QUANTITY + (size_t)(layout->layers + 2) * (items + 2 * DT_NOISE_PARTS + 16);
+}
+
+/* Which units the rule shows of each layer. */
+static dt_status choose_units(dt_capture_layout *layout, dt_error *error)
+{
+    const dt_capture_rule *rule = layout->rule;
+    for (int64_t l = 0; l <= layout->layers; l++) {
+        layout->shown[l] = layout->units[l];
+        const bool inputs = rule->quantities >> DT_QUANTITY_A & 1u || rule->statistics[DT_QUANTITY_A];
+        if (!rule->units || !has_layer(rule, l) || (l == 0 && !inputs))
+            continue;
+        layout->place[l] = dt_allocate((size_t)layout->units[l], sizeof *layout->place[l]);
+        if (!layout->place[l])
+            return dt_fail_memory(error, "the units of a capture");
+        memset(layout->place[l], 0xff, (size_t)layout->units[l] * sizeof *layout->place[l]);
+        layout->shown[l] = 0;
+        for (size_t i = 0; i < rule->unit_count; i++)
+            for (int64_t j = rule->units[i].first; j <= rule->units[i].last && j < layout->units[l]; j++)
+                layout->place[l][j] = (int32_t)layout->shown[l]++;
+        if (layout->shown[l] == 0)
+            return dt_fail(error, DT_INVALID,
+                           "capture.%s.units: layer %" PRId64 " has none of them, its units are 0 to %" PRId64
+                           "; name some of those, or leave the layer out",
+                           rule->name, l, layout->units[l] - 1);
+    }
+    return DT_OK;
 }
 
 /* The largest block of steps that the budget has room for. */
@@ -232,7 +350,7 @@ static void choose_chunks(dt_capture_layout *layout, uint64_t budget)
     for (int64_t most_steps = 1024;; most_steps /= 2) {
         layout->block_bytes = 0;
         for (size_t i = 0; i < layout->count; i++) {
-            choose_chunk(&layout->sets[i], layout->steps, most_steps);
+            dt_capture_set_cut(&layout->sets[i], layout->steps, most_steps);
             layout->block_bytes += dt_capture_set_block_bytes(&layout->sets[i]);
         }
         if (layout->block_bytes <= budget || most_steps == 1)
@@ -252,6 +370,25 @@ static int64_t sample_extent(const dt_experiment *experiment, const dt_capture_r
         break;
     }
     return batch;
+}
+
+/* What the run can't show. */
+static dt_status check_asked(const dt_experiment *experiment, const dt_capture_layout *layout,
+                             const dt_trainer_info *info, dt_error *error)
+{
+    const dt_capture_rule *rule = layout->rule;
+    const unsigned partial = 1u << DT_EXTRA_DW_PARTIAL | 1u << DT_EXTRA_DB_PARTIAL;
+    if (rule->extras & partial && (info->bytes_of_buffers == 0 || info->workers < 2))
+        return dt_fail(error, DT_INVALID,
+                       "capture.%s.quantities: there are no partial gradients: the reduction %s of %" PRId64
+                       " workers keeps no buffers; set parallel.reduction to tree and parallel.threads to 2 or more",
+                       rule->name, info->reduction, info->workers);
+    if (rule->extras >> DT_EXTRA_STATE & 1u && !dt_step_state_name(experiment, 0))
+        return dt_fail(error, DT_INVALID,
+                       "capture.%s.quantities: the optimizer %s keeps no state with these settings (sgd does with "
+                       "momentum above 0); remove state",
+                       rule->name, experiment->optimizer.name);
+    return DT_OK;
 }
 
 static dt_status check(const dt_experiment *experiment, const dt_capture_rule *rule, const dt_trainer_info *info,
@@ -280,16 +417,23 @@ dt_status dt_capture_layout_init(dt_capture_layout *layout, const dt_experiment 
         return status;
 
     memcpy(layout->units, units, (size_t)(info->layers + 1) * sizeof *units);
+    status = choose_units(layout, error);
+    if (status == DT_OK)
+        status = check_asked(experiment, layout, info, error);
+    if (status != DT_OK)
+        return status;
+    layout->workers = info->workers;
+    layout->batch = dt_min(experiment->training.batch_size, info->train_rows);
+    layout->shard_size = info->shard_size;
     int64_t total;
     if (__builtin_mul_overflow(info->steps_per_epoch, experiment->training.epochs, &total))
         return dt_fail(error, DT_INVALID, "training.epochs: more steps than can be counted; choose fewer epochs");
-    layout->steps = captured_steps(layout->rule, total);
+    layout->steps = dt_capture_rule_steps(layout->rule, total);
 
-    size_t most = DT_SET_FIRST_QUANTITY + (size_t)(info->layers + 1) * DT_QUANTITIES;
-    layout->sets = dt_allocate_zeroed(most, sizeof *layout->sets);
+    layout->sets = dt_allocate_zeroed(most_sets(layout), sizeof *layout->sets);
     if (!layout->sets)
         return dt_fail_memory(error, "the layout of a capture");
-    if (!add_all(layout))
+    if (!add_all(layout, experiment))
         return dt_fail(error, DT_INVALID,
                        "capture.%s: one step is larger than any memory; capture fewer samples, layers or quantities",
                        layout->rule->name);
@@ -303,12 +447,16 @@ dt_status dt_capture_layout_init(dt_capture_layout *layout, const dt_experiment 
 
 void dt_capture_layout_clear(dt_capture_layout *layout)
 {
+    for (int64_t l = 0; l <= DT_LAYERS_MAX; l++) {
+        dt_release(layout->place[l]);
+        layout->place[l] = NULL;
+    }
     dt_release(layout->sets);
     layout->sets = NULL;
     layout->count = 0;
 }
 
-/* The numbers of a rule's dimension scales: sample, and each layer's unit and input. */
+/* The numbers of a rule's dimension scales: sample, and each layer's unit and input; those of bins are few. */
 static uint64_t axes_bytes(const dt_capture_layout *layout)
 {
     uint64_t numbers = (uint64_t)layout->samples;
@@ -317,18 +465,26 @@ static uint64_t axes_bytes(const dt_capture_layout *layout)
         for (size_t i = DT_SET_FIRST_QUANTITY; i < layout->count; i++)
             if (layout->sets[i].layer == l) {
                 unit = true;
-                input |= layout->sets[i].shape == DT_SHAPE_MATRIX;
+                input |= layout->sets[i].shape == DT_SHAPE_MATRIX || layout->sets[i].shape == DT_SHAPE_PARTIAL_MATRIX;
             }
-        numbers += (unit ? (uint64_t)layout->units[l] : 0) + (input ? (uint64_t)layout->units[l - 1] : 0);
+        numbers += (unit ? (uint64_t)layout->shown[l] : 0) + (input ? (uint64_t)layout->units[l - 1] : 0);
     }
     return numbers * sizeof(int64_t);
 }
 
-/* What a rule takes of the file: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
- * (headers, attributes, the first node of the index of chunks) and of each further chunk. False where it overflows. */
+/* How many segments a run of unknown speed will make of so many bytes: a fast one ends soon, and a slow one's are no
+ * smaller than is worth their tree. In the middle of both it errs by a part in 2 DT_SEGMENT_WORTH at most. */
+static uint64_t segments(const dt_capture_layout *layout, uint64_t bytes)
+{
+    uint64_t worth = 2 * (uint64_t)layout->count * DT_SEGMENT_SET_BYTES * DT_SEGMENT_WORTH;
+    return bytes / worth + 1;
+}
+
+/* What a rule takes of the files: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
+ * in the index (headers, attributes) and in each segment, and of each further chunk. False where it overflows. */
 static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
 {
-    enum { OF_A_SET = 5 << 10, OF_A_CHUNK = 60 };
+    enum { OF_A_SET = 5 << 10, OF_A_MAP = 100, OF_A_CHUNK = 60 };
     *bytes = axes_bytes(layout);
     for (size_t i = 0; i < layout->count; i++) {
         const dt_capture_set *set = &layout->sets[i];
@@ -340,7 +496,8 @@ static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
             __builtin_add_overflow(*bytes, OF_A_SET, bytes))
             return false;
     }
-    return true;
+    uint64_t trees = segments(layout, *bytes) * layout->count * (DT_SEGMENT_SET_BYTES + OF_A_MAP);
+    return !__builtin_add_overflow(*bytes, trees, bytes);
 }
 
 dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,
@@ -372,4 +529,79 @@ dt_status dt_capture_predict(const dt_experiment *experiment, const dt_trainer_i
                            experiment->capture[i].name);
     }
     return DT_OK;
+}
+
+/* --- the budget --- */
+
+enum { ITEMS = 3 };
+
+typedef struct item {
+    double bytes;
+    char name[DT_CAPTURE_ITEM];
+} item;
+
+/* Keeps the largest, in descending order. */
+static void keep_item(item items[ITEMS], const item *one)
+{
+    for (int i = 0; i < ITEMS; i++)
+        if (one->bytes > items[i].bytes) {
+            memmove(&items[i + 1], &items[i], (size_t)(ITEMS - 1 - i) * sizeof *items);
+            items[i] = *one;
+            return;
+        }
+}
+
+static void keep_items(item items[ITEMS], const dt_capture_layout *layout)
+{
+    for (size_t i = 0; i < layout->count; i++) {
+        const dt_capture_set *set = &layout->sets[i];
+        item one = {.bytes = (double)set->bytes * (double)layout->steps};
+        if (set->layer < 0)
+            snprintf(one.name, sizeof one.name, "%s/%s", layout->rule->name, set->name);
+        else
+            snprintf(one.name, sizeof one.name, "%s/layer%02" PRId64 "/%s", layout->rule->name, set->layer, set->name);
+        keep_item(items, &one);
+    }
+}
+
+/* "1.5 GiB" */
+static const char *bytes_text(double bytes, char text[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+    size_t u = 0;
+    for (; bytes >= 1024 && u + 1 < sizeof units / sizeof *units; u++)
+        bytes /= 1024;
+    snprintf(text, 32, u ? "%.1f %s" : "%.0f %s", bytes, units[u]);
+    return text;
+}
+
+dt_status dt_capture_check_budget(const dt_experiment *experiment, const dt_trainer_info *info, const int64_t *units,
+                                  dt_error *error)
+{
+    dt_capture_size size;
+    item items[ITEMS] = {{0}};
+    char all[32], budget[32], list[ITEMS * (DT_CAPTURE_ITEM + 40)] = "", text[32];
+    dt_status status = dt_capture_predict(experiment, info, units, -1, &size, error);
+    if (status != DT_OK || !experiment->capture_budget || size.file_bytes <= (uint64_t)experiment->capture_budget)
+        return status;
+    for (size_t r = 0; r < experiment->capture_count; r++) {
+        dt_capture_layout layout;
+        status = dt_capture_layout_init(&layout, experiment, info, units, r,
+                                        DT_CAPTURE_MEMORY / experiment->capture_count, error);
+        if (status == DT_OK)
+            keep_items(items, &layout);
+        dt_capture_layout_clear(&layout);
+        if (status != DT_OK)
+            return status;
+    }
+    for (int i = 0; i < ITEMS && items[i].bytes > 0; i++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s %s", i ? ", " : "", items[i].name,
+                 bytes_text(items[i].bytes, text));
+    }
+    return dt_fail(error, DT_INVALID,
+                   "capture_budget: the capture would take %s, and %s is allowed; largest are %s; capture less, or "
+                   "allow more",
+                   bytes_text((double)size.file_bytes, all), bytes_text((double)experiment->capture_budget, budget),
+                   list);
 }

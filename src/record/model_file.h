@@ -7,7 +7,7 @@
 
 #include "deltoid/dataset.h"
 
-enum { DT_MODEL_FORMAT_VERSION = 1, DT_MODEL_LAYERS_MAX = 64 };
+enum { DT_MODEL_FORMAT_VERSION = 1, DT_STATE_FORMAT_VERSION = 1, DT_MODEL_LAYERS_MAX = 64 };
 
 #define DT_MODEL_FORMAT    "deltoid-model"
 #define DT_MODEL_LAYER     "/layer%02d" /* groups of W (unit, input) and b (unit) */

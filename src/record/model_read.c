@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "base/sandbox.h"
@@ -32,63 +33,27 @@ static dt_status fail_with(const model_reader *m, dt_error *error, const char *w
     return dt_fail(error, DT_MALFORMED, "%s: %s %s; it is no model that deltoid wrote", m->path, what, why);
 }
 
-/* A short string attribute of the root, fixed or variable length, into room of `size` bytes. */
-static bool get_text(hid_t file, const char *name, char *to, size_t size)
-{
-    hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), type = -1, space = -1, memory = -1;
-    bool good = attribute >= 0 && (type = H5Aget_type(attribute)) >= 0 && (space = H5Aget_space(attribute)) >= 0 &&
-                H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1;
-    to[0] = '\0';
-    if (good && H5Tis_variable_str(type) > 0) {
-        char *text = NULL;
-        good = H5Aread(attribute, type, &text) >= 0 && text && strlen(text) < size;
-        if (good)
-            memcpy(to, text, strlen(text) + 1);
-    } else if (good) {
-        good = H5Tget_size(type) <= size && (memory = H5Tcopy(H5T_C_S1)) >= 0 && H5Tset_size(memory, size) >= 0 &&
-               H5Aread(attribute, memory, to) >= 0;
-        to[size - 1] = '\0';
-    }
-    dt_hdf5_close(memory);
-    dt_hdf5_close(space);
-    dt_hdf5_close(type);
-    dt_hdf5_close(attribute);
-    return good;
-}
-
-static bool get_integer(hid_t file, const char *name, int64_t *value)
-{
-    hid_t attribute = H5Aopen(file, name, H5P_DEFAULT), space = -1, type = -1;
-    bool good = attribute >= 0 && (space = H5Aget_space(attribute)) >= 0 && (type = H5Aget_type(attribute)) >= 0 &&
-                H5Tget_class(type) == H5T_INTEGER && H5Sget_simple_extent_npoints(space) == 1 &&
-                H5Aread(attribute, H5T_NATIVE_INT64, value) >= 0;
-    dt_hdf5_close(type);
-    dt_hdf5_close(space);
-    dt_hdf5_close(attribute);
-    return good;
-}
-
 /* What the root says of the file, against what the network needs. */
 static dt_status check_root(model_reader *m, hid_t file, dt_error *error)
 {
     char text[80];
     int64_t version = 0, layers = 0;
-    if (!get_text(file, "format", text, sizeof text) || strcmp(text, DT_MODEL_FORMAT) != 0)
+    if (!dt_hdf5_get_text(file, "format", text, sizeof text) || strcmp(text, DT_MODEL_FORMAT) != 0)
         return fail_with(m, error, "the attribute `format`", "is not \"" DT_MODEL_FORMAT "\"");
-    if (!get_integer(file, "format_version", &version) || version != DT_MODEL_FORMAT_VERSION)
+    if (!dt_hdf5_get_integer(file, "format_version", &version) || version != DT_MODEL_FORMAT_VERSION)
         return dt_fail(error, DT_UNSUPPORTED,
                        "%s: has format_version %" PRId64 ", this deltoid reads %d; use the version that wrote it",
                        m->path, version, DT_MODEL_FORMAT_VERSION);
-    if (!get_text(file, "precision", text, sizeof text) || strcmp(text, dt_precision_name(m->precision)) != 0)
+    if (!dt_hdf5_get_text(file, "precision", text, sizeof text) || strcmp(text, dt_precision_name(m->precision)) != 0)
         return dt_fail(error, DT_INVALID,
                        "%s: holds precision '%.16s', the experiment says %s; set precision to the file's", m->path,
                        text, dt_precision_name(m->precision));
-    if (!get_integer(file, "layers", &layers) || layers != m->layers)
+    if (!dt_hdf5_get_integer(file, "layers", &layers) || layers != m->layers)
         return dt_fail(error, DT_INVALID,
                        "%s: has %" PRId64 " layers, the experiment's network %" PRId64 "; use the experiment it was "
                        "trained with",
                        m->path, layers, m->layers);
-    if (!get_text(file, "weights_sha256", m->sha256, sizeof m->sha256) || strlen(m->sha256) != 64)
+    if (!dt_hdf5_get_text(file, "weights_sha256", m->sha256, sizeof m->sha256) || strlen(m->sha256) != 64)
         return fail_with(m, error, "the attribute `weights_sha256`", "is missing or is no hash");
     return DT_OK;
 }
@@ -208,8 +173,10 @@ static dt_status receive(model_reader *m, dt_error *error)
 {
     enum { CHILD_MEMORY = 512 << 20 };
     dt_sandbox box;
+    struct stat file;
+    const int64_t bytes = stat(m->path, &file) == 0 ? (int64_t)file.st_size : 0;
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    dt_status status = dt_sandbox_start(&box, m->path, read_in_child, m, CHILD_MEMORY, error);
+    dt_status status = dt_sandbox_start(&box, m->path, read_in_child, m, CHILD_MEMORY, bytes, error);
     dt_hdf5_leave();
     if (status != DT_OK)
         return status;

@@ -15,7 +15,7 @@
 #include "hdf5/hdf5.h"
 #include "record/model_file.h"
 
-enum { FEATURES_MAX = 1 << 26, COLUMNS_MAX = 64 << 20, CHILD_MEMORY = 512 << 20 };
+enum { FEATURES_MAX = 1 << 26, COLUMNS_MAX = 64 << 20, CHILD_MEMORY = 512 << 20, CHILD_BYTES = 512 << 20 };
 
 /* --- written --- */
 
@@ -163,7 +163,7 @@ static dt_status read_in_child(void *context, int pipe, dt_error *error)
 static dt_status start(dt_sandbox *box, reading *r, dt_error *error)
 {
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    const dt_status status = dt_sandbox_start(box, r->path, read_in_child, r, CHILD_MEMORY, error);
+    const dt_status status = dt_sandbox_start(box, r->path, read_in_child, r, CHILD_MEMORY, CHILD_BYTES, error);
     dt_hdf5_leave();
     return status;
 }

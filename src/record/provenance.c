@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef __GLIBC__
 #include <gnu/libc-version.h>
@@ -162,8 +163,39 @@ static void put_time(dt_json *json, const char *key, time_t when)
     dt_json_text(json, key, known ? text : NULL);
 }
 
+void dt_session_now(dt_session *session, const dt_trainer *trainer)
+{
+    dt_trainer_info info;
+    dt_trainer_describe(trainer, &info);
+    *session =
+        (dt_session){.started = (int64_t)time(NULL), .from_step = dt_trainer_step(trainer), .threads = info.workers};
+    if (gethostname(session->host, sizeof session->host - 1) != 0)
+        session->host[0] = '\0';
+}
+
+static void put_sessions(dt_json *json, const dt_session *sessions, size_t count)
+{
+    dt_json_open_list(json, "sessions");
+    for (size_t i = 0; i < count; i++) {
+        dt_json_open(json, NULL);
+        put_time(json, "started", (time_t)sessions[i].started);
+        dt_json_text(json, "host", or_null(sessions[i].host));
+        dt_json_integer(json, "threads", sessions[i].threads);
+        dt_json_integer(json, "from_step", sessions[i].from_step);
+        dt_json_close(json);
+    }
+    dt_json_close(json);
+}
+
 dt_status dt_provenance_json(char **json, const dt_trainer *trainer, const dt_trainer_data *data,
                              const char *experiment_text, bool final, dt_error *error)
+{
+    return dt_provenance_json_of(json, trainer, data, experiment_text, NULL, 0, final, error);
+}
+
+dt_status dt_provenance_json_of(char **json, const dt_trainer *trainer, const dt_trainer_data *data,
+                                const char *experiment_text, const dt_session *sessions, size_t count, bool final,
+                                dt_error *error)
 {
     const dt_experiment *experiment = dt_trainer_experiment(trainer);
     dt_trainer_info info;
@@ -180,7 +212,9 @@ dt_status dt_provenance_json(char **json, const dt_trainer *trainer, const dt_tr
     dt_json_open(&out, NULL);
     dt_json_text(&out, "name", experiment->name);
     dt_json_text(&out, "experiment_sha256", experiment_sha256);
-    put_time(&out, "started", (time_t)info.created);
+    put_time(&out, "started", (time_t)(count ? sessions[0].started : info.created));
+    if (count)
+        put_sessions(&out, sessions, count);
     if (final) {
         put_time(&out, "finished", time(NULL));
         dt_json_integer(&out, "steps", dt_trainer_step(trainer));

@@ -13,7 +13,7 @@ typedef struct slot_pool {
 
 struct dt_queue {
     pthread_mutex_t mutex;
-    pthread_cond_t committed, freed;
+    pthread_cond_t committed, freed, met;
     dt_slot *first, *last; /* committed, first in, first out */
     bool closed;
     size_t pool_count;
@@ -47,6 +47,12 @@ static bool make_locks(dt_queue *queue)
         good = false;
     }
     if (good && pthread_cond_init(&queue->freed, &attributes) != 0) {
+        pthread_cond_destroy(&queue->committed);
+        pthread_mutex_destroy(&queue->mutex);
+        good = false;
+    }
+    if (good && pthread_cond_init(&queue->met, &attributes) != 0) {
+        pthread_cond_destroy(&queue->freed);
         pthread_cond_destroy(&queue->committed);
         pthread_mutex_destroy(&queue->mutex);
         good = false;
@@ -86,6 +92,7 @@ void dt_queue_destroy(dt_queue *queue)
         dt_release(queue->pools[i].bytes);
     }
     dt_release(queue->pools);
+    pthread_cond_destroy(&queue->met);
     pthread_cond_destroy(&queue->freed);
     pthread_cond_destroy(&queue->committed);
     pthread_mutex_destroy(&queue->mutex);
@@ -104,15 +111,43 @@ dt_slot *dt_queue_take(dt_queue *queue, size_t pool)
     return slot;
 }
 
-void dt_queue_commit(dt_queue *queue, dt_slot *slot)
+dt_slot *dt_queue_try(dt_queue *queue, size_t pool)
 {
     pthread_mutex_lock(&queue->mutex);
+    dt_slot *slot = queue->pools[pool].free;
+    if (slot)
+        queue->pools[pool].free = slot->next;
+    pthread_mutex_unlock(&queue->mutex);
+    if (slot)
+        slot->next = NULL;
+    return slot;
+}
+
+/* With the lock. */
+static void append(dt_queue *queue, dt_slot *slot)
+{
     if (queue->last)
         queue->last->next = slot;
     else
         queue->first = slot;
     queue->last = slot;
     pthread_cond_signal(&queue->committed);
+}
+
+void dt_queue_commit(dt_queue *queue, dt_slot *slot)
+{
+    pthread_mutex_lock(&queue->mutex);
+    append(queue, slot);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+void dt_queue_mark(dt_queue *queue)
+{
+    dt_slot mark = {.pool = queue->pool_count}; /* a pool that there is not; `bytes` says that it was met */
+    pthread_mutex_lock(&queue->mutex);
+    append(queue, &mark);
+    while (mark.bytes != &mark)
+        pthread_cond_wait(&queue->met, &queue->mutex);
     pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -153,8 +188,8 @@ dt_queue_event dt_queue_next(dt_queue *queue, double deadline, dt_slot **slot)
             event = DT_QUEUE_TIMEOUT;
     }
     if (queue->first) {
-        event = DT_QUEUE_SLOT;
         *slot = queue->first;
+        event = (*slot)->pool < queue->pool_count ? DT_QUEUE_SLOT : DT_QUEUE_MARK;
         queue->first = (*slot)->next;
         if (!queue->first)
             queue->last = NULL;
@@ -166,8 +201,13 @@ dt_queue_event dt_queue_next(dt_queue *queue, double deadline, dt_slot **slot)
 void dt_queue_give_back(dt_queue *queue, dt_slot *slot)
 {
     pthread_mutex_lock(&queue->mutex);
-    slot->next = queue->pools[slot->pool].free;
-    queue->pools[slot->pool].free = slot;
-    pthread_cond_signal(&queue->freed); /* one producer waits at a time: the worker that runs `begin` */
+    if (slot->pool < queue->pool_count) {
+        slot->next = queue->pools[slot->pool].free;
+        queue->pools[slot->pool].free = slot;
+        pthread_cond_signal(&queue->freed); /* one producer waits at a time: the worker that runs `begin` */
+    } else {
+        slot->bytes = slot;
+        pthread_cond_broadcast(&queue->met);
+    }
     pthread_mutex_unlock(&queue->mutex);
 }

@@ -32,12 +32,20 @@ dt_slot *dt_queue_take(dt_queue *queue, size_t pool);
 void dt_queue_commit(dt_queue *queue, dt_slot *slot);
 void dt_queue_close(dt_queue *queue); /* no commits after this one */
 
-typedef enum dt_queue_event { DT_QUEUE_SLOT, DT_QUEUE_TIMEOUT, DT_QUEUE_CLOSED } dt_queue_event;
+/* Like take, but NULL where it would have to wait. */
+dt_slot *dt_queue_try(dt_queue *queue, size_t pool);
+
+/* Puts a mark after all that is committed, and waits until the consumer has met it and said so. Any thread but the
+ * consumer. */
+void dt_queue_mark(dt_queue *queue);
+
+typedef enum dt_queue_event { DT_QUEUE_SLOT, DT_QUEUE_MARK, DT_QUEUE_TIMEOUT, DT_QUEUE_CLOSED } dt_queue_event;
 
 /* Consumer. The next committed slot in order of commits; waits at most until `deadline` (seconds of dt_queue_now,
  * negative: for ever). DT_QUEUE_CLOSED when it is closed and empty. */
 dt_queue_event dt_queue_next(dt_queue *queue, double deadline, dt_slot **slot);
-void dt_queue_give_back(dt_queue *queue, dt_slot *slot);
+void dt_queue_give_back(dt_queue *queue,
+                        dt_slot *slot); /* of a pool, also by a producer that has no use for it; or a mark */
 
 /* Seconds of a clock that is never set back. */
 double dt_queue_now(void);

@@ -5,6 +5,8 @@
 
 #include "base/memory.h"
 #include "nn/own.h"
+#include "train/fault.h"
+#include "train/norms.h"
 #include "train/pass.h"
 #include "train/profile.h"
 #include "train/schedule.h"
@@ -149,19 +151,14 @@ static dt_status prepare(dt_engine *e, dt_error *error)
     dt_network_settle(e->network);
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
-        const dt_status kept = o->watches ? dt_updater_keep(e->updater, error) : DT_OK;
-        if (kept != DT_OK)
-            return kept;
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
             const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, e->pass->options, false,
                                                     o->probe_count, 1, error);
             if (status != DT_OK)
                 return status;
             dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
-            e->probe[i]->gradient = e->updater->gradient;
         }
     }
-    e->pass->gradient = e->updater->gradient;
     return DT_OK;
 }
 
@@ -180,7 +177,10 @@ static void touch(dt_worker *worker, void *context)
 
 /* --- the step --- */
 
-enum { PREFETCHES = 4 }; /* places in a step where rows of the next one are asked for */
+enum {
+    PREFETCHES = 4,  /* places in a step where rows of the next one are asked for */
+    PROBE_SHARD = 16 /* observers' own rows are shared out in runs of so many */
+};
 
 /* What a worker carries through a step. */
 typedef struct step {
@@ -192,12 +192,44 @@ typedef struct step {
     dt_span rows;              /* this worker's */
     const int64_t *next;       /* samples of the next step and this worker's rows of them; none after an epoch's last */
     dt_span next_rows;
-    int64_t portion; /* of them that are asked for at once */
-    uint64_t watching;
-    dt_laps *laps;  /* NULL: nobody asks */
-    dt_draws draws; /* dropout's and the noise's of this step */
+    int64_t portion;     /* of them that are asked for at once */
+    uint64_t watching;   /* observers that watch this step, */
+    uint64_t compares;   /* those of them that see updates, too, */
+    dt_step_view *views; /* and what they are shown: [observer] */
+    dt_laps *laps;       /* NULL: nobody asks */
+    dt_draws draws;      /* dropout's and the noise's of this step */
+    dt_update_watch watch;
     dt_update update;
 } step;
+
+/* Shows a block of the gradient, while it is in the nearest cache, to those who watch this step. */
+static void show_gradient(void *context, int64_t l, int64_t block, const dt_real *gradient)
+{
+    const step *s = context;
+    const dt_observer *observers = s->engine->run->observers;
+    const dt_slice part = {.first = block, .last = block + 1, .l = l, .gradient = gradient};
+    const uint64_t began = s->laps ? dt_ticks() : 0;
+    for (uint64_t left = s->watching; left; left &= left - 1) {
+        const int i = __builtin_ctzll(left);
+        if (observers[i].slice)
+            observers[i].slice(observers[i].self, &s->views[i], part);
+    }
+    dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
+}
+
+/* The block again, as the optimizer left it. */
+static void show_update(void *context, int64_t l, int64_t block, const dt_real *before)
+{
+    const step *s = context;
+    const dt_observer *observers = s->engine->run->observers;
+    const dt_slice part = {.first = block, .last = block + 1, .l = l, .before = before};
+    const uint64_t began = s->laps ? dt_ticks() : 0;
+    for (uint64_t left = s->compares; left; left &= left - 1) {
+        const int i = __builtin_ctzll(left);
+        observers[i].updated(observers[i].self, &s->views[i], part);
+    }
+    dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
+}
 
 static dt_step_view view_for(const step *s, int observer)
 {
@@ -209,10 +241,22 @@ static dt_step_view view_for(const step *s, int observer)
         .epoch = e->run->epoch,
         .precision = DT_REAL_ENUM,
         .layers = e->network->layers,
+        .minibatch = s->batch,
         .batch = probe ? o->probe_count : s->batch,
         .sample_id = probe ? o->probe_rows : s->sample,
+        .shard_size = probe ? PROBE_SHARD : e->run->shard_size,
+        .worker = s->worker->index,
+        .workers = s->worker->count,
+        .engine = e,
         .pass = probe ? e->probe[observer] : e->pass,
     };
+}
+
+/* This worker's rows of an observer's own. */
+static dt_span probe_rows(const step *s, int observer)
+{
+    return dt_worker_samples(s->engine->run->observers[observer].probe_count, PROBE_SHARD, s->worker->count,
+                             s->worker->index);
 }
 
 /* Observers' own rows go forward and back with this step's weights. */
@@ -224,7 +268,7 @@ static void run_probes(const step *s)
         if (!(s->watching >> i & 1) || !e->probe[i])
             continue;
         const dt_observer *o = &run->observers[i];
-        const dt_span rows = dt_split(o->probe_count, s->worker->count, s->worker->index);
+        const dt_span rows = probe_rows(s, i);
         dt_pass_gather(e->probe[i], 0, run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
         dt_pass_forward(e->probe[i], rows, true, NULL);
         dt_pass_cost(e->probe[i], run->train, o->probe_rows, rows);
@@ -236,29 +280,20 @@ static void begin_observers(const step *s)
 {
     const dt_run *run = s->engine->run;
     for (int i = 0; i < run->observer_count; i++) {
-        const dt_step_view view = view_for(s, i);
         if (s->watching >> i & 1 && run->observers[i].begin)
-            run->observers[i].begin(run->observers[i].self, &view);
+            run->observers[i].begin(run->observers[i].self, &s->views[i]);
     }
 }
 
-static void show_observers(const step *s)
+/* Own rows: z, a, delta. */
+static void show_samples(const step *s)
 {
     const dt_run *run = s->engine->run;
     for (int i = 0; i < run->observer_count; i++) {
-        if (!(s->watching >> i & 1))
-            continue;
         const dt_observer *o = &run->observers[i];
-        const dt_step_view view = view_for(s, i);
-        const dt_span rows =
-            o->probe_count > 0 ? dt_split(o->probe_count, s->worker->count, s->worker->index) : s->rows;
-        if (o->samples)
-            o->samples(o->self, &view, rows.first, dt_span_count(rows));
-        for (int64_t l = 1; o->slice && l <= s->engine->network->layers; l++) {
-            const dt_span slice = dt_reducer_slice(s->reducer, l, s->worker->index);
-            if (slice.first < slice.last)
-                o->slice(o->self, &view, (dt_slice){slice.first, slice.last});
-        }
+        const dt_span rows = o->probe_count > 0 ? probe_rows(s, i) : s->rows;
+        if (s->watching >> i & 1 && o->samples)
+            o->samples(o->self, &s->views[i], rows.first, dt_span_count(rows));
     }
 }
 
@@ -267,9 +302,8 @@ static void end_observers(const step *s, double loss)
     const dt_run *run = s->engine->run;
     for (int i = 0; i < run->observer_count; i++) {
         const dt_observer *o = &run->observers[i];
-        const dt_step_view view = view_for(s, i);
         if (s->watching >> i & 1 && o->end)
-            o->end(o->self, &view);
+            o->end(o->self, &s->views[i]);
         if (o->progress)
             o->progress(o->self, s->number + 1, run->total_steps, loss);
     }
@@ -387,11 +421,11 @@ static bool train_step(step *s)
     }
     const dt_finish finish = dt_update_finish(&s->update);
     prefetch_next(s);
-    s->reducer->strategy->sum(s->reducer, plan, s->worker->index, &finish, s->laps);
     if (watched) {
-        show_observers(s); /* own rows, own slice, W still before the update */
+        show_samples(s);
         dt_lap(s->laps, DT_PHASE_WATCH, 0);
     }
+    s->reducer->strategy->sum(s->reducer, plan, s->worker->index, &finish, s->laps); /* shows own slice, W before */
     dt_update_rest(&s->update);
     if (one)
         count_step(s, loss_sum);
@@ -404,6 +438,19 @@ static bool train_step(step *s)
     return !run->halt;
 }
 
+/* Who watches this step, and what they are shown. */
+static void begin_watching(step *s)
+{
+    const dt_run *run = s->engine->run;
+    s->watching = dt_run_watching(run, s->number, run->epoch);
+    s->compares = 0;
+    for (int o = 0; s->watching && o < run->observer_count; o++) {
+        s->views[o] = view_for(s, o);
+        s->compares |= (uint64_t)(s->watching >> o & 1 && run->observers[o].updated) << o;
+    }
+    s->watch.updated = s->compares ? show_update : NULL;
+}
+
 /* What the step's number decides. */
 static void begin_update(step *s)
 {
@@ -411,7 +458,7 @@ static void begin_update(step *s)
     dt_update *u = &s->update;
     if (run->by_step)
         u->learning_rate = dt_learning_rate(s->engine->experiment, s->number, run->steps_per_epoch, &run->schedule);
-    u->watched = s->watching != 0;
+    u->watch = s->watching ? &s->watch : NULL;
     u->inverse_batch = (dt_real)(1.0 / (double)s->batch);
     s->draws.step = s->number;
     dt_hyper_begin(u->updater->optimizer, &u->hyper, u->learning_rate, s->number + 1);
@@ -422,11 +469,14 @@ static void train(dt_worker *worker, void *context)
     dt_engine *e = context;
     dt_run *run = e->run;
     const dt_reducer *reducer = worker->count == 1 && e->alone ? e->alone : e->reducer;
+    dt_step_view views[DT_OBSERVERS_MAX];
     step s = {
         .engine = e,
         .worker = worker,
+        .views = views,
         .reducer = reducer,
         .draws = {.seed = e->experiment->seed},
+        .watch = {.context = &s, .shown = show_gradient},
         .update = {.updater = e->updater,
                    .reducer = reducer,
                    .worker = worker,
@@ -449,11 +499,11 @@ static void train(dt_worker *worker, void *context)
         } else {
             s.next_rows = (dt_span){0, 0};
         }
-        s.watching = dt_run_watching(run, s.number, run->epoch);
+        begin_watching(&s);
         begin_update(&s);
         const bool goes_on = train_step(&s);
         if (run->profile && (goes_on || run->halt)) /* a step that diverges isn't made */
-            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch, s.watching != 0);
+            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch);
         if (!goes_on)
             return;
     }
@@ -522,6 +572,16 @@ static void set(dt_engine *e, int64_t l, const void *W, const void *b)
     dt_network_import(e->network, l, W, b);
 }
 
+static void exchange(dt_engine *e, int64_t l, void *W, void *b)
+{
+    dt_network_exchange(e->network, l, W, b);
+}
+
+static void find_fault(dt_engine *e, const int64_t *sample, int64_t batch, dt_fault *fault)
+{
+    dt_pass_find_fault(e->pass, e->run, sample, batch, fault);
+}
+
 /* --- the optimizer's state in and out --- */
 
 static const char *state_name(const dt_engine *e, int i)
@@ -548,6 +608,67 @@ static bool whole(const dt_experiment *experiment)
     return dt_optimizer_named(experiment->optimizer.name)->whole;
 }
 
+/* --- what train/step.h shows --- */
+
+static dt_block_view blocks(const dt_engine *e, dt_step_array array, int i, dt_slice slice)
+{
+    const dt_layer *layer = &e->network->layer[slice.l];
+    const char *name;
+    const dt_real *numbers = array == DT_STEP_GRADIENT ? slice.gradient
+                             : array == DT_STEP_BEFORE ? slice.before
+                             : array == DT_STEP_STATE  ? dt_updater_state(e->updater, i, &name) + slice.first * DT_BLOCK
+                                                       : e->network->parameters + slice.first * DT_BLOCK;
+    return (dt_block_view){
+        .numbers = numbers,
+        .lanes = DT_LANES,
+        .units = layer->units,
+        .inputs = layer->inputs,
+        .column = layer->column,
+        .first = slice.first - layer->first_block,
+        .count = slice.last - slice.first,
+        .number = slice.first,
+    };
+}
+
+static bool partial(const dt_engine *e, const dt_step_view *view, int64_t worker, dt_slice slice, void *sum)
+{
+    return dt_reducer_partial(e->reducer, dt_reducer_plan(e->reducer, view->minibatch), worker,
+                              (dt_span){slice.first, slice.last}, sum);
+}
+
+static const double *costs(const dt_step_view *view)
+{
+    return view->pass->cost;
+}
+
+static double norm_square(const dt_pass *pass, int64_t l, dt_span rows, void *scratch)
+{
+    return dt_pass_norm_square(pass, l, rows, scratch);
+}
+
+static size_t norm_scratch(int64_t layers, const int64_t *units, int64_t samples)
+{
+    return dt_pass_norm_scratch(layers, units, samples) * sizeof(dt_real);
+}
+
+static int64_t block_count(int64_t layers, const int64_t *units)
+{
+    int64_t count = 0;
+    for (int64_t l = 1; l <= layers; l++)
+        count += dt_whole_panels(units[l]) / DT_LANES * dt_blocks_a_panel(units[l - 1]);
+    return count;
+}
+
+static const char *state_named(const dt_experiment *experiment, int i)
+{
+    const dt_optimizer *optimizer = dt_optimizer_named(experiment->optimizer.name);
+    const unsigned kept = optimizer ? optimizer->states(&experiment->optimizer) : 0;
+    for (int k = 0; k < DT_STATES_MAX; k++)
+        if (kept >> k & 1 && i-- == 0)
+            return optimizer->state_names[k];
+    return NULL;
+}
+
 const dt_engine_ops DT_R(dt_engine_ops) = {
     .measure = measure,
     .whole = whole,
@@ -560,9 +681,19 @@ const dt_engine_ops DT_R(dt_engine_ops) = {
     .slice = slice,
     .get = get,
     .set = set,
+    .exchange = exchange,
     .state_name = state_name,
     .get_state = get_state,
     .set_state = set_state,
+    .find_fault = find_fault,
     .samples = dt_pass_samples,
     .copy_slice = dt_pass_copy_slice,
+    .blocks = blocks,
+    .partial = partial,
+    .costs = costs,
+    .norm_square = norm_square,
+    .norm_scratch = norm_scratch,
+    .block_count = block_count,
+    .block_bytes = DT_BLOCK * sizeof(dt_real),
+    .state_named = state_named,
 };

@@ -8,6 +8,7 @@
 #include "deltoid/trainer.h"
 #include "parallel/team.h"
 #include "train/run.h"
+#include "train/step.h"
 
 typedef struct dt_engine dt_engine;
 
@@ -32,6 +33,15 @@ typedef struct dt_evaluation_job {
 
 enum { DT_EVALUATION_CHUNK = 64 };
 
+/* The first number of a step that is not finite, in the order of the derivation: W, b, z, a of layer 1, of layer 2, ..,
+ * C; delta of layer L, .. */
+typedef struct dt_fault {
+    const char *quantity; /* NULL: none */
+    int64_t layer, unit;
+    int64_t input;  /* of W; else -1 */
+    int64_t sample; /* row of the training set, of z, a, C and delta; else -1 */
+} dt_fault;
+
 typedef struct dt_engine_ops {
     /* Fills the *_bytes of info. false on overflow. */
     bool (*measure)(const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_trainer_info *info);
@@ -49,11 +59,23 @@ typedef struct dt_engine_ops {
     int (*slice)(const dt_engine *engine, int64_t worker, int64_t *parameters);
     void (*get)(const dt_engine *engine, int64_t l, void *W, void *b);
     void (*set)(dt_engine *engine, int64_t l, const void *W, const void *b);
-    const char *(*state_name)(const dt_engine *engine, int i); /* NULL past the last */
+    void (*exchange)(dt_engine *engine, int64_t l, void *W, void *b); /* the network's for these */
+    const char *(*state_name)(const dt_engine *engine, int i);        /* NULL past the last */
     void (*get_state)(const dt_engine *engine, int i, int64_t l, void *W, void *b);
     void (*set_state)(dt_engine *engine, int i, int64_t l, const void *W, const void *b);
+    /* Of a step whose loss is not finite, with the weights that it began with. Outside the team. */
+    void (*find_fault)(dt_engine *engine, const int64_t *sample, int64_t batch, dt_fault *fault);
     dt_matrix_view (*samples)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
-    void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out);
+    void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
+    /* train/step.h's */
+    dt_block_view (*blocks)(const dt_engine *engine, dt_step_array array, int i, dt_slice slice);
+    bool (*partial)(const dt_engine *engine, const dt_step_view *view, int64_t worker, dt_slice slice, void *sum);
+    const double *(*costs)(const dt_step_view *view);
+    double (*norm_square)(const struct dt_pass *pass, int64_t l, dt_span rows, void *scratch);
+    size_t (*norm_scratch)(int64_t layers, const int64_t *units, int64_t samples); /* bytes */
+    int64_t (*block_count)(int64_t layers, const int64_t *units);
+    size_t block_bytes;
+    const char *(*state_named)(const dt_experiment *experiment, int i);
 } dt_engine_ops;
 
 extern const dt_engine_ops dt_engine_ops_f32, dt_engine_ops_f64;

@@ -190,6 +190,10 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         return check_file(path, *(const char *const *)field, error);
     case DT_KEY_ENTRY:
         return check_entry(key, path, *(const char *const *)field, error);
+    case DT_KEY_METRIC: {
+        const char *name = *(const char *const *)field;
+        return name ? check_entry(key, path, name, error) : DT_OK; /* none, or the default */
+    }
     case DT_KEY_PRECISION:
         if ((unsigned)*(const dt_precision *)field > DT_FLOAT64)
             return dt_fail(error, DT_INVALID, "%s: unknown; use float32 or float64", path);
@@ -205,18 +209,28 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
         return DT_OK;
     }
     case DT_KEY_QUANTITIES: {
-        unsigned set = *(const unsigned *)field;
-        if (set == 0 || set >> DT_QUANTITIES)
+        const dt_capture_rule *rule = base;
+        unsigned set = rule->quantities | rule->extras;
+        for (int q = 0; q < DT_QUANTITIES; q++)
+            set |= rule->statistics[q] != 0;
+        if (set == 0 || rule->quantities >> DT_QUANTITIES || rule->extras >> DT_EXTRAS)
             return dt_fail(error, DT_INVALID, "%s: nothing is captured; name at least one quantity, or remove the rule",
                            path);
         return DT_OK;
     }
     case DT_KEY_INTEGERS:
         return check_integers(key, path, field, error);
+    case DT_KEY_BYTES:
+        return *(const int64_t *)field >= 0 ? DT_OK : dt_fail(error, DT_INVALID, "%s: negative; give bytes", path);
+    case DT_KEY_EITHER:
+        return *(const unsigned *)field < 2
+                   ? DT_OK
+                   : dt_fail(error, DT_INVALID, "%s: unknown; use %s or %s", path, key->words[0], key->words[1]);
     case DT_KEY_SEED:
     case DT_KEY_BOOL:
     case DT_KEY_NAMES:
     case DT_KEY_LAYERS:
+    case DT_KEY_UNITS:
     case DT_KEY_STEPS:
     case DT_KEY_SAMPLES:
         return DT_OK;
@@ -303,7 +317,7 @@ static dt_status check_layers(const dt_capture_rule *rule, size_t layers, dt_err
         if (seen[l]++)
             return dt_fail(error, DT_INVALID, "capture.%s.layers.%zu: layer %lld is named twice; name it once",
                            rule->name, i, (long long)l);
-        if (l == 0 && !(rule->quantities & 1u << DT_QUANTITY_A))
+        if (l == 0 && !(rule->quantities & 1u << DT_QUANTITY_A) && !rule->statistics[DT_QUANTITY_A])
             return dt_fail(error, DT_INVALID,
                            "capture.%s.layers.%zu: layer 0 has the quantity a alone; add a to quantities, or remove 0",
                            rule->name, i);
@@ -329,6 +343,52 @@ static dt_status check_cadence(const dt_capture_rule *rule, dt_error *error)
             return dt_fail(error, DT_INVALID, "capture.%s.steps.%zu: %lld follows %lld; list steps in ascending order",
                            rule->name, i, (long long)rule->steps[i], (long long)rule->steps[i - 1]);
     }
+    return DT_OK;
+}
+
+static dt_status check_units(const dt_capture_rule *rule, dt_error *error)
+{
+    if (rule->units && rule->unit_count == 0)
+        return dt_fail(error, DT_INVALID, "capture.%s.units: an empty list; name units, or use all", rule->name);
+    for (size_t i = 0; rule->units && i < rule->unit_count; i++) {
+        const dt_unit_range *range = &rule->units[i];
+        if (range->first < 0 || range->last < range->first)
+            return dt_fail(error, DT_INVALID,
+                           "capture.%s.units.%zu: %lld-%lld is no range; units count from 0, the smaller first",
+                           rule->name, i, (long long)range->first, (long long)range->last);
+        if (i > 0 && range->first <= rule->units[i - 1].last)
+            return dt_fail(error, DT_INVALID,
+                           "capture.%s.units.%zu: %lld follows %lld; list units in ascending order, each once",
+                           rule->name, i, (long long)range->first, (long long)rule->units[i - 1].last);
+    }
+    return DT_OK;
+}
+
+/* What the rule asks for against the rest of the experiment. */
+static dt_status check_asked(const dt_experiment *experiment, const dt_capture_rule *rule, dt_error *error)
+{
+    const unsigned noise = 1u << DT_EXTRA_NOISE_SCALE | 1u << DT_EXTRA_NOISE_SCALE_SHARDS;
+    const unsigned partial = 1u << DT_EXTRA_DW_PARTIAL | 1u << DT_EXTRA_DB_PARTIAL;
+    if (rule->to && rule->to < rule->from)
+        return dt_fail(error, DT_INVALID, "capture.%s.to: %lld is before from, %lld; give a later step", rule->name,
+                       (long long)rule->to, (long long)rule->from);
+    if (!(rule->histogram.low < rule->histogram.high) && rule->histogram.bins)
+        return dt_fail(error, DT_INVALID, "capture.%s.histogram.high: must be above low, %.15g; give a larger number",
+                       rule->name, rule->histogram.low);
+    if (rule->histogram.log_high <= rule->histogram.log_low && (rule->histogram.log_low || rule->histogram.log_high))
+        return dt_fail(error, DT_INVALID,
+                       "capture.%s.log_histogram.high: must be above low, %lld; give a larger number", rule->name,
+                       (long long)rule->histogram.log_low);
+    if (rule->extras & noise && rule->samples == DT_SAMPLES_ROWS)
+        return dt_fail(error, DT_INVALID,
+                       "capture.%s.samples: the noise scale is one of the minibatch; give a number of its samples, or "
+                       "batch, or capture noise_scale in a rule of its own",
+                       rule->name);
+    if (rule->extras & partial && experiment->parallel.threads < 2)
+        return dt_fail(error, DT_INVALID,
+                       "capture.%s.quantities: dW_partial and db_partial are what several workers add up; set "
+                       "parallel.threads to 2 or more",
+                       rule->name);
     return DT_OK;
 }
 
@@ -369,6 +429,10 @@ static dt_status check_rule(const dt_experiment *experiment, size_t r, dt_error 
         status = check_layers(rule, experiment->layer_count, error);
     if (status == DT_OK)
         status = check_cadence(rule, error);
+    if (status == DT_OK)
+        status = check_units(rule, error);
+    if (status == DT_OK)
+        status = check_asked(experiment, rule, error);
     return status == DT_OK ? check_samples(rule, error) : status;
 }
 

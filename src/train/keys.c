@@ -202,6 +202,14 @@ static const dt_key keys[] = {
      .help = "Samples of a minibatch. The last of an epoch may be shorter."},
     {"training.shuffle", DT_KEY_BOOL, EXPERIMENT(training.shuffle), .number = 1,
      .help = "Another order in each epoch."},
+    {"training.early_stopping.patience", DT_KEY_INTEGER, EXPERIMENT(early_stopping.patience), .low = 1, .high = 1000000,
+     .word = "none", .help = "Stops after so many epochs without a better metric."},
+    {"training.early_stopping.metric", DT_KEY_METRIC, EXPERIMENT(early_stopping.metric), .table = DT_METRICS,
+     .text = "validation_loss", .help = "What must get better."},
+    {"training.early_stopping.min_delta", DT_KEY_REAL, EXPERIMENT(early_stopping.min_delta), .high = 1e30,
+     .help = "By more than this; else it doesn't count as better."},
+    {"training.early_stopping.restore_best", DT_KEY_BOOL, EXPERIMENT(early_stopping.restore_best),
+     .help = "model.h5 holds the best epoch's weights; else the last ones."},
 
     {"parallel.threads", DT_KEY_INTEGER, EXPERIMENT(parallel.threads), .low = 1, .high = 1024, .word = "auto",
      .help = "Workers. auto: the processors this process may use, fewer where they wouldn't pay. Never changes the "
@@ -212,16 +220,52 @@ static const dt_key keys[] = {
      .help = "How the workers' gradients are added."},
 
     {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
-     .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA, .help = "What is recorded."},
+     .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA,
+     .help =
+         "What is recorded: quantities and their statistics (z_mean, dW_norm_per_unit); statistics: all of a layer's. "
+         "deltoid help quantities lists them."},
     {"capture.*.layers", DT_KEY_LAYERS, RULE(layers), .text = "all",
      .help = "Of which layers, from 1. Layer 0 is the inputs, for the quantity a."},
+    {"capture.*.units", DT_KEY_UNITS, RULE(units), .text = "all",
+     .help =
+         "Of each layer, these units: numbers and ranges, as [0-9, 17]. A layer that is smaller shows those it has."},
     {"capture.*.every", DT_KEY_INTEGER, RULE(every), .low = 1, .high = 1000000000, .number = 100,
      .help = "At every so many steps, from step 0."},
     {"capture.*.steps", DT_KEY_STEPS, RULE(steps), .text = "none",
      .help = "In place of every: at these steps. log: at 0, 1, 2, 4, 8, ..."},
+    {"capture.*.from", DT_KEY_INTEGER, RULE(from), .high = 1e15, .help = "No step before this one."},
+    {"capture.*.to", DT_KEY_INTEGER, RULE(to), .low = 1, .high = 1e15, .word = "end",
+     .help = "No step after this one."},
     {"capture.*.samples", DT_KEY_SAMPLES, RULE(samples), .low = 1, .high = 1048576, .number = 64, .text = "64",
      .help = "How many of the minibatch's samples; batch: all; a list: these rows of the training set, at every "
              "captured step."},
+    {"capture.*.compression", DT_KEY_EITHER, RULE(compression), .words = {"none", "gzip"},
+     .help = "gzip: shuffled and deflated by threads of its own. Saves a tenth to a third of most captures' size."},
+    {"capture.*.compression_level", DT_KEY_INTEGER, RULE(compression_level), .low = 1, .high = 9, .word = "auto",
+     .help = "Of gzip: 1 is fast, 9 small. auto: 1."},
+    {"capture.*.queue", DT_KEY_EITHER, RULE(queue), .words = {"block", "drop"},
+     .help = "When captured steps come faster than they can be written: training waits, or leaves steps out, which are "
+             "counted."},
+    {"capture.*.histogram.low", DT_KEY_REAL, RULE(histogram.low), .low = -1e30, .high = 1e30, .number = -1,
+     .help = "The first edge of histograms. What lies below is counted in a bin of its own."},
+    {"capture.*.histogram.high", DT_KEY_REAL, RULE(histogram.high), .low = -1e30, .high = 1e30, .number = 1,
+     .help = "The last edge. What lies at it or above is counted in a bin of its own."},
+    {"capture.*.histogram.bins", DT_KEY_INTEGER, RULE(histogram.bins), .low = 1, .high = 200, .number = 64,
+     .help = "Bins of equal width between the two."},
+    {"capture.*.log_histogram.low", DT_KEY_INTEGER, RULE(histogram.log_low), .low = -120, .high = 120, .number = -32,
+     .help = "The first edge of histograms of magnitudes, 2 to this power; a bin for each power of two."},
+    {"capture.*.log_histogram.high", DT_KEY_INTEGER, RULE(histogram.log_high), .low = -120, .high = 120, .number = 8,
+     .help = "The last edge, 2 to this power."},
+    {"capture_budget", DT_KEY_BYTES, EXPERIMENT(capture_budget), .low = 1, .high = 9e18, .word = "none",
+     .help = "No run begins whose capture would be larger than this on disk."},
+
+    {"checkpoint.every", DT_KEY_INTEGER, EXPERIMENT(checkpoint.every), .high = 1000000, .number = 1, .word = "none",
+     .help = "Epochs between two checkpoints, from which deltoid train --resume goes on. A run that a "
+             "signal stops writes one in any case."},
+    {"checkpoint.keep", DT_KEY_INTEGER, EXPERIMENT(checkpoint.keep), .low = 1, .high = 1000000, .number = 2,
+     .help = "The newest so many are kept."},
+    {"checkpoint.best", DT_KEY_METRIC, EXPERIMENT(checkpoint.best), .table = DT_METRICS, .word = "none",
+     .help = "Keeps best.h5 too, of the epoch that was best by this metric. true: validation_loss."},
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };
@@ -312,6 +356,7 @@ static void store_default(const dt_key *key, void *field)
         *(const char **)field = NULL;
         break;
     case DT_KEY_ENTRY:
+    case DT_KEY_METRIC:
         *(const char **)field = key->text;
         break;
     case DT_KEY_PRECISION:
@@ -338,6 +383,15 @@ static void store_default(const dt_key *key, void *field)
     case DT_KEY_LAYERS:
     case DT_KEY_STEPS:
         *(const int64_t **)field = NULL;
+        break;
+    case DT_KEY_BYTES:
+        *(int64_t *)field = 0;
+        break;
+    case DT_KEY_EITHER:
+        *(unsigned *)field = 0;
+        break;
+    case DT_KEY_UNITS:
+        *(const dt_unit_range **)field = NULL;
         break;
     case DT_KEY_SAMPLES:
         *(dt_capture_samples *)field = DT_SAMPLES_FIRST;
@@ -403,7 +457,7 @@ static void append_names(char *out, size_t size, const dt_key *key)
 {
     const char *name;
     for (size_t i = 0;; i++) {
-        if (key->kind == DT_KEY_ENTRY) {
+        if (key->kind == DT_KEY_ENTRY || key->kind == DT_KEY_METRIC) {
             const dt_entry *entry = dt_table_at(key->table, i);
             name = entry ? entry->name : NULL;
         } else if (key->kind == DT_KEY_TARGETS) {
@@ -475,12 +529,18 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
     case DT_KEY_ENTRY:
     case DT_KEY_PRECISION:
     case DT_KEY_TARGETS:
+    case DT_KEY_METRIC:
         append(out, size, "one of ");
         append_names(out, size, key);
+        if (key->word) {
+            append(out, size, ", or ");
+            append(out, size, key->word);
+        }
         break;
     case DT_KEY_QUANTITIES:
         append(out, size, "a list of ");
         append_names(out, size, key);
+        append(out, size, ", their statistics and what else deltoid help quantities names");
         break;
     case DT_KEY_INTEGERS:
         append(out, size, "an ascending list of whole numbers");
@@ -488,8 +548,20 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
     case DT_KEY_LAYERS:
         append(out, size, "all, or a list of layers");
         break;
+    case DT_KEY_UNITS:
+        append(out, size, "all, or an ascending list of units and ranges, as [0-9, 17]");
+        break;
     case DT_KEY_STEPS:
         append(out, size, "log, or an ascending list of steps from 0");
+        break;
+    case DT_KEY_BYTES:
+        append(out, size, "a number of bytes, as 4096, 512M or 20G (powers of 1024), or ");
+        append(out, size, key->word);
+        break;
+    case DT_KEY_EITHER:
+        append(out, size, key->words[0]);
+        append(out, size, " or ");
+        append(out, size, key->words[1]);
         break;
     case DT_KEY_SAMPLES:
         append_range(out, size, key);

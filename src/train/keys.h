@@ -26,6 +26,7 @@ typedef enum dt_key_kind {
     DT_KEY_NAME,       /* const char *: letters, digits, '.', '_', '-', no leading dot */
     DT_KEY_FILE,       /* const char *, NULL: none */
     DT_KEY_ENTRY,      /* const char *: a name of `table` */
+    DT_KEY_METRIC,     /* const char *: a name of `table`; NULL where `word` stands for it; true: validation_loss */
     DT_KEY_PRECISION,  /* dt_precision */
     DT_KEY_INTEGERS,   /* dt_integers: a list, ascending, in low .. high */
     DT_KEY_TARGETS,    /* dt_targets */
@@ -33,7 +34,10 @@ typedef enum dt_key_kind {
     DT_KEY_NAMES,      /* dt_name_list: any texts, one or a list */
     DT_KEY_QUANTITIES, /* the fields of a dt_capture_rule: a list of quantities, */
     DT_KEY_LAYERS,     /* `all` or a list of layers, */
+    DT_KEY_UNITS,      /* `all` or a list of units and ranges, */
     DT_KEY_STEPS,      /* `log` or a list of steps, */
+    DT_KEY_BYTES,      /* int64_t in low .. high, in bytes, or with K, M, G, T in powers of 1024; `word` stands for 0 */
+    DT_KEY_EITHER,     /* unsigned: the place of a word in `words` */
     DT_KEY_SAMPLES     /* a number, `batch` or a list of rows */
 } dt_key_kind;
 
@@ -45,19 +49,20 @@ typedef struct dt_key {
     dt_key_kind kind;
     dt_key_of of;
     size_t offset;
-    dt_table table;   /* DT_KEY_ENTRY */
+    dt_table table;   /* DT_KEY_ENTRY, DT_KEY_METRIC */
     double low, high; /* numbers */
     bool low_open;    /* low itself is outside */
     bool high_open;
-    const char *word;    /* DT_KEY_INTEGER: spells 0 */
-    double number;       /* default, of numbers and bools */
-    const char *text;    /* default, of names; of the kinds above that have no number, its words for help */
-    const char *choices; /* DT_KEY_CHOICE: words apart by blanks */
-    bool required;       /* must be in the file */
-    bool required_in;    /* must be in its section where the file has that section */
-    const char *only;    /* applies where its chooser's name is one of these words; NULL: always */
-    const char *needed;  /* of those, the ones with which `required` and `required_in` hold; NULL: all of them */
-    const char *help;    /* a sentence */
+    const char *word;     /* DT_KEY_INTEGER: spells 0; DT_KEY_METRIC: NULL */
+    const char *words[3]; /* DT_KEY_EITHER: two, then NULL; the first is the default */
+    double number;        /* default, of numbers and bools */
+    const char *text;     /* default, of names; of the kinds above that have no number, its words for help */
+    const char *choices;  /* DT_KEY_CHOICE: words apart by blanks */
+    bool required;        /* must be in the file */
+    bool required_in;     /* must be in its section where the file has that section */
+    const char *only;     /* applies where its chooser's name is one of these words; NULL: always */
+    const char *needed;   /* of those, the ones with which `required` and `required_in` hold; NULL: all of them */
+    const char *help;     /* a sentence */
 } dt_key;
 
 const dt_key *dt_key_at(size_t i);              /* NULL past the last */

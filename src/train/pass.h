@@ -22,7 +22,6 @@ typedef struct dt_pass {
     const dt_loss *loss;
     const dt_loss_options *options; /* of the loss; borrowed */
     double threshold;               /* of several labels: dt_loss_traits */
-    const dt_real *gradient;        /* of the step that observers are shown; NULL where there is none */
     int64_t capacity;               /* rows */
     int64_t copies;                 /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
     int64_t *stride;                /* stride[l], l = 0 .. L: numbers from row to row */
@@ -98,6 +97,6 @@ int64_t dt_pass_answer(const dt_pass *pass, int64_t i);
 #define dt_pass_samples DT_R(dt_pass_samples)
 dt_matrix_view dt_pass_samples(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
 #define dt_pass_copy_slice DT_R(dt_pass_copy_slice)
-void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span blocks, void *out);
+void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
 
 #endif

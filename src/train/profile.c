@@ -9,10 +9,10 @@
 typedef struct sheet {
     _Alignas(DT_CACHE_LINE) dt_laps laps;
     dt_profile_slice slice;
-    int64_t steps, busy, samples;                /* all; those with rows of its own; these rows */
-    int64_t filled, filled_samples;              /* steps that filled a buffer; its own rows in them */
-    int64_t joined, joined_kept, buffers;        /* steps that joined; of them watched; buffers joined */
-    int64_t sliced, sliced_kept, sliced_samples; /* the same of slices; samples of whole minibatches */
+    int64_t steps, busy, samples;   /* all; those with rows of its own; these rows */
+    int64_t filled, filled_samples; /* steps that filled a buffer; its own rows in them */
+    int64_t joined, buffers;        /* steps that joined; buffers joined */
+    int64_t sliced, sliced_samples; /* steps that formed slices; samples of whole minibatches */
 } sheet;
 
 /* A moment on both clocks: two of them say how long a tick is. */
@@ -114,7 +114,7 @@ dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker)
     return &profile->sheets[worker].laps;
 }
 
-void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch, bool watched)
+void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch)
 {
     const dt_profile_shape *shape = &profile->shape;
     const int64_t shards = dt_ceil_div(batch, shape->shard_size);
@@ -126,11 +126,9 @@ void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t 
         s->filled += own > 0;
         s->filled_samples += own;
         s->joined++;
-        s->joined_kept += watched;
         s->buffers += dt_min(shape->workers, shards);
     } else {
         s->sliced++;
-        s->sliced_kept += watched;
         s->sliced_samples += batch;
     }
 }
@@ -154,21 +152,20 @@ static void add_gradient(const dt_profile_shape *shape, const sheet *s, dt_profi
     const int64_t l = row->l, sliced = s->slice.parameters[l] ? s->sliced_samples : 0;
     const double in = (double)shape->units[l - 1], out = (double)shape->units[l];
     const double mine = (double)s->slice.parameters[l], all = parameters(shape, l);
-    const double filled = (double)s->filled_samples, kept = (double)s->sliced_kept;
+    const double filled = (double)s->filled_samples;
     row->samples = s->filled_samples + sliced;
     row->flop = 2 * (filled * all + (double)sliced * mine);
-    row->bytes = (double)shape->real *
-                 (filled * (in + out) + (double)s->filled * all + (double)sliced * (in + out * mine / all) +
-                  mine * (kept + ((double)s->sliced - kept) * stepped(s, l)));
+    row->bytes =
+        (double)shape->real * (filled * (in + out) + (double)s->filled * all +
+                               (double)sliced * (in + out * mine / all) + mine * (double)s->sliced * stepped(s, l));
 }
 
-/* Buffers joined, and stepped or kept for observers; what was kept is read again and stepped. */
+/* Buffers joined, and stepped. A step that is watched reads and writes no more: blocks are shown in the nearest cache.
+ */
 static void add_update(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
 {
-    const double step = stepped(s, row->l), joined = (double)s->joined, kept = (double)s->joined_kept;
-    const double shown = (double)(s->joined_kept + s->sliced_kept);
     row->bytes = (double)shape->real * (double)s->slice.parameters[row->l] *
-                 ((double)s->buffers + (joined - kept) * step + kept + shown * (1 + step));
+                 ((double)s->buffers + (double)s->joined * stepped(s, row->l));
 }
 
 static void add_work(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)

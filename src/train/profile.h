@@ -31,8 +31,8 @@ dt_profile_slice *dt_profile_slice_of(dt_profile *profile, int64_t worker);
 
 dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker);
 
-/* After a step of the worker: the samples of its own rows and of the whole minibatch, and whether observers watched. */
-void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch, bool watched);
+/* After a step of the worker: the samples of its own rows and of the whole minibatch. */
+void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch);
 
 bool dt_profile_row_at(const dt_profile *profile, size_t i, dt_profile_row *row);
 

@@ -146,6 +146,11 @@ bool dt_schedule_by_step(const dt_experiment *experiment)
     return named(experiment->schedule.name)->by_step || warms_up(experiment);
 }
 
+bool dt_schedule_by_length(const dt_experiment *experiment)
+{
+    return named(experiment->schedule.name)->by_step;
+}
+
 double dt_learning_rate(const dt_experiment *experiment, int64_t step_number, int64_t steps_per_epoch,
                         const dt_schedule_state *state)
 {
@@ -167,6 +172,12 @@ double dt_learning_rate(const dt_experiment *experiment, int64_t step_number, in
 dt_schedule_state dt_schedule_begin(void)
 {
     return (dt_schedule_state){.factor = 1, .best = INFINITY};
+}
+
+/* `best` is a loss, infinity, or NaN where the first loss was. */
+bool dt_schedule_is_possible(const dt_schedule_state *state)
+{
+    return state->factor > 0 && isfinite(state->factor) && state->bad_epochs >= 0 && state->cooldown >= 0;
 }
 
 /* PyTorch's ReduceLROnPlateau(mode='min', threshold_mode='rel'), whose eps is the smallest change that is made. */

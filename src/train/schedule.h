@@ -21,7 +21,7 @@ typedef struct dt_schedule_time {
 
 typedef struct dt_schedule {
     dt_entry entry;
-    bool by_step; /* changes within an epoch */
+    bool by_step; /* changes within an epoch, over the run's length */
 
     /* The learning rate at that time, from the experiment's. */
     double (*rate)(const dt_schedule_spec *spec, double base, const dt_schedule_time *time,
@@ -40,6 +40,12 @@ double dt_learning_rate(const dt_experiment *experiment, int64_t step, int64_t s
 
 /* No loss seen yet. */
 dt_schedule_state dt_schedule_begin(void);
+
+/* Can a schedule have remembered this? */
+bool dt_schedule_is_possible(const dt_schedule_state *state);
+
+/* Does the learning rate of a step depend on how many epochs the run has? Then no run can get more of them. */
+bool dt_schedule_by_length(const dt_experiment *experiment);
 
 /* Tells the schedule an epoch's loss. */
 void dt_schedule_observe(const dt_experiment *experiment, double loss, dt_schedule_state *state);

@@ -14,6 +14,7 @@
 #include "nn/loss.h"
 #include "nn/own.h"
 #include "parallel/reduction.h"
+#include "train/metric.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
@@ -62,14 +63,25 @@ static const dt_entry *format_entry(size_t i)
     return format ? &format->entry : NULL;
 }
 
+static const dt_entry *metric_entry(size_t i)
+{
+    const dt_metric *metric = dt_metric_at(i);
+    return metric ? &metric->entry : NULL;
+}
+
 static const struct {
     const char *name;
     const dt_entry *(*at)(size_t i);
 } tables[] = {
-    [DT_ACTIVATIONS] = {"activation", activation_entry},    [DT_LOSSES] = {"loss", loss_entry},
-    [DT_INITIALIZERS] = {"initializer", initializer_entry}, [DT_OPTIMIZERS] = {"optimizer", optimizer_entry},
-    [DT_SCHEDULES] = {"schedule", schedule_entry},          [DT_REDUCTIONS] = {"reduction", reduction_entry},
-    [DT_FORMATS] = {"data format", format_entry},           [DT_GENERATORS] = {"generator", dt_generator_at},
+    [DT_ACTIVATIONS] = {"activation", activation_entry},
+    [DT_LOSSES] = {"loss", loss_entry},
+    [DT_INITIALIZERS] = {"initializer", initializer_entry},
+    [DT_OPTIMIZERS] = {"optimizer", optimizer_entry},
+    [DT_SCHEDULES] = {"schedule", schedule_entry},
+    [DT_REDUCTIONS] = {"reduction", reduction_entry},
+    [DT_FORMATS] = {"data format", format_entry},
+    [DT_GENERATORS] = {"generator", dt_generator_at},
+    [DT_METRICS] = {"metric", metric_entry},
 };
 
 const char *dt_table_name(dt_table table)

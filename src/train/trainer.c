@@ -12,38 +12,10 @@
 #include "kernels/isa.h"
 #include "parallel/team.h"
 #include "train/engine.h"
+#include "train/metric.h"
 #include "train/profile.h"
 #include "train/schedule.h"
-
-/* How many workers make the steps, where the experiment leaves it to be found out. */
-typedef struct dt_pace {
-    bool adapts, alone;         /* alone: one, the others wait */
-    double spent, next;         /* seconds of training so far, and at which to try again */
-    int64_t trial_steps, steps; /* of a trial; between two looks at the clock */
-} dt_pace;
-
-struct dt_trainer {
-    const dt_experiment *experiment;
-    dt_trainer_data data;
-    dt_rows train_rows, validation_rows; /* of data.train; validation_rows.count 0 without data.validation_fraction */
-    int64_t layers, *units;              /* units[0 .. layers] */
-    dt_trainer_info info;
-    const dt_engine_ops *ops;
-    dt_engine *engine;
-    dt_team *team;
-    dt_run run;
-    dt_pace pace;
-    int64_t step;          /* done in all */
-    int64_t drawn;         /* the epoch whose order the sampler holds; -1: none */
-    double began, trained; /* seconds: when the run began; spent in this epoch's training steps */
-};
-
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "train/trainer_state.h"
 
 /* --- what the data allow --- */
 
@@ -182,6 +154,8 @@ static dt_status plan(const dt_experiment *experiment, const dt_trainer_data *da
         return status;
     if (!dt_engine_ops_of(experiment->precision)->measure(experiment, sizes, info))
         return dt_fail(error, DT_INVALID, "network: too large to address; use fewer units or a smaller minibatch");
+    if (dt_trainer_keeps_best(experiment))
+        info->parameter_bytes += (size_t)info->parameters * dt_precision_size(experiment->precision);
     return DT_OK;
 }
 
@@ -299,6 +273,8 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
         status = dt_fail_memory(error, "the trainer");
     if (status == DT_OK)
         status = t->ops->create(&t->engine, experiment, &sizes, &t->run, error);
+    if (status == DT_OK)
+        status = dt_trainer_make_best(t, error);
     if (status != DT_OK) {
         dt_trainer_destroy(t);
         return status;
@@ -331,6 +307,7 @@ void dt_trainer_destroy(dt_trainer *trainer)
     dt_sampler_destroy(trainer->run.sampler);
     dt_team_destroy(trainer->team);
     dt_release(trainer->run.shard_loss);
+    dt_release(trainer->best_weights);
     dt_release(trainer->units);
     dt_rows_release(&trainer->train_rows);
     dt_release(trainer);
@@ -358,9 +335,11 @@ static void begin_epoch(dt_trainer *t)
     run->base = run->epoch * t->info.steps_per_epoch;
     run->done = t->step - run->base;
     run->learning_rate = dt_learning_rate(t->experiment, t->step, t->info.steps_per_epoch, &run->schedule);
-    run->loss_sum = 0;
-    run->right = run->seen = 0;
-    t->trained = 0;
+    if (run->done == 0) {
+        run->loss_sum = 0;
+        run->right = run->seen = 0;
+        t->trained = 0;
+    }
     if (t->drawn != run->epoch)
         dt_sampler_begin_epoch(run->sampler, run->epoch);
     t->drawn = run->epoch;
@@ -370,11 +349,11 @@ static void begin_epoch(dt_trainer *t)
 static double make_steps(dt_trainer *t, int64_t steps, bool alone)
 {
     dt_run *run = &t->run;
-    const double began = seconds();
+    const double began = dt_trainer_seconds();
     run->first = run->done;
     run->last = dt_min(run->done + steps, t->info.steps_per_epoch);
     (alone ? dt_team_run_alone : dt_team_run)(t->team, t->ops->train, t->engine);
-    const double took = seconds() - began;
+    const double took = dt_trainer_seconds() - began;
     t->trained += took;
     t->pace.spent += took;
     return took / (double)dt_max(1, run->done - run->first);
@@ -404,6 +383,31 @@ static void try_paces(dt_trainer *t, int64_t last)
     p->next = p->spent + fmax(1, 50 * (p->spent - began)); /* trials are at most a fiftieth */
 }
 
+/* Looks for the first number of the step that is not finite, by going through it once more: the weights are still those
+ * that it began with. */
+static dt_status fail_diverged(const dt_trainer *t, dt_error *error)
+{
+    const dt_run *run = &t->run;
+    dt_fault fault = {0};
+    char where[160] = "";
+    int64_t batch;
+    const int64_t *sample = dt_sampler_minibatch(run->sampler, run->done, &batch);
+    t->ops->find_fault(t->engine, sample, batch, &fault);
+    if (fault.quantity && fault.sample >= 0)
+        snprintf(where, sizeof where, ": the first is %s of layer %lld, unit %lld, for row %lld of the training set",
+                 fault.quantity, (long long)fault.layer, (long long)fault.unit, (long long)fault.sample);
+    else if (fault.quantity && fault.input >= 0)
+        snprintf(where, sizeof where, ": the first is %s of layer %lld, unit %lld, input %lld", fault.quantity,
+                 (long long)fault.layer, (long long)fault.unit, (long long)fault.input);
+    else if (fault.quantity)
+        snprintf(where, sizeof where, ": the first is %s of layer %lld, unit %lld", fault.quantity,
+                 (long long)fault.layer, (long long)fault.unit);
+    return dt_fail(error, DT_DIVERGED,
+                   "training diverged: the loss of step %lld (epoch %lld) is not finite%s; lower "
+                   "optimizer.learning_rate",
+                   (long long)t->step, (long long)run->epoch + 1, where);
+}
+
 /* Up to `steps` steps of the epoch that has begun. */
 static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
 {
@@ -419,10 +423,7 @@ static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
     }
     t->step = run->base + run->done;
     if (run->diverged)
-        return dt_fail(
-            error, DT_DIVERGED,
-            "training diverged: the loss of step %lld (epoch %lld) is not finite; lower optimizer.learning_rate",
-            (long long)t->step, (long long)run->epoch + 1);
+        return fail_diverged(t, error);
     if (run->halt)
         return dt_fail(error, DT_STOPPED, "stopped after step %lld, in epoch %lld", (long long)t->step,
                        (long long)run->epoch + 1);
@@ -524,7 +525,7 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
     const dt_epoch_report report = {
         .epoch = run->epoch + 1,
         .step = t->step,
-        .seconds = seconds() - t->began,
+        .seconds = dt_trainer_seconds() - t->began,
         .train_loss = run->loss_sum / (double)run->seen,
         .train_accuracy = accuracy_of(t->data.train, run->right, run->seen),
         .validation_loss = validation.loss,
@@ -535,7 +536,11 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
         .samples_per_second = (double)run->seen / t->trained,
     };
     if (status == DT_OK)
-        dt_schedule_observe(t->experiment, has_validation(t) ? validation.loss : report.train_loss, &t->run.schedule);
+        if (status == DT_OK) { /* what they remember belongs to the checkpoint that an observer may write */
+            dt_schedule_observe(t->experiment, has_validation(t) ? validation.loss : report.train_loss,
+                                &t->run.schedule);
+            dt_trainer_judge(t, &report);
+        }
     for (int i = 0; status == DT_OK && i < run->observer_count; i++)
         if (run->observers[i].epoch)
             status = run->observers[i].epoch(run->observers[i].self, &report, error);
@@ -544,9 +549,12 @@ static dt_status report_epoch(dt_trainer *t, dt_error *error)
 
 dt_status dt_trainer_run(dt_trainer *trainer, dt_error *error)
 {
-    trainer->began = seconds();
-    dt_status status = trainer->ops->prepare(trainer->engine, error);
-    while (status == DT_OK && trainer->step < trainer->run.total_steps) {
+    trainer->began = dt_trainer_seconds() - trainer->before;
+    dt_status status = dt_metric_check(trainer->experiment, &trainer->data, error);
+    if (status == DT_OK)
+        status = trainer->ops->prepare(trainer->engine, error);
+    while (status == DT_OK && !dt_trainer_done(trainer)) {
+        dt_trainer_take_last(trainer);
         begin_epoch(trainer);
         status = train_in_epoch(trainer, trainer->info.steps_per_epoch, error);
         if (status == DT_OK || (status == DT_STOPPED && trainer->run.done == trainer->info.steps_per_epoch)) {
@@ -554,6 +562,10 @@ dt_status dt_trainer_run(dt_trainer *trainer, dt_error *error)
             status = status == DT_OK ? reported : status;
         }
     }
+    trainer->before = dt_trainer_seconds() - trainer->began;
+    trainer->began = 0;
+    if (status == DT_OK)
+        dt_trainer_take_best(trainer);
     return status;
 }
 
@@ -571,7 +583,47 @@ dt_matrix_view dt_step_samples(const dt_step_view *view, dt_quantity quantity, i
 
 void dt_step_copy_slice(const dt_step_view *view, dt_quantity quantity, int64_t l, dt_slice slice, void *out)
 {
-    dt_engine_ops_of(view->precision)->copy_slice(view->pass, quantity, l, (dt_span){slice.first, slice.last}, out);
+    dt_engine_ops_of(view->precision)->copy_slice(view->pass, quantity, l, slice, out);
+}
+
+dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int i, dt_slice slice)
+{
+    return dt_engine_ops_of(view->precision)->blocks(view->engine, array, i, slice);
+}
+
+bool dt_step_partial(const dt_step_view *view, int64_t worker, dt_slice slice, void *sum)
+{
+    return dt_engine_ops_of(view->precision)->partial(view->engine, view, worker, slice, sum);
+}
+
+const double *dt_step_costs(const dt_step_view *view)
+{
+    return dt_engine_ops_of(view->precision)->costs(view);
+}
+
+double dt_step_norm_square(const dt_step_view *view, int64_t l, int64_t first, int64_t count, void *scratch)
+{
+    return dt_engine_ops_of(view->precision)->norm_square(view->pass, l, (dt_span){first, first + count}, scratch);
+}
+
+size_t dt_step_norm_scratch(dt_precision precision, int64_t layers, const int64_t *units, int64_t samples)
+{
+    return dt_engine_ops_of(precision)->norm_scratch(layers, units, samples);
+}
+
+int64_t dt_step_block_count(dt_precision precision, int64_t layers, const int64_t *units)
+{
+    return dt_engine_ops_of(precision)->block_count(layers, units);
+}
+
+size_t dt_step_block_bytes(dt_precision precision)
+{
+    return dt_engine_ops_of(precision)->block_bytes;
+}
+
+const char *dt_step_state_name(const dt_experiment *experiment, int i)
+{
+    return dt_engine_ops_of(experiment->precision)->state_named(experiment, i);
 }
 
 /* --- profile --- */
@@ -612,31 +664,6 @@ void dt_trainer_weights(const dt_trainer *trainer, int64_t l, void *W, void *b)
 void dt_trainer_set_weights(dt_trainer *trainer, int64_t l, const void *W, const void *b)
 {
     trainer->ops->set(trainer->engine, l, W, b);
-}
-
-const char *dt_trainer_state_name(const dt_trainer *trainer, int i)
-{
-    return trainer->ops->state_name(trainer->engine, i);
-}
-
-void dt_trainer_state(const dt_trainer *trainer, int i, int64_t l, void *W, void *b)
-{
-    trainer->ops->get_state(trainer->engine, i, l, W, b);
-}
-
-void dt_trainer_set_state(dt_trainer *trainer, int i, int64_t l, const void *W, const void *b)
-{
-    trainer->ops->set_state(trainer->engine, i, l, W, b);
-}
-
-void dt_trainer_schedule_state(const dt_trainer *trainer, dt_schedule_state *state)
-{
-    *state = trainer->run.schedule;
-}
-
-void dt_trainer_set_schedule_state(dt_trainer *trainer, const dt_schedule_state *state)
-{
-    trainer->run.schedule = *state;
 }
 
 /* Hashes numbers as little-endian bytes. */

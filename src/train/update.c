@@ -31,8 +31,8 @@ static bool has_max_norm(const dt_experiment *experiment)
 bool dt_updater_measure(const dt_experiment *experiment, const int64_t *units, size_t vector, size_t *bytes)
 {
     const dt_optimizer *optimizer = dt_optimizer_named(experiment->optimizer.name);
-    const bool norms = needs_norms(optimizer, &experiment->optimizer), keeps = norms || experiment->capture_count > 0;
-    const int arrays = __builtin_popcount(optimizer->states(&experiment->optimizer)) + keeps;
+    const bool norms = needs_norms(optimizer, &experiment->optimizer); /* then the gradient is kept */
+    const int arrays = __builtin_popcount(optimizer->states(&experiment->optimizer)) + norms;
     size_t blocks = 0, more;
     for (size_t l = 1; l <= experiment->layer_count; l++)
         blocks += (size_t)(dt_whole_panels(units[l]) / DT_LANES * dt_blocks_a_panel(units[l - 1]));
@@ -45,13 +45,6 @@ bool dt_updater_measure(const dt_experiment *experiment, const int64_t *units, s
 static dt_real *as_parameters(const dt_network *network)
 {
     return dt_allocate_hot((size_t)network->blocks, DT_BLOCK * sizeof(dt_real));
-}
-
-dt_status dt_updater_keep(dt_updater *updater, dt_error *error)
-{
-    if (!updater->gradient && !(updater->gradient = as_parameters(updater->network)))
-        return dt_fail_memory(error, "the gradient");
-    return DT_OK;
 }
 
 dt_status dt_updater_create(dt_updater **updater, const dt_experiment *experiment, dt_network *network, dt_error *error)
@@ -71,8 +64,8 @@ dt_status dt_updater_create(dt_updater **updater, const dt_experiment *experimen
     for (int i = 0; status == DT_OK && i < DT_STATES_MAX; i++)
         if (kept >> i & 1 && !(u->state[i] = as_parameters(network)))
             status = dt_fail_memory(error, "the optimizer's state");
-    if (status == DT_OK && norms)
-        status = dt_updater_keep(u, error);
+    if (status == DT_OK && norms && !(u->gradient = as_parameters(network)))
+        status = dt_fail_memory(error, "the gradient");
     if (status == DT_OK && ((norms && !(u->squares = dt_allocate_zeroed(blocks, sizeof *u->squares))) ||
                             (cuts && !(u->lanes = dt_allocate_zeroed(blocks, DT_LANES * sizeof *u->lanes)))))
         status = dt_fail_memory(error, "norms");
@@ -134,28 +127,62 @@ static void update_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, i
     all->optimizer->update(rows * DT_LANES, hyper, factor, all->network->parameters + at, sum, state);
 }
 
+/* The optimizer's step of a block with gradient g = sum factor; the transposed copy and those who watch updates follow.
+ * hyper[0] is for the block's part of W^l, `bias` rows, hyper[1] for its row of b^l; NULL hyper: the step's, for both.
+ * `block` counts through the network. */
+static void update_whole(const dt_update *u, int64_t l, int64_t block, const dt_hyper *hyper, int64_t bias,
+                         dt_real factor, dt_real *sum)
+{
+    dt_network *n = u->updater->network;
+    const int64_t at = block * DT_BLOCK;
+    const bool compares = u->watch && u->watch->updated;
+    dt_real before[DT_BLOCK];
+    if (compares)
+        memcpy(before, n->parameters + at, sizeof before);
+    if (!hyper) {
+        update_rows(u, &u->hyper, at, DT_LANES, factor, sum);
+    } else {
+        update_rows(u, &hyper[0], at, bias, factor, sum);
+        if (bias < DT_LANES)
+            update_rows(u, &hyper[1], at + bias * DT_LANES, 1, factor, sum + bias * DT_LANES);
+    }
+    dt_network_transpose(n, l, block - n->layer[l].first_block);
+    if (compares)
+        u->watch->updated(u->watch->context, l, block, before);
+}
+
 /* --- sum --- */
 
 static bool keeps(const dt_update *u)
 {
-    return u->watched || u->updater->squares;
+    return u->updater->gradient != NULL;
 }
 
-/* The optimizer's step of one block; the transposed copy follows. */
 static void update_block(void *context, int64_t l, int64_t block, dt_real *sum)
 {
     const dt_update *u = context;
-    dt_network *n = u->updater->network;
-    update_rows(u, &u->hyper, (n->layer[l].first_block + block) * DT_BLOCK, DT_LANES, u->inverse_batch, sum);
-    dt_network_transpose(n, l, block);
+    update_whole(u, l, u->updater->network->layer[l].first_block + block, NULL, 0, u->inverse_batch, sum);
 }
 
-/* The first half of it, when something comes in between. */
+/* update_block with watchers in between: the same operations, so the same bits. */
+static void show_block(void *context, int64_t l, int64_t block, dt_real *sum)
+{
+    const dt_update *u = context;
+    const int64_t number = u->updater->network->layer[l].first_block + block;
+    u->updater->optimizer->scale(DT_BLOCK, u->inverse_batch, sum, sum);
+    u->watch->shown(u->watch->context, l, number, sum);
+    update_whole(u, l, number, NULL, 0, 1, sum);
+}
+
+/* The first half of it, when something must be known of the whole gradient. */
 static void keep_block(void *context, int64_t l, int64_t block, dt_real *sum)
 {
     const dt_update *u = context;
-    const int64_t at = (u->updater->network->layer[l].first_block + block) * DT_BLOCK;
-    u->updater->optimizer->scale(DT_BLOCK, u->inverse_batch, sum, u->updater->gradient + at);
+    const int64_t number = u->updater->network->layer[l].first_block + block;
+    dt_real *gradient = u->updater->gradient + number * DT_BLOCK;
+    u->updater->optimizer->scale(DT_BLOCK, u->inverse_batch, sum, gradient);
+    if (u->watch)
+        u->watch->shown(u->watch->context, l, number, gradient);
 }
 
 dt_finish dt_update_finish(dt_update *u)
@@ -163,6 +190,8 @@ dt_finish dt_update_finish(dt_update *u)
     const dt_updater *all = u->updater;
     if (keeps(u))
         return (dt_finish){.sink = keep_block, .context = u};
+    if (u->watch)
+        return (dt_finish){.sink = show_block, .context = u};
     if (all->optimizer->plain && all->optimizer->plain(all->spec))
         return (dt_finish){.W = all->network->parameters, .rate = -u->hyper.learning_rate, .factor = u->inverse_batch};
     return (dt_finish){.sink = update_block, .context = u};
@@ -263,11 +292,8 @@ static void update_parts(const dt_update *u, int64_t l, dt_span slice)
         hyper[part].trust =
             (dt_real)all->optimizer->trust(all->spec, __builtin_sqrt(norms.W[part]), __builtin_sqrt(norms.g[part]));
     for (int64_t block = slice.first; block < slice.last; block++) {
-        const int64_t at = block * DT_BLOCK, bias = bias_row(layer, block - layer->first_block);
-        update_rows(u, &hyper[0], at, bias, 1, all->gradient + at);
-        if (bias < DT_LANES)
-            update_rows(u, &hyper[1], at + bias * DT_LANES, 1, 1, all->gradient + at + bias * DT_LANES);
-        dt_network_transpose(all->network, l, block - layer->first_block);
+        const int64_t bias = bias_row(layer, block - layer->first_block);
+        update_whole(u, l, block, hyper, bias, 1, all->gradient + block * DT_BLOCK);
     }
 }
 
@@ -279,10 +305,8 @@ static void update_kept(const dt_update *u)
         if (all->optimizer->direct)
             update_parts(u, l, slice);
         else
-            for (int64_t block = slice.first; block < slice.last; block++) {
-                update_rows(u, &u->hyper, block * DT_BLOCK, DT_LANES, 1, all->gradient + block * DT_BLOCK);
-                dt_network_transpose(all->network, l, block - all->network->layer[l].first_block);
-            }
+            for (int64_t block = slice.first; block < slice.last; block++)
+                update_whole(u, l, block, NULL, 0, 1, all->gradient + block * DT_BLOCK);
         dt_lap(u->laps, DT_PHASE_UPDATE, l);
     }
 }

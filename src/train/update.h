@@ -10,6 +10,8 @@
  *     update   of the kept g or u
  *     cut      |W_j|^2 of units by blocks -- barrier -- W_j scaled down to max_norm
  *
+ * Watching changes none of this: a block is shown when it is finished or kept, and no gradient is kept for it.
+ *
  * Sums by blocks are added in the blocks' order, by every worker: the same bits for any team.
  *
  * Compiled in both precisions.
@@ -40,6 +42,20 @@ typedef struct dt_updater {
     double *lanes;                 /* [block * DT_LANES]: of units; NULL: no layer has a max_norm */
 } dt_updater;
 
+/* What observers of a step are shown, block by block, by the worker whose block it is. `block` counts through the whole
+ * network; arrays are (DT_BLOCK), borrowed for the call.
+ *
+ *     shown      the gradient g = sum / B, before clip and anything that weight decay and regularisers add; W and the
+ *                states are still those before the step
+ *     updated    after the optimizer's step of the block, with what W was `before`; ahead of cut, which belongs to no
+ *                optimizer and waits for all blocks. NULL: nobody asks
+ */
+typedef struct dt_update_watch {
+    void *context;
+    void (*shown)(void *context, int64_t l, int64_t block, const dt_real *gradient);
+    void (*updated)(void *context, int64_t l, int64_t block, const dt_real *before);
+} dt_update_watch;
+
 /* One step of one worker. */
 typedef struct dt_update {
     dt_updater *updater;
@@ -48,7 +64,7 @@ typedef struct dt_update {
     double learning_rate;
     dt_hyper hyper;
     dt_real inverse_batch;
-    bool watched; /* observers see the gradient between sum and update */
+    const dt_update_watch *watch; /* NULL: nobody watches this step */
     dt_laps *laps;
 } dt_update;
 
@@ -67,10 +83,6 @@ dt_status dt_updater_create(dt_updater **updater, const dt_experiment *experimen
 #define dt_updater_destroy DT_R(dt_updater_destroy)
 void dt_updater_destroy(dt_updater *updater);
 
-/* Room for the gradient, where observers will watch; it may be there already. */
-#define dt_updater_keep DT_R(dt_updater_keep)
-dt_status dt_updater_keep(dt_updater *updater, dt_error *error);
-
 /* States start at zero: on the worker whose blocks they are. */
 #define dt_updater_touch DT_R(dt_updater_touch)
 void dt_updater_touch(dt_updater *updater, dt_span blocks);
@@ -83,7 +95,7 @@ dt_real *dt_updater_state(const dt_updater *updater, int i, const char **name);
 #define dt_update_finish DT_R(dt_update_finish)
 dt_finish dt_update_finish(dt_update *update);
 
-/* The stages after sum, and after observers have seen what was kept. All workers call it. */
+/* The stages after sum. All workers call it. */
 #define dt_update_rest DT_R(dt_update_rest)
 void dt_update_rest(dt_update *update);
 
