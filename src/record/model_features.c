@@ -46,7 +46,7 @@ dt_status dt_model_features(const char *path, int64_t *features, dt_error *error
     if (status != DT_OK)
         return status;
     dt_hdf5_enter(); /* so that the child's copy of the library is at rest; it goes on under this lock */
-    status = dt_sandbox_start(&box, path, read_in_child, file.context, CHILD_MEMORY, error);
+    status = dt_sandbox_start(&box, path, read_in_child, file.context, CHILD_MEMORY, sizeof *features, error);
     dt_hdf5_leave();
     if (status != DT_OK)
         return status;
