@@ -325,7 +325,7 @@ static void the_table_of_keys_is_whole(void **state)
     assert_string_equal(dt_key_child("training", 1, name), "batch_size");
     assert_string_equal(dt_key_child("training", 3, name), "early_stopping");
     assert_null(dt_key_child("training", 4, name));
-    assert_string_equal(dt_key_child("", 3, name), "data");
+    assert_string_equal(dt_key_child("", 4, name), "data");
     assert_null(dt_key_child("network", 0, name));
     assert_true(dt_key_is_section("data.train"));
     assert_false(dt_key_is_section("data.tra"));

@@ -7,6 +7,7 @@
 #include "circuit.h"
 #include "dataset.h"
 #include "experiment.h"
+#include "interchange.h"
 #include "machine.h"
 #include "memory.h"
 #include "observer.h"

@@ -318,6 +318,8 @@ typedef struct dt_experiment {
     const char *name; /* [A-Za-z0-9._-]{1,128}, no leading dot; default: the file's name without its ending */
     uint64_t seed;    /* default 1 */
     dt_precision precision;
+    const char *initial_weights; /* a file of weights to begin with in place of drawn ones (dt_weights_read), which the
+                                    program reads into its trainer; NULL: none */
     dt_data_spec data;
     dt_layer_spec *network; /* layers[0] is layer 1 */
     size_t layer_count;     /* L, 1 .. 64 */

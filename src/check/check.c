@@ -1,4 +1,5 @@
 #include "deltoid/check.h"
+#include "deltoid/interchange.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -94,7 +95,10 @@ static dt_status check(dt_checking *c, bool *right, dt_error *error)
     dt_status status = dt_trainer_create(&trainer, c->experiment, &(dt_trainer_data){.train = c->train}, error);
     if (status != DT_OK)
         return status;
-    status = dt_observed_create(&seen, trainer, dt_min(c->experiment->training.batch_size, c->train->rows), error);
+    if (c->experiment->initial_weights)
+        status = dt_weights_read(c->experiment->initial_weights, trainer, error);
+    if (status == DT_OK)
+        status = dt_observed_create(&seen, trainer, dt_min(c->experiment->training.batch_size, c->train->rows), error);
     if (status == DT_OK) {
         const dt_observer observer = dt_observed_observer(seen);
         status = dt_trainer_observe(trainer, &observer, error);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cli/network.h"
 #include "cli/schema.h"
 #include "deltoid/record.h"
 #include "plot/captured.h"
@@ -279,6 +280,8 @@ dt_status dt_circuit_from_engine(dt_circuit_numbers *numbers, const dt_circuit_w
         return status;
     }
     status = model ? dt_model_read(model, trainer, error) : check_step(trainer, c->step, error);
+    if (status == DT_OK && !model)
+        status = dt_network_begin(trainer, config, error);
     if (status == DT_OK)
         status = take_step(c, trainer, train, c->step, error);
     dt_trainer_destroy(trainer);

@@ -13,7 +13,7 @@
 #include "base/split.h"
 #include "cli/command.h"
 #include "cli/config.h"
-#include "cli/schema.h"
+#include "cli/network.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "data/columns.h"
@@ -24,31 +24,17 @@
 
 enum { CHUNK = 4096 };
 
-/* What the outputs are made into, by the cost that the network was trained with. */
-typedef enum answer_kind { SCORE, SOFTMAX, SIGMOID } answer_kind;
-
-static const char *const kind_names[] = {[SCORE] = "score", [SOFTMAX] = "probability", [SIGMOID] = "probability"};
-
-static answer_kind kind_of(const char *loss)
-{
-    static const struct {
-        const char *loss;
-        answer_kind kind;
-    } known[] = {{"cross_entropy", SOFTMAX}, {"kl_divergence", SOFTMAX}, {"binary_cross_entropy", SIGMOID}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(known[i].loss, loss) == 0)
-            return known[i].kind;
-    return SCORE;
-}
+static const char *const kind_names[] = {
+    [DT_OUTPUT_SCORES] = "score", [DT_OUTPUT_SOFTMAX] = "probability", [DT_OUTPUT_SIGMOID] = "probability"};
 
 typedef struct predictor {
     dt_config config;
     dt_transform *transform;
-    dt_dataset *samples, *stand_in; /* the trainer's training set: one row of zeros */
-    dt_trainer *trainer;
+    dt_dataset *samples;
+    dt_network network;
     int64_t outputs;
     dt_targets targets;
-    answer_kind kind;
+    dt_output kind;
     const char **names; /* (outputs) */
     dt_arena arena;
     dt_columns columns;
@@ -90,43 +76,13 @@ static dt_status open_samples(predictor *p, const dt_arguments *arguments, const
     return dt_dataset_open_new(&p->samples, data, &(dt_source){.inputs = path}, p->transform, error);
 }
 
-/* A trainer wants a training set: one row of zeros with the shape of the samples. */
-static dt_status make_stand_in(predictor *p, dt_error *error)
-{
-    const dt_experiment *e = &p->config.experiment;
-    const int64_t features = p->samples->features;
-    p->outputs = e->network[e->layer_count - 1].units;
-    p->targets = e->data.targets;
-    p->kind = kind_of(e->loss);
-    void *inputs = dt_allocate_zeroed((size_t)features, 1);
-    double *targets = dt_allocate_zeroed((size_t)p->outputs, sizeof *targets);
-    const int32_t label = 0;
-    dt_status status;
-    if (!inputs || !targets)
-        status = dt_fail_memory(error, "the network");
-    else if (p->targets == DT_TARGETS_CLASSES)
-        status = dt_dataset_from_arrays(&p->stand_in, 1, features, p->outputs, DT_U8, inputs, &label, error);
-    else
-        status =
-            dt_dataset_from_targets(&p->stand_in, 1, features, p->outputs, DT_U8, inputs, p->targets, targets, error);
-    dt_release(inputs);
-    dt_release(targets);
-    return status;
-}
-
 static dt_status open_network(predictor *p, const char *model, dt_error *error)
 {
-    dt_experiment *e = &p->config.experiment;
-    e->data.validation_fraction = 0;
-    e->capture_count = 0;
-    dt_status status = make_stand_in(p, error);
-    if (status == DT_OK)
-        status = dt_trainer_create(&p->trainer, e, &(dt_trainer_data){.train = p->stand_in}, error);
-    if (status != DT_OK) {
-        dt_schema_place(error, p->config.root);
-        return status;
-    }
-    return dt_model_read(model, p->trainer, error);
+    const dt_experiment *e = &p->config.experiment;
+    p->outputs = e->network[e->layer_count - 1].units;
+    p->targets = e->data.targets;
+    p->kind = dt_network_output(e->loss);
+    return dt_network_open(&p->network, &p->config, p->samples->features, model, error);
 }
 
 static dt_status make_room(predictor *p, dt_error *error)
@@ -179,9 +135,9 @@ static void answer_row(const predictor *p, int64_t i)
         a[j] = single ? (double)((const float *)p->z)[i * n + j] : ((const double *)p->z)[i * n + j];
         p->classes[i] = a[j] > a[p->classes[i]] ? j : p->classes[i];
     }
-    if (p->kind == SOFTMAX)
+    if (p->kind == DT_OUTPUT_SOFTMAX)
         softmax(n, a);
-    for (int64_t j = 0; p->kind == SIGMOID && j < n; j++)
+    for (int64_t j = 0; p->kind == DT_OUTPUT_SIGMOID && j < n; j++)
         a[j] = 1 / (1 + dt_exp(-a[j]));
 }
 
@@ -263,7 +219,7 @@ static dt_status answer_all(predictor *p, dt_error *error)
         const int64_t count = dt_min(CHUNK, p->samples->rows - first);
         for (int64_t i = 0; i < count; i++)
             index[i] = first + i;
-        status = dt_trainer_outputs(p->trainer, p->samples, (dt_rows){count, index}, p->z, error);
+        status = dt_trainer_outputs(p->network.trainer, p->samples, (dt_rows){count, index}, p->z, error);
         for (int64_t i = 0; status == DT_OK && i < count; i++)
             answer_row(p, i);
         if (status == DT_OK)
@@ -287,8 +243,7 @@ static dt_status close_answers(predictor *p, dt_status status, dt_error *error)
 
 static void clear(predictor *p)
 {
-    dt_trainer_destroy(p->trainer);
-    dt_dataset_destroy(p->stand_in);
+    dt_network_close(&p->network);
     dt_dataset_destroy(p->samples);
     dt_transform_destroy(p->transform);
     dt_config_clear(&p->config);

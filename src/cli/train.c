@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/data.h"
+#include "cli/network.h"
 #include "cli/plan.h"
 #include "cli/profile.h"
 #include "cli/progress.h"
@@ -362,6 +363,8 @@ static dt_status prepare(run *r, dt_error *error)
     if (status == DT_OK && r->resumes)
         status =
             dt_resume_find(&r->resumed, r->folder, r->trainer, r->experiment_id, r->data_id, experiment->arena, error);
+    if (status == DT_OK && dt_trainer_step(r->trainer) == 0)
+        status = dt_network_begin(r->trainer, r->config, error);
     return status;
 }
 

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/config.h"
 #include "cli/data.h"
+#include "cli/network.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/schema.h"
@@ -197,6 +198,7 @@ static dt_status train(verification *v, const dt_config *config, const dt_data *
     dt_signals_watch(trainer);
     dt_progress_start(&progress, trainer, false, v->quiet);
     const dt_observer observers[] = {dt_progress_observer(&progress), {.self = v, .epoch = compare_epoch}};
+    status = dt_network_begin(trainer, config, error);
     for (size_t i = 0; status == DT_OK && i < sizeof observers / sizeof *observers; i++)
         status = dt_trainer_observe(trainer, &observers[i], error);
     if (status == DT_OK)

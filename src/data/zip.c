@@ -212,3 +212,46 @@ dt_status dt_zip_find(dt_zip_member *found, const char *path, const char *member
     dt_stream_close(&a.stream);
     return status;
 }
+
+/* Copies the names to `to` where that is not NULL; *size is what they need. */
+static dt_status copy_names(const archive *a, char *to, size_t *size)
+{
+    const size_t all = (size_t)a->directory_size;
+    *size = 0;
+    for (size_t at = 0; at < all;) {
+        const unsigned char *entry = a->bytes + at;
+        if (all - at < ENTRY_SIZE || little(entry, 4) != 0x02014b50)
+            return damaged(a, "its table of contents is cut off");
+        const size_t name = (size_t)little(entry + 28, 2);
+        const size_t whole = ENTRY_SIZE + name + (size_t)little(entry + 30, 2) + (size_t)little(entry + 32, 2);
+        if (whole > all - at)
+            return damaged(a, "its table of contents is cut off");
+        if (name == 0 || memchr(entry + ENTRY_SIZE, '\0', name))
+            return damaged(a, "a member has no name");
+        if (to)
+            memcpy(to + *size, entry + ENTRY_SIZE, name);
+        *size += name + 1;
+        at += whole;
+    }
+    return DT_OK;
+}
+
+dt_status dt_zip_names(char **names, const char *path, dt_error *error)
+{
+    archive a = {.error = error};
+    size_t size = 0;
+    *names = NULL;
+    dt_status status = dt_stream_open(&a.stream, path, error);
+    a.size = a.stream.disk_bytes;
+    if (status == DT_OK)
+        status = read_directory(&a);
+    if (status == DT_OK)
+        status = copy_names(&a, NULL, &size);
+    if (status == DT_OK && !(*names = dt_allocate_zeroed(size + 1, 1)))
+        status = dt_fail_memory(error, path);
+    if (status == DT_OK)
+        status = copy_names(&a, *names, &size);
+    dt_release(a.bytes);
+    dt_stream_close(&a.stream);
+    return status;
+}

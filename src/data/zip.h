@@ -17,4 +17,8 @@ typedef struct dt_zip_member {
  * other methods, several volumes); DT_IO. */
 dt_status dt_zip_find(dt_zip_member *found, const char *path, const char *member, dt_error *error);
 
+/* The names of all members, in the order of the table of contents, each terminated, one after the other; an empty one
+ * at the end. For the caller to release. DT_MALFORMED, DT_IO, DT_NO_MEMORY. */
+dt_status dt_zip_names(char **names, const char *path, dt_error *error);
+
 #endif

@@ -19,6 +19,10 @@ static const dt_key keys[] = {
     {"seed", DT_KEY_SEED, EXPERIMENT(seed), .number = 1,
      .help = "Decides the initial weights, the order of the minibatches and the validation split."},
     {"precision", DT_KEY_PRECISION, EXPERIMENT(precision), .text = "float32", .help = "Of every number in training."},
+    {"initial_weights", DT_KEY_FILE, EXPERIMENT(initial_weights),
+     .help =
+         "Weights to begin with in place of drawn ones: a model.h5, a checkpoint, or a .npz with layer01.W, layer01.b, "
+         "..., PyTorch's 0.weight, 0.bias, ... or Keras' dense/kernel, dense/bias, ..."},
 
     {"data.format", DT_KEY_ENTRY, EXPERIMENT(data.format), .table = DT_FORMATS, .required = true,
      .help = "What the files are."},
