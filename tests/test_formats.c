@@ -101,8 +101,7 @@ static void a_table_of_numbers_and_words(void **state)
     (void)state;
     const char *const texts[] = {
         "a,b,kind\n1,2.5,\"pear, green\"\n3,4,apple\n-0.5,0,apple\n",
-        "\xef\xbb\xbf"
-        "a,b,kind\r\n1, 2.5 ,\"pear, green\"\r\n\r\n3,4,apple\r\n-0.5,0,\"apple\"", /* BOM, CRLF, no end */
+        "\357\273\277a,b,kind\r\n1, 2.5 ,\"pear, green\"\r\n\r\n3,4,apple\r\n-0.5,0,\"apple\"", /* BOM, CRLF, no end */
         "a;b;kind\n1;2.5;\"pear, green\"\n3;4;apple\n-5e-1;+0;apple\n",
         "a\tb\tkind\r1\t2.5\tpear, green\r3\t4\tapple\r-.5\t0.\tapple\r",
         "1|2.5|pear, green\n3|4|apple\n-0.5|0|apple\n",
