@@ -1203,7 +1203,7 @@ static void signals_stop_after_the_model_is_written(void **state)
 static hsize_t captured_steps(void)
 {
     hid_t file = H5Fopen("run/capture.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
-    hsize_t steps;
+    hsize_t steps = 0;
     assert_true(file >= 0 && H5LTget_dataset_info(file, "/probe/step", &steps, NULL, NULL) >= 0);
     H5Fclose(file);
     return steps;
