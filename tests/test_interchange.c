@@ -578,7 +578,7 @@ typedef struct builder {
 static void put(unsigned char *to, size_t *used, uint64_t value, int size)
 {
     for (int i = 0; i < size; i++)
-        to[(*used)++] = (unsigned char)(value >> 8 * i);
+        to[(*used)++] = i < 8 ? (unsigned char)(value >> 8 * i) : 0;
 }
 
 static void put_header(unsigned char *to, size_t *used, bool central, uint32_t crc, size_t size, const char *name,

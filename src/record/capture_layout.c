@@ -92,7 +92,7 @@ static int64_t even(int64_t extent, int64_t most, int64_t more)
 {
     const int64_t parts = (extent - 1) / most + 1;
     int64_t best = (extent - 1) / parts + 1;
-    for (int64_t n = parts + 1; n <= parts + more && n <= extent; n++) {
+    for (int64_t n = parts + 1; n - parts <= more && n <= extent; n++) {
         const int64_t size = (extent - 1) / n + 1;
         if ((size - extent % size) % size < (best - extent % best) % best)
             best = size;

@@ -89,8 +89,10 @@ static void copy_block(const dt_capture_layout *layout, const dt_capture_set *se
         return;
     for (int64_t c = 0; c < dt_min(v->lanes, v->units - j); c++) {
         const int64_t place = layout->place[set->layer] ? layout->place[set->layer][j + c] : j + c;
+        if (place < 0) /* isn't among the rule's units */
+            continue;
         char *out = to + (size_t)(weights ? place * v->inputs + k : place) * element;
-        for (int64_t r = first; place >= 0 && r < last; r++)
+        for (int64_t r = first; r < last; r++)
             copy_number(out + (size_t)(r - first) * element, from + (size_t)(r * v->lanes + c) * element, element);
     }
 }
