@@ -150,8 +150,9 @@ typedef struct dt_checkpoints dt_checkpoints;
  * and of the last, the state is copied, which takes as long as that; the thread writes it, at most one at a time, under
  * a temporary name, synchronised before it is renamed, and only then removes all but the newest `keep`, and those of
  * later steps, which a run that fell back has left. Where epochs are short, one that is due less than a second after
- * the last is left out, but in a program's first five seconds. With checkpoint.best, best.h5 is that of the best epoch
- * by this metric. Weights that are not finite are no checkpoint. A failed write stops the trainer; close reports it.
+ * the last, or less than fifty times what that took to write, is left out, but in a program's first five seconds. With
+ * checkpoint.best, best.h5 is that of the best epoch by this metric. Weights that are not finite are no checkpoint. A
+ * failed write stops the trainer; close reports it.
  *
  * One process at a time may use the folder. `trainer` is borrowed until close. */
 dt_status dt_checkpoints_create(dt_checkpoints **checkpoints, const char *folder, dt_trainer *trainer,

@@ -44,6 +44,7 @@ struct dt_checkpoints {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
     unsigned todo;          /* set of work */
+    double took;            /* seconds that the last took to write, with what had to be on the disk before it */
     int64_t newest, posted; /* steps: of the newest on the disk, and handed to the thread last; -1: none */
     char *newest_path;
     dt_error failure;
@@ -134,6 +135,13 @@ static void remove_others(dt_checkpoints *c, int64_t current)
     dt_checkpoint_list_release(steps);
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static dt_status write_files(dt_checkpoints *c, unsigned todo, dt_error *error)
 {
     const int64_t step = c->snapshot->position.step;
@@ -172,8 +180,10 @@ static void *write_checkpoints(void *context)
             break;
         dt_error error = {0};
         pthread_mutex_unlock(&c->mutex);
+        const double began = now();
         const dt_status status = write_files(c, todo, &error);
         pthread_mutex_lock(&c->mutex);
+        c->took = now() - began;
         if (status != DT_OK && c->failure.status == DT_OK) {
             c->failure = error;
             dt_trainer_stop(c->trainer); /* no training whose record is lost */
@@ -232,19 +242,16 @@ static void take(dt_checkpoints *c, bool model)
     c->posted = c->snapshot->position.step;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Epochs of milliseconds would do nothing but write: once a run is some seconds old, a second lies between two
- * checkpoints. Short runs have all that they ask for. */
-static bool comes_too_soon(const dt_checkpoints *c, double time)
+ * checkpoints, and fifty times what one takes, as the processors that write are those that train. Short runs have all
+ * that they ask for. */
+static bool comes_too_soon(dt_checkpoints *c, double time)
 {
-    const double young = 5, between = 1;
-    return time - c->began > young && time - c->taken < between;
+    const double young = 5, between = 1, times = 50;
+    pthread_mutex_lock(&c->mutex);
+    const double took = c->took;
+    pthread_mutex_unlock(&c->mutex);
+    return time - c->began > young && time - c->taken < fmax(between, times * took);
 }
 
 static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error *error)
