@@ -91,7 +91,7 @@ cat <<END
 In $root/$run:
   plots/           loss, accuracy and the layers' norms, with the gnuplot scripts that redraw them
   metrics.tsv      one row an epoch
-  capture.h5       $(size capture.h5) of z, a, delta and dW, layer by layer
+  capture.h5       z, a, delta and dW, layer by layer: an index over the $(size capture) in capture/
   model.h5         the weights
   experiment.yaml  trains the same weights again
   provenance.json  what made them, and their SHA-256
