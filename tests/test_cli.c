@@ -325,8 +325,8 @@ static void a_bad_command_line(void **state)
 static const struct bad {
     const char *text, *message; /* begins with LINE:COLUMN */
 } bad_lines[] = {
-    {"epocs: 3\n",
-     "10:1: unknown key 'epocs'; did you mean 'training.epochs'? valid here: name, seed, precision, initial_weights, data,"},
+    {"epocs: 3\n", "10:1: unknown key 'epocs'; did you mean 'training.epochs'? valid here: name, seed, precision, "
+                   "initial_weights, data,"},
     {"traning: {epochs: 3}\n", "10:1: unknown key 'traning'; did you mean 'training'? valid here: "},
     {"training: {epoch: 3}\n", "10:12: training: unknown key 'epoch'; did you mean 'epochs'? valid here: epochs, "
                                "batch_size, shuffle, early_stopping\n"},

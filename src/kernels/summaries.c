@@ -1,7 +1,10 @@
 #include "kernels/summary.h"
 
 #define TABLES(isa) extern const dt_summaries dt_summaries_f32_##isa, dt_summaries_f64_##isa;
-#define BOTH(isa)   {&dt_summaries_f32_##isa, &dt_summaries_f64_##isa}
+#define BOTH(isa)                                                                                                      \
+    {                                                                                                                  \
+        &dt_summaries_f32_##isa, &dt_summaries_f64_##isa                                                               \
+    }
 
 TABLES(generic)
 #if defined(__x86_64__)

@@ -96,7 +96,7 @@ enum { WIDES = 1, WIDE = 2 };
 #define wide_store(p, v) vst1q_f64(p, v)
 #define vector_min(x, m) vbslq_f64(vcltq_f64(x, m), x, m)
 #define vector_max(x, m) vbslq_f64(vcgtq_f64(x, m), x, m)
-#define vector_zeros(x)  (int64_t)vaddvq_u64(vshrq_n_u64(vceqzq_f64(x), 63))
+#define vector_zeros(x)  (int64_t) vaddvq_u64(vshrq_n_u64(vceqzq_f64(x), 63))
 DT_INLINE void widen(dt_vector x, wide w[1])
 {
     w[0] = x;
