@@ -2,7 +2,6 @@
 #include "cli/resume.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -13,8 +12,8 @@
 
 #include "cli/emit.h"
 #include "cli/paths.h"
+#include "cli/provenance.h"
 #include "cli/runfolder.h"
-#include "cli/yaml.h"
 #include "train/keys.h"
 #include "train/schedule.h"
 
@@ -222,62 +221,31 @@ static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const
 
 /* --- provenance --- */
 
-/* A file's text, NULL where it can't be had. The caller releases. */
-static char *read_text(const char *path, size_t *size)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *text = fd >= 0 ? dt_allocate(DT_YAML_SIZE_MAX + 1, 1) : NULL;
-    ssize_t n = 1;
-    *size = 0;
-    while (text && n > 0 && *size < DT_YAML_SIZE_MAX) {
-        n = read(fd, text + *size, DT_YAML_SIZE_MAX - *size);
-        *size += n > 0 ? (size_t)n : 0;
-    }
-    if (fd >= 0)
-        close(fd);
-    if (text)
-        text[*size] = '\0';
-    return text;
-}
-
-static const char *text_of(const dt_node *map, const char *key)
-{
-    const dt_node *node = map ? dt_node_child(map, key) : NULL;
-    return node && node->kind == DT_NODE_SCALAR ? node->text : "";
-}
-
 static void read_session(dt_session *session, const dt_node *node)
 {
     struct tm t = {0};
-    *session = (dt_session){.from_step = strtoll(text_of(node, "from_step"), NULL, 10),
-                            .threads = strtoll(text_of(node, "threads"), NULL, 10)};
-    if (sscanf(text_of(node, "started"), "%d-%d-%dT%d:%d:%dZ", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min,
-               &t.tm_sec) == 6) {
+    *session = (dt_session){.from_step = strtoll(dt_provenance_text(node, "from_step"), NULL, 10),
+                            .threads = strtoll(dt_provenance_text(node, "threads"), NULL, 10)};
+    if (sscanf(dt_provenance_text(node, "started"), "%d-%d-%dT%d:%d:%dZ", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
+               &t.tm_min, &t.tm_sec) == 6) {
         t.tm_year -= 1900;
         t.tm_mon -= 1;
         session->started = (int64_t)timegm(&t);
     }
-    snprintf(session->host, sizeof session->host, "%s", text_of(node, "host"));
+    snprintf(session->host, sizeof session->host, "%s", dt_provenance_text(node, "host"));
 }
 
 /* What earlier sessions have written. A file that is not there or can't be read has none. */
 static dt_status read_provenance(dt_resumed *resumed, dt_arena *arena, dt_error *error)
 {
-    const char *path = dt_path_join(arena, resumed->folder, "provenance.json");
-    const dt_origin *origin = path ? dt_origin_file(arena, path, "/") : NULL;
+    const dt_node *root;
     resumed->sessions = dt_allocate_zeroed(DT_SESSIONS_MAX + 1, sizeof *resumed->sessions);
-    if (!origin || !resumed->sessions)
+    if (!resumed->sessions)
         return dt_fail_memory(error, "the provenance");
-    size_t size;
-    dt_node *root = NULL;
-    char *text = read_text(path, &size);
-    if (text && dt_yaml_read(&root, text, size, origin, arena, NULL) != DT_OK)
-        root = NULL;
-    dt_release(text);
-    if (!root || root->kind != DT_NODE_MAP)
+    if (dt_provenance_open(&root, resumed->folder, arena, NULL) != DT_OK)
         return DT_OK;
-    snprintf(resumed->weights_sha256, sizeof resumed->weights_sha256, "%s", text_of(root, "weights_sha256"));
-    resumed->steps = strtoll(text_of(root, "steps"), NULL, 10);
+    snprintf(resumed->weights_sha256, sizeof resumed->weights_sha256, "%s", dt_provenance_text(root, "weights_sha256"));
+    resumed->steps = strtoll(dt_provenance_text(root, "steps"), NULL, 10);
     const dt_node *sessions = dt_node_child(root, "sessions");
     for (const dt_node *node = sessions ? sessions->first : NULL; node && resumed->session_count < DT_SESSIONS_MAX;
          node = node->next)

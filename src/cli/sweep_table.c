@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "cli/paths.h"
+#include "cli/provenance.h"
 #include "cli/text.h"
-#include "cli/yaml.h"
 #include "deltoid/record.h"
 #include "plot/sheet.h"
 
@@ -30,20 +30,15 @@ dt_status dt_sweep_look(dt_sweep_result *result, const char *folder, dt_error *e
     dt_error own = {0};
     dt_sheet_block rows;
     const char *metrics = dt_path_join(&arena, folder, "metrics.tsv");
-    const char *provenance = dt_path_join(&arena, folder, "provenance.json");
-    const dt_origin *origin = provenance ? dt_origin_file(&arena, provenance, folder) : NULL;
-    dt_status status = metrics && origin ? DT_OK : dt_fail_memory(error, "the sweep");
+    dt_status status = metrics ? DT_OK : dt_fail_memory(error, "the sweep");
     if (status == DT_OK && dt_sheet_read(metrics, figure_names, DT_SWEEP_FIGURES, &arena, &rows, &own) == DT_OK &&
         rows.rows > 0)
         memcpy(result->figures, rows.values + (rows.rows - 1) * DT_SWEEP_FIGURES, sizeof result->figures);
-    char *text;
-    size_t size;
-    dt_node *root = NULL;
-    if (status == DT_OK && dt_file_read(provenance, DT_YAML_SIZE_MAX, &arena, &text, &size, &own) == DT_OK &&
-        dt_yaml_read(&root, text, size, origin, &arena, &own) == DT_OK && root) {
-        const dt_node *weights = dt_node_follow(root, "weights_sha256", NULL);
-        if (weights && weights->kind == DT_NODE_SCALAR && strlen(weights->text) == 64) {
-            memcpy(result->weights, weights->text, 65);
+    const dt_node *provenance;
+    if (status == DT_OK && dt_provenance_open(&provenance, folder, &arena, &own) == DT_OK) {
+        const char *weights = dt_provenance_text(provenance, "weights_sha256");
+        if (strlen(weights) == 64) {
+            memcpy(result->weights, weights, 65);
             result->state = DT_SWEEP_COMPLETE;
         }
     }

@@ -13,11 +13,11 @@
 #include "cli/network.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
+#include "cli/provenance.h"
 #include "cli/schema.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
-#include "cli/yaml.h"
 #include "deltoid/record.h"
 
 /* What a run left, and what training it again gives. */
@@ -97,38 +97,17 @@ static dt_status compare_epoch(void *self, const dt_epoch_report *report, dt_err
 
 /* --- what the run left --- */
 
-static const char *text_of(const dt_node *root, const char *path)
-{
-    const dt_node *node = dt_node_follow(root, path, NULL);
-    return node && node->kind == DT_NODE_SCALAR ? node->text : "";
-}
-
 static dt_status read_provenance(verification *v, dt_arena *arena, dt_error *error)
 {
-    const char *path = dt_path_join(arena, v->run, "provenance.json");
-    char *text = dt_arena_allocate(arena, DT_YAML_SIZE_MAX + 1, 1);
-    if (!path || !text)
-        return dt_fail_memory(error, "the run's provenance");
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return dt_fail(error, DT_NOT_FOUND, "%s: %s; give the folder of a run", path, strerror(errno));
-    const size_t size = fread(text, 1, DT_YAML_SIZE_MAX + 1, file);
-    const bool failed = ferror(file) != 0;
-    fclose(file);
-    if (failed || size > DT_YAML_SIZE_MAX)
-        return dt_fail(error, failed ? DT_IO : DT_MALFORMED, "%s: %s", path,
-                       failed ? "can't be read" : "is larger than any provenance; give the folder of a run");
-    const dt_origin *origin = dt_origin_file(arena, path, v->run);
-    dt_node *root = NULL;
-    dt_status status = origin ? dt_yaml_read(&root, text, size, origin, arena, error) : dt_fail_memory(error, "a path");
+    const dt_status status = dt_provenance_open(&v->provenance, v->run, arena, error);
     if (status != DT_OK)
         return status;
-    v->provenance = root;
-    v->weights = root ? text_of(root, "weights_sha256") : "";
+    v->weights = dt_provenance_text(v->provenance, "weights_sha256");
     if (strlen(v->weights) != 64)
-        return dt_fail(
-            error, DT_INVALID,
-            "%s: knows no weights_sha256, as the run didn't come to its end; there is nothing to compare with", path);
+        return dt_fail(error, DT_INVALID,
+                       "%s/provenance.json: knows no weights_sha256, as the run didn't come to its end; there is "
+                       "nothing to compare with",
+                       v->run);
     return DT_OK;
 }
 
@@ -154,7 +133,7 @@ static dt_status check_data(const verification *v, const dt_data *data, dt_error
         char inputs[64], labels[64];
         snprintf(inputs, sizeof inputs, "data.%s.inputs_sha256", parts[i].part);
         snprintf(labels, sizeof labels, "data.%s.labels_sha256", parts[i].part);
-        const char *was[] = {text_of(v->provenance, inputs), text_of(v->provenance, labels)};
+        const char *was[] = {dt_provenance_text(v->provenance, inputs), dt_provenance_text(v->provenance, labels)};
         if (parts[i].set && ((strlen(was[0]) == 64 && strcmp(was[0], parts[i].set->inputs_sha256) != 0) ||
                              (strlen(was[1]) == 64 && strcmp(was[1], parts[i].set->labels_sha256) != 0)))
             return dt_fail(
