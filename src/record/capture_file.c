@@ -19,7 +19,8 @@
 
 static const double flush_seconds = 1;    /* a killed run loses no more than the captured steps of this long */
 static const double segment_seconds = 1;  /* a segment at the beginning, */
-static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
+static const double segment_share = 0.02; /* and its share of the run so far later */
+static const double index_share = 0.002;  /* what writing the index may take of the time */
 static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
 
 enum { EVEN = 64 }; /* segments of many steps have whole blocks of so many */
@@ -73,7 +74,7 @@ static dt_status write_index(dt_capture_file *file, const char *status, dt_error
     dt_status result =
         dt_segments_write_index(&file->segments, file->path, file->layouts, file->dropped, &file->text, error);
     double now = file->clock();
-    file->index_at = now + (now - before) / segment_share;
+    file->index_at = now + (now - before) / index_share;
     file->stale = false;
     return result;
 }
@@ -314,23 +315,26 @@ dt_status dt_capture_file_tend(dt_capture_file *file, double *deadline, dt_error
     return DT_OK;
 }
 
-/* A segment that none of its steps have reached is only a name. */
+/* The index, where a status is given. A segment that none of its steps have reached is only a name. */
 static dt_status seal(dt_capture_file *file, const char *status_text, dt_error *error)
 {
     dt_status status = DT_OK;
     if (dt_segment_is_open(file->segment))
         status = finish(file, error);
-    if (status == DT_OK && (file->stale || strcmp(status_text, "running") != 0))
-        status = write_index(file, status_text, error);
-    return status;
+    return status == DT_OK && status_text ? write_index(file, status_text, error) : status;
 }
 
 dt_status dt_capture_file_seal(dt_capture_file *file, dt_error *error)
 {
-    return file->failed ? refuse(file, error) : fail(file, seal(file, "running", error));
+    return file->failed ? refuse(file, error) : fail(file, seal(file, NULL, error));
 }
 
 /* --- making and closing --- */
+
+int64_t dt_capture_file_safe(const dt_capture_file *file)
+{
+    return dt_segments_safe(file->layouts, file->count, file->last);
+}
 
 int64_t dt_capture_file_last(const dt_capture_file *file, size_t rule)
 {

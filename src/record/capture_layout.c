@@ -58,6 +58,25 @@ int64_t dt_capture_rule_steps(const dt_capture_rule *rule, int64_t total)
     return count;
 }
 
+int64_t dt_capture_rule_next(const dt_capture_rule *rule, int64_t step)
+{
+    int64_t next = step + 1 > rule->from ? step + 1 : rule->from;
+    if (rule->every > 0) {
+        next = dt_ceil_div(next, rule->every) * rule->every;
+    } else if (rule->steps_log) {
+        int64_t power = 0;
+        while (power < next && power <= INT64_MAX / 2)
+            power = power ? 2 * power : 1;
+        next = power < next ? INT64_MAX : power;
+    } else {
+        size_t i = 0;
+        while (i < rule->step_count && rule->steps[i] < next)
+            i++;
+        next = i < rule->step_count ? rule->steps[i] : INT64_MAX;
+    }
+    return rule->to > 0 && next > rule->to ? INT64_MAX : next;
+}
+
 static bool has_layer(const dt_capture_rule *rule, int64_t l)
 {
     for (size_t i = 0; rule->layers && i < rule->layer_count; i++)

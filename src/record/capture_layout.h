@@ -111,6 +111,9 @@ void dt_capture_layout_clear(dt_capture_layout *layout);
 bool dt_capture_rule_watches(const dt_capture_rule *rule, int64_t step);
 int64_t dt_capture_rule_steps(const dt_capture_rule *rule, int64_t total);
 
+/* The first step after `step` (-1: of all) that the rule captures; INT64_MAX: none. */
+int64_t dt_capture_rule_next(const dt_capture_rule *rule, int64_t step);
+
 /* Sets chunk_steps, chunk_rows and chunk_columns for a file of `steps` steps, none of more than `most_steps`.
  *
  * Chunks are near 256 KiB. A reader of one step reads chunk_steps times what it wants, a reader of one unit's history

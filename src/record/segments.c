@@ -41,6 +41,15 @@ void dt_segments_clear(dt_segments *segments)
     *segments = (dt_segments){.rules = segments->rules};
 }
 
+int64_t dt_segments_safe(const dt_capture_layout *layouts, size_t count, const int64_t *last)
+{
+    int64_t safe = INT64_MAX;
+    for (size_t r = 0; r < count; r++)
+        if (layouts[r].rule->queue != DT_QUEUE_DROP)
+            safe = dt_min(safe, dt_capture_rule_next(layouts[r].rule, last[r]));
+    return safe;
+}
+
 void dt_segment_name(int64_t number, char name[DT_SEGMENT_NAME])
 {
     snprintf(name, DT_SEGMENT_NAME, "capture/seg-%06" PRId64 ".h5", number);

@@ -28,6 +28,9 @@ dt_status dt_segments_reserve(dt_segments *segments, dt_error *error);
 void dt_segments_add(dt_segments *segments, const int64_t *steps);
 void dt_segments_clear(dt_segments *segments);
 
+/* See dt_capture_safe: the first step that is wanting where segments have those of rule r up to last[r]. */
+int64_t dt_segments_safe(const dt_capture_layout *layouts, size_t count, const int64_t *last);
+
 /* "capture/seg-000007.h5", as the index names it, and the part's name. */
 enum { DT_SEGMENT_NAME = 48, DT_SEGMENTS_MAX = 1000000 };
 void dt_segment_name(int64_t number, char name[DT_SEGMENT_NAME]);
