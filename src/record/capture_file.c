@@ -17,8 +17,8 @@
 #include "record/segments.h"
 #include "record/segments_scan.h"
 
-static const double flush_seconds = 1;    /* a killed run loses no more than the captured steps of this long */
-static const double segment_seconds = 1;  /* a segment at the beginning, */
+static const double flush_seconds = 2;    /* a killed run loses no more than the captured steps of this long */
+static const double segment_seconds = 2;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later */
 static const double index_share = 0.002;  /* what writing the index may take of the time */
 static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
@@ -177,7 +177,7 @@ static dt_status check(dt_capture_file *file, dt_error *error)
 {
     const char *why = NULL;
     dt_hdf5_enter();
-    bool good = dt_segment_look(file->part, file->layouts, file->count, file->facts, &why);
+    bool good = dt_segment_look(file->part, file->layouts, file->count, true, file->facts, &why);
     dt_hdf5_leave();
     for (size_t r = 0; good && r < file->count; r++)
         if (file->facts[r].steps != file->steps[r]) {

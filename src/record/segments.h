@@ -51,10 +51,10 @@ typedef struct dt_segment_facts {
 } dt_segment_facts;
 
 /* Reads facts[r] of each layout; checks that the file is a whole segment of these layouts: every set there, of its
- * shape and type, with the same steps. A file of our own (it runs in this process), read under dt_hdf5_enter. False:
- * `why` says what is wrong. */
-bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t count, dt_segment_facts *facts,
-                     const char **why);
+ * shape and type, with the same steps; and where it isn't `ours` (this process has just written it) that no link or
+ * filter leads out of it. To be called under dt_hdf5_enter. False: `why` says what is wrong. */
+bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t count, bool ours,
+                     dt_segment_facts *facts, const char **why);
 
 /* What the index says about the run. */
 typedef struct dt_index_text {

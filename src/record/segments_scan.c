@@ -125,7 +125,7 @@ static dt_status look_at_all(void *context, int pipe, dt_error *error)
         } else if (access(s->file, F_OK) != 0) {
             return dt_fail(error, DT_MALFORMED, "%s: is missing, and later ones are there; put it back" OR_RECOVER,
                            s->file, (int)(s->folder > 1 ? s->folder - 1 : s->folder), s->path);
-        } else if (!dt_segment_look(s->file, s->layouts, s->count, s->facts, &why)) {
+        } else if (!dt_segment_look(s->file, s->layouts, s->count, false, s->facts, &why)) {
             return dt_fail(error, DT_MALFORMED, "%s: %s; use a copy that is sound, of the same experiment" OR_RECOVER,
                            s->file, why, (int)(s->folder > 1 ? s->folder - 1 : s->folder), s->path);
         }
