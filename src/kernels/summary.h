@@ -53,9 +53,8 @@ typedef struct dt_summaries {
     void (*log_keys)(int64_t n, const void *x, const dt_histogram_spec *bins, uint8_t *key);
 
     /* Counts n <= DT_KEYS keys. Few different ones, as most numbers of a block have, are compared with all keys at
-     * once.
-     */
-    void (*tally)(int64_t n, const uint8_t *key, uint32_t *tally); /* [DT_TALLY] */
+     * once; one that many may have (that of 0) is told as `usual`, and need not be near the others. */
+    void (*tally)(int64_t n, const uint8_t *key, int usual, uint32_t *tally); /* [DT_TALLY] */
 
     /* sum x y, and sum (x - y)^2; and sum x y where y becomes x. */
     double (*dot)(int64_t n, const void *x, const void *y);

@@ -252,8 +252,7 @@ static dt_status make_layouts(dt_capture_layout **layouts, const dt_trainer *tra
     *layouts = dt_allocate_zeroed(count, sizeof **layouts);
     dt_status status = *layouts ? DT_OK : dt_fail_memory(error, "the capture's rules");
     for (size_t i = 0; status == DT_OK && i < count; i++)
-        status =
-            dt_capture_layout_init(&(*layouts)[i], experiment, &info, units, i, DT_CAPTURE_MEMORY / count, error);
+        status = dt_capture_layout_init(&(*layouts)[i], experiment, &info, units, i, DT_CAPTURE_MEMORY / count, error);
     return status;
 }
 

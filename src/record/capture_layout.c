@@ -174,6 +174,8 @@ static bool add(dt_capture_layout *layout, dt_capture_set set)
     layout->slot_bytes += (bytes + LINE - 1) / LINE * LINE;
     layout->step_bytes += bytes;
     layout->sets[layout->count++] = set;
+    layout->copies_blocks |=
+        set.source == DT_FROM_SLICES || set.source == DT_FROM_STATE || set.source == DT_FROM_PARTIALS;
     return true;
 }
 

@@ -92,6 +92,7 @@ typedef struct dt_capture_layout {
     int64_t steps;                      /* captured in the whole run */
     dt_capture_set *sets;
     size_t count;
+    bool copies_blocks;                  /* there are sets from slices, state or partials */
     size_t first_set[DT_LAYERS_MAX + 2]; /* of layer l; of layer l + 1: behind its last */
     size_t slots;                        /* of the queue: as many as the budget has room for, 2 to DT_SLOTS_MAX */
     size_t slot_bytes;                   /* one captured step, each set at a cache line */

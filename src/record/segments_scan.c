@@ -23,8 +23,8 @@ typedef struct scan {
     size_t folder; /* bytes of the run folder's name in both */
     const dt_capture_layout *layouts;
     size_t count;
-    bool tidies;      /* removes what was in the making */
-    bool lost;        /* a number is named so */
+    bool tidies;             /* removes what was in the making */
+    bool lost;               /* a number is named so */
     int64_t found;           /* segments */
     dt_segment_facts *facts; /* of one segment, one a rule */
 } scan;
@@ -183,7 +183,11 @@ static dt_status scan_all(dt_segments *segments, const char *path, const dt_capt
 {
     const char *slash = strrchr(path, '/');
     enum { ENTRY_MAX = 256 };
-    scan s = {.path = path, .layouts = layouts, .count = count, .tidies = tidies, .folder = slash ? (size_t)(slash - path) + 1 : 0};
+    scan s = {.path = path,
+              .layouts = layouts,
+              .count = count,
+              .tidies = tidies,
+              .folder = slash ? (size_t)(slash - path) + 1 : 0};
     s.file_size = s.folder + sizeof "capture/" + ENTRY_MAX;
     s.file = dt_allocate(s.file_size, 1);
     s.facts = dt_allocate_zeroed(count, sizeof *s.facts);
