@@ -15,12 +15,12 @@ static void count(const dt_statistics *s, const dt_statistics_group *g, int64_t 
                   int64_t first, int64_t width)
 {
     const size_t element = dt_precision_size(s->layout->precision);
-    uint8_t *key = s->keys + worker * DT_KEYS;
+    uint8_t *key = s->keys + worker * DT_KEYS_AT_ONCE;
     for (int h = 0; h < DT_HISTOGRAMS; h++) {
         if (!g->tally[h] && !g->unit_tally[h])
             continue;
-        for (int64_t i = 0; i < n; i += DT_KEYS) {
-            const int64_t some = dt_min(DT_KEYS, n - i);
+        for (int64_t i = 0; i < n; i += DT_KEYS_AT_ONCE) {
+            const int64_t some = dt_min(DT_KEYS_AT_ONCE, n - i);
             (h == DT_LINEAR ? s->k->keys : s->k->log_keys)(some, x + (size_t)i * element, &s->layout->rule->histogram,
                                                            key);
             if (g->tally[h])
@@ -29,6 +29,14 @@ static void count(const dt_statistics *s, const dt_statistics_group *g, int64_t 
                 g->unit_tally[h][(worker * g->units + first + (i + j) % width) * s->bins[h] + key[j]]++;
         }
     }
+}
+
+/* Zeros that were counted and are only a block's padding. */
+static void count_less(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, int64_t n)
+{
+    for (int h = 0; h < DT_HISTOGRAMS; h++)
+        if (g->tally[h])
+            g->tally[h][worker * DT_TALLY + s->zero_key[h]] -= (uint32_t)n;
 }
 
 /* One shard's rows of z, a or delta. */
@@ -158,9 +166,12 @@ static void add_block(const dt_statistics *s, dt_statistics_group *g, int64_t wo
         s->k->moments(rows, b->lanes, x, g->lanes, g->moments ? &g->part[part] : NULL, unit);
     if (!((g->layer | g->unit) & any_histogram))
         return;
-    if (b->lanes == g->lanes)
+    const bool of_units = g->unit_tally[DT_LINEAR] || g->unit_tally[DT_LOG];
+    if (b->lanes == g->lanes || !of_units) {
         count(s, g, worker, rows * g->lanes, x, first, g->lanes);
-    for (int64_t r = 0; b->lanes < g->lanes && r < rows; r++)
+        count_less(s, g, worker, rows * (g->lanes - b->lanes));
+    }
+    for (int64_t r = 0; b->lanes < g->lanes && of_units && r < rows; r++)
         count(s, g, worker, b->lanes, x + (size_t)(r * g->lanes) * element, first, b->lanes);
 }
 

@@ -81,7 +81,7 @@ static void put_counts(const dt_statistics *s, const dt_capture_set *set, const 
     for (int64_t t = 0; t < s->layout->workers; t++) {
         const uint32_t *tally = g->tally[h] + t * DT_TALLY;
         for (int64_t i = 0; !set->item->per_unit && i < bins; i++)
-            to[i] += (int64_t)tally[i] + tally[DT_KEYS + i] + tally[2 * DT_KEYS + i] + tally[3 * DT_KEYS + i];
+            to[i] += tally[i] + tally[DT_KEYS + i] + tally[2 * DT_KEYS + i] + tally[3 * DT_KEYS + i]; /* modulo 2^32 */
         for (int64_t j = 0; set->item->per_unit && j < g->units; j++)
             for (int64_t i = 0; (!place || place[j] >= 0) && i < bins; i++)
                 to[(place ? place[j] : j) * bins + i] += g->unit_tally[h][(t * g->units + j) * bins + i];

@@ -120,7 +120,8 @@ static bool make(dt_statistics *s, const dt_capture_layout *layout)
     s->k->keys(1, &(double){0}, &layout->rule->histogram, &key); /* 0 in either precision */
     s->zero_key[DT_LINEAR] = key;
     ask(s);
-    bool made = make_norms(s) && make_memory(s) && (s->keys = take(s, (size_t)layout->workers, DT_KEYS)) != NULL;
+    bool made =
+        make_norms(s) && make_memory(s) && (s->keys = take(s, (size_t)layout->workers, DT_KEYS_AT_ONCE)) != NULL;
     for (int64_t l = 0; made && l <= layout->layers; l++)
         for (int q = 0; made && q < DT_QUANTITIES; q++)
             made = make_group(s, l, q);

@@ -35,7 +35,7 @@ struct dt_statistics {
     bool measures;               /* nothing is allocated, its size added up: */
     size_t bytes;
     dt_statistics_group group[DT_LAYERS_MAX + 1][DT_QUANTITIES];
-    uint8_t *keys; /* [worker][DT_KEYS], apart */
+    uint8_t *keys; /* [worker][DT_KEYS_AT_ONCE], apart */
 
     bool norms, of_shards;               /* squares of samples, of shards are wanted */
     double *a_square[DT_LAYERS_MAX + 1]; /* [sample]: |a^l|^2 */
