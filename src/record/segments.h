@@ -4,7 +4,8 @@
  *     RUN/capture.h5                      the index: virtual data sets that map to
  *     RUN/capture/seg-000000.h5           finished segments, numbered without gaps, never changed again;
  *     RUN/capture/.seg-000001.h5.part     the one in the making
- *     RUN/capture/seg-000002.h5.lost      what `deltoid capture recover` found damaged, or in its place nothing: a hole
+ *     RUN/capture/seg-000002.h5.lost      what `deltoid capture recover` found damaged, or in its place nothing: a
+ * hole; further ones .lost.1, .lost.2
  */
 #ifndef DT_RECORD_SEGMENTS_H
 #define DT_RECORD_SEGMENTS_H

@@ -50,6 +50,15 @@ static bool is_left_over(const char *name)
     return (strncmp(name, ".seg-", 5) == 0 && ends(name, ".h5.part")) || strcmp(name, DT_LIVE_NAME) == 0;
 }
 
+/* Where ".lost" or ".lost.1" begins, or the name ends. */
+static const char *lost_end(const char *name)
+{
+    const char *at = strstr(name, DT_SEGMENT_LOST), *more = at ? at + strlen(DT_SEGMENT_LOST) : NULL;
+    if (at && (!*more || (*more == '.' && more[1] && strspn(more + 1, "0123456789") == strlen(more + 1))))
+        return at;
+    return name + strlen(name);
+}
+
 static dt_status meet(scan *s, const char *name, dt_error *error)
 {
     char relative[DT_SEGMENT_NAME];
@@ -58,9 +67,9 @@ static dt_status meet(scan *s, const char *name, dt_error *error)
         return DT_OK;
     if (is_left_over(name))
         return unlink(s->file) == 0 ? DT_OK : dt_fail_errno(error, errno, s->file, "remove");
-    const size_t lost = ends(name, DT_SEGMENT_LOST) ? strlen(DT_SEGMENT_LOST) : 0;
-    s->lost = s->lost || lost > 0;
-    int length = snprintf(relative, sizeof relative, "capture/%.*s", (int)(strlen(name) - lost), name);
+    const char *lost = lost_end(name);
+    s->lost = s->lost || *lost;
+    int length = snprintf(relative, sizeof relative, "capture/%.*s", (int)(lost - name), name);
     if (length >= (int)sizeof relative || !dt_segment_is_name(relative))
         return dt_fail(error, DT_MALFORMED, "%s: is no segment of a capture; move it elsewhere", s->file);
     int64_t number = strtoll(relative + strlen("capture/seg-"), NULL, 10);
