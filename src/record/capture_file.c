@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -20,7 +21,7 @@
 static const double flush_seconds = 2;    /* a killed run loses no more than the captured steps of this long */
 static const double segment_seconds = 2;  /* a segment at the beginning, */
 static const double segment_share = 0.02; /* and its share of the run so far later */
-static const double index_share = 0.002;  /* what writing the index may take of the time */
+static const double index_share = 0.002;  /* what writing the index may take of a processor's time */
 static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
 
 enum { EVEN = 64 }; /* segments of many steps have whole blocks of so many */
@@ -49,7 +50,7 @@ struct dt_capture_file {
     int64_t covered;      /* by the one before */
     uint64_t bytes, tree; /* of the segment at hand; of a segment without steps */
     double speed;         /* training steps a second; 0: not known */
-    double started, began, flush_at, end_at, index_at, index_cost;
+    double started, began, flush_at, end_at, index_at;
     bool flushes; /* the segment at hand, which is long; of a short one nothing is written before its end */
     bool stale;   /* the index lacks a finished segment */
 };
@@ -67,14 +68,20 @@ static void name_part(dt_capture_file *file)
 
 /* --- the index --- */
 
+/* Processor time of this thread, in seconds: what it takes from those that train. Waiting for a disk takes nothing. */
+static double worked(void)
+{
+    struct timespec t;
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0;
+}
+
 static dt_status write_index(dt_capture_file *file, const char *status, dt_error *error)
 {
-    double before = file->clock();
+    const double before = worked();
     file->text.status = status;
     dt_status result =
         dt_segments_write_index(&file->segments, file->path, file->layouts, file->dropped, &file->text, error);
-    double now = file->clock();
-    file->index_at = now + (now - before) / index_share;
+    file->index_at = file->clock() + (worked() - before) / index_share;
     file->stale = false;
     return result;
 }

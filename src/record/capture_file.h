@@ -7,8 +7,8 @@
  *
  * A segment is written under a temporary name, flushed and synchronised about every second, at its end closed,
  * synchronised, opened again and checked, renamed, and its folder synchronised: from then on it is never touched again.
- * The index is written anew and renamed after a segment is finished, as often as takes no more than a 500th of the
- * time.
+ * The index is written anew and renamed after a segment is finished, as often as takes a 500th of a
+ * processor's time.
  *
  * Used by one thread at a time; nothing grows with the number of steps but the list of segments.
  */
