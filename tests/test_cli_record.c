@@ -299,7 +299,7 @@ static void interrupted_runs_go_on(void **state)
 {
     (void)state;
     write_text("e.yaml", plain);
-    RUN("train", "e.yaml", "training.epochs=200", "--print-config");
+    RUN("train", "e.yaml", "training.epochs=100", "--print-config");
     expect_success();
     write_text("e.yaml", last.out);
     RUN("train", "e.yaml", "--out", "whole", "--quiet");

@@ -148,9 +148,9 @@ typedef struct dt_checkpoint_options {
      * the disk when it returns (dt_capture_seal). May be NULL. */
     dt_status (*before)(void *context, dt_error *error);
     /* Checkpoints up to this step need no such call (dt_capture_safe). With it `before` is called for the last epoch
-     * and by dt_checkpoints_write, and else so seldom that it takes no more than a 200th of the time and leaves no more
-     * than a 100th of it to be done again. Of checkpoints whose steps are not all on the disk, the newest that is safe
-     * is kept beside them, for a run that is killed to go on from. May be NULL. */
+     * and by dt_checkpoints_write, for the first eight checkpoints, and else so seldom that it takes no more than a
+     * 200th of the time and leaves no more than a 100th of it to be done again. Of checkpoints whose steps are not all
+     * on the disk, the newest that is safe is kept beside them, for a run that is killed to go on from. May be NULL. */
     int64_t (*safe)(const void *context);
     void *context; /* needed until dt_checkpoints_newest or _write has returned after the last epoch, or close */
     const dt_checkpoint_source *sources; /* copied; up to 15 */

@@ -37,6 +37,7 @@ struct dt_checkpoints {
     double began, taken; /* seconds: when this was made, and the last checkpoint taken */
     double sealed;       /* the thread's: when a checkpoint last had all that belongs to it on the disk, */
     double seal_took;    /* and what `before` took then */
+    int seals;           /* how often it was called */
     char *path;          /* room for the thread's file names */
     size_t path_size;
 
@@ -150,14 +151,15 @@ static void remove_others(dt_checkpoints *c, int64_t current)
 }
 
 /* Is it time to have what belongs to a checkpoint on the disk? Where `safe` is asked, seldom: a run that is killed goes
- * on from one that has it. A run of milliseconds has all of them. */
+ * on from one that has it. A short run has all of them. */
 static bool wants_all(const dt_checkpoints *c, int64_t step, unsigned todo)
 {
-    const double young = 1, times = 200, share = 0.01, time = now();
+    enum { FREELY = 8 };
+    const double times = 200, share = 0.01, time = now();
     if (!c->options.safe || todo & WITH_ALL)
         return true;
     return step > c->options.safe(c->options.context) &&
-           (time - c->began < young || time - c->sealed >= fmax(times * c->seal_took, share * (time - c->began)));
+           (c->seals < FREELY || time - c->sealed >= fmax(times * c->seal_took, share * (time - c->began)));
 }
 
 /* All that belongs to a checkpoint, down to the disk; or, some other time. */
@@ -171,6 +173,7 @@ static dt_status secure(dt_checkpoints *c, int64_t step, unsigned todo, dt_error
         status = c->options.before(c->options.context, error);
         c->sealed = now();
         c->seal_took = c->sealed - began;
+        c->seals++;
     } else if (step <= c->options.safe(c->options.context)) {
         c->sealed = now();
     }
