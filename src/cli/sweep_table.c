@@ -78,7 +78,7 @@ static void add_summary(dt_text *text, const dt_sweep_plan *plan, const dt_sweep
         else
             dt_text_add(text, "-");
         for (size_t k = 0; k < plan->key_count; k++)
-            add_field(text, plan->points[run->point].values[k]);
+            add_field(text, plan->points[run->point].values[k].shown);
         for (int i = 0; i < DT_SWEEP_FIGURES; i++)
             add_number(text, results[r].figures[i]);
         dt_text_add(text, "\t%s\n", *results[r].weights ? results[r].weights : "-");
@@ -129,7 +129,7 @@ static void add_points(dt_text *text, const dt_sweep_plan *plan, const dt_sweep_
         double mean, half;
         dt_text_add(text, "%zu\t%zu", p, over_seeds(plan, results, p, 0, &mean, &half));
         for (size_t k = 0; k < plan->key_count; k++)
-            add_field(text, plan->points[p].values[k]);
+            add_field(text, plan->points[p].values[k].shown);
         for (int i = 1; i < DT_SWEEP_FIGURES; i++) {
             (void)over_seeds(plan, results, p, i, &mean, &half);
             add_number(text, mean);
