@@ -153,12 +153,14 @@ static dt_status read_runs(dt_swept *swept, const char *path, dt_arena *arena, d
 
 /* --- keys --- */
 
-/* As much of the path's end as no other key ends in. */
+/* As much of the path's end as no other key ends in; of "optimizer.name", the whole. */
 static void shorten(dt_swept *swept)
 {
     for (size_t k = 0; k < swept->key_count; k++) {
         const char *name = swept->keys[k].name, *from = name + strlen(name);
         bool unique = false;
+        if (from - name > 5 && strcmp(from - 5, ".name") == 0)
+            from -= 5;
         while (!unique && from > name) {
             do
                 from--;
@@ -294,14 +296,17 @@ dt_swept_part dt_swept_compared(const dt_swept *swept)
     return part;
 }
 
-bool dt_swept_better(const dt_swept *swept, size_t first, size_t second, dt_swept_part part)
+int dt_swept_judged(const dt_swept *swept, dt_swept_part part)
 {
-    const bool right = has(swept, dt_swept_loss(part) + 1);
-    const int figure = dt_swept_loss(part) + right;
-    const double a = swept->settings[first].mean[figure], b = swept->settings[second].mean[figure];
+    return dt_swept_loss(part) + has(swept, dt_swept_loss(part) + 1);
+}
+
+bool dt_swept_better(const dt_swept *swept, size_t first, size_t second, int judged)
+{
+    const double a = swept->settings[first].mean[judged], b = swept->settings[second].mean[judged];
     if (!isfinite(a) || !isfinite(b))
         return isfinite(a) && !isfinite(b);
-    return right ? a > b : a < b;
+    return judged % 2 ? a > b : a < b;
 }
 
 void dt_swept_add_label(const dt_swept *swept, size_t setting, size_t but, dt_buffer *out)

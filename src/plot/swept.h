@@ -26,9 +26,9 @@ typedef struct dt_swept_key {
 } dt_swept_key;
 
 typedef struct dt_swept_setting {
-    const char **values; /* (key_count), without quotes */
-    double *places;      /* (key_count) */
-    size_t runs;         /* complete ones, over which the means are */
+    const char **values;                                   /* (key_count), without quotes */
+    double *places;                                        /* (key_count) */
+    size_t runs;                                           /* complete ones, over which the means are */
     double mean[DT_SWEPT_FIGURES], half[DT_SWEPT_FIGURES]; /* NaN: not known */
 } dt_swept_setting;
 
@@ -60,8 +60,10 @@ static inline int dt_swept_loss(dt_swept_part part)
     return 2 * (int)part;
 }
 
-/* Is the first setting better than the second: by its accuracy, where there is one, else by its loss? */
-bool dt_swept_better(const dt_swept *swept, size_t first, size_t second, dt_swept_part part);
+/* The figure that says which of two settings is better: the part's accuracy, where there is one, else its loss; and
+ * whether the first is. */
+int dt_swept_judged(const dt_swept *swept, dt_swept_part part);
+bool dt_swept_better(const dt_swept *swept, size_t first, size_t second, int judged);
 
 /* "learning_rate=0.1, units=64"; "all runs" where nothing but seeds is swept. Without key `but`, SIZE_MAX: with all. */
 void dt_swept_add_label(const dt_swept *swept, size_t setting, size_t but, dt_buffer *out);
