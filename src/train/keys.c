@@ -101,6 +101,13 @@ static const dt_key keys[] = {
      .only = "normal truncated_normal", .help = "Standard deviation of the weights."},
     {"network.#.init.value", DT_KEY_REAL, LAYER(value), .low = -1e6, .high = 1e6, .only = "constant",
      .help = "Every weight."},
+    {"network.#.init.file", DT_KEY_FILE, LAYER(init_file), .only = "file", .required = true,
+     .help = "Where the layer's weights lie: a .npz, a .npy, a model.h5 or another HDF5 file."},
+    {"network.#.init.W", DT_KEY_TEXT, LAYER(init_W), .only = "file", .text = "layerNN.W (/layerNN/W of HDF5)",
+     .help = "The array's name there. (unit, input); (input, unit) where it ends in kernel, as Keras's."},
+    {"network.#.init.b", DT_KEY_TEXT, LAYER(init_b), .only = "file",
+     .text = "layerNN.b (/layerNN/b of HDF5); zeros where W is named",
+     .help = "The name of the biases' array, one number a unit."},
     {"network.#.dropout", DT_KEY_REAL, LAYER(dropout), .high = 1, .high_open = true,
      .help = "Share of the layer's activations that a training step sets to 0; the others are divided by 1 - dropout. "
              "Drawn by the seed; none in evaluation, none on the last layer."},
