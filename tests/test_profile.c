@@ -31,7 +31,7 @@ static dt_trainer *make(small *s, int64_t workers, const char *reduction)
     s->experiment.optimizer.learning_rate = 0.01;
     s->experiment.training.batch_size = 61;
     s->experiment.training.epochs = 1;
-    s->experiment.parallel = (dt_parallel_spec){workers, 5, reduction};
+    s->experiment.parallel = (dt_parallel_spec){workers, 5, reduction, 0};
     const dt_trainer_data data = small_data(s);
     dt_trainer *t;
     dt_error error = {0};
@@ -174,7 +174,7 @@ static void test_a_single_shard(void **state)
     small_make(&s, 5, 40, units, LAYERS, "relu");
     s.experiment.training.batch_size = 8;
     s.experiment.optimizer.momentum = 0.5;
-    s.experiment.parallel = (dt_parallel_spec){2, 16, "tree"};
+    s.experiment.parallel = (dt_parallel_spec){2, 16, "tree", 0};
     const dt_trainer_data data = small_data(&s);
     dt_trainer *t;
     assert_int_equal(dt_trainer_create(&t, &s.experiment, &data, NULL), DT_OK);
