@@ -9,6 +9,9 @@
  * it forms its slice from own        bytes of buffers, and of copies of x, that it writes and reads itself barriers of
  * the team and of its group
  *
+ * Strategies that aren't deterministic are never picked, and have a group for each worker unless the experiment says
+ * otherwise: they are there to be looked at.
+ *
  * The rates are those of a server's cores of about 2020. They needn't be this machine's: what decides is mostly a
  * factor of two and more. `deltoid scale` measures what the model only guesses.
  */
@@ -195,7 +198,7 @@ dt_choice dt_reduction_choose(const char *name, int64_t groups, const dt_reducti
         return choice;
     if (choice.strategy->chosen)
         choose_strategy(&choice, groups ? choice.groups : 0, sizes);
-    else if (!groups && !choice.strategy->free && sizes->workers > 1)
+    else if (!groups && choice.strategy->deterministic && sizes->workers > 1)
         choose_groups(&choice, sizes);
     return choice;
 }
