@@ -4,7 +4,7 @@
  * write the same number at once one is lost: both are part of the method.
  *
  * Nobody computes with numbers that another may be writing, which C leaves undefined: a worker has a copy of the
- * weights for its kernels, and goes to the shared ones by atomic loads and stores of single numbers, in relaxed order.
+ * weights for its kernels, and goes to the shared ones by atomic loads and stores, in relaxed order.
  * A block is read, stepped, written and kept in the copy in one pass, so that the copy is at most one step of its own
  * behind.
  *
@@ -12,18 +12,25 @@
  */
 #include "parallel/reduction.h"
 
+/* Numbers in the widest pieces that are loaded and stored whole everywhere: one of double, two of float. */
+typedef uintptr_t __attribute__((may_alias)) word;
+
+enum { WORDS = DT_BLOCK * sizeof(dt_real) / sizeof(word) };
+
 void dt_hogwild_read(const dt_real *shared, dt_real *own)
 {
-    for (int i = 0; i < DT_BLOCK; i++)
-        __atomic_load(&shared[i], &own[i], __ATOMIC_RELAXED);
+    const word *from = (const word *)shared;
+    word *to = (word *)own;
+    for (int i = 0; i < WORDS; i++)
+        to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
 void dt_hogwild_write(dt_real *shared, const dt_real *own)
 {
-    for (int i = 0; i < DT_BLOCK; i++) {
-        dt_real number = own[i];
-        __atomic_store(&shared[i], &number, __ATOMIC_RELAXED);
-    }
+    const word *from = (const word *)own;
+    word *to = (word *)shared;
+    for (int i = 0; i < WORDS; i++)
+        __atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
 }
 
 static void sum(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish, dt_laps *laps)

@@ -211,7 +211,7 @@ void dt_reducer_take_shared(const dt_reducer *reducer, const dt_plan *plan, int6
                             dt_laps *laps);
 
 /* hogwild's way to the weights that all workers read and write at any time: DT_BLOCK numbers, each whole, in whatever
- * order. */
+ * order. Both are aligned as blocks are. */
 #define dt_hogwild_read DT_R(dt_hogwild_read)
 void dt_hogwild_read(const dt_real *shared, dt_real *own);
 #define dt_hogwild_write DT_R(dt_hogwild_write)
