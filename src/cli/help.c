@@ -163,7 +163,8 @@ void dt_help_default(dt_text *text, const dt_key *key)
     } defaults;
     if (key->required || key->required_in) {
         dt_text_add(text, "%s", key->required ? "required" : "required in its section");
-    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS || key->kind == DT_KEY_INTEGERS) {
+    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_TEXT || key->kind == DT_KEY_STEPS ||
+               key->kind == DT_KEY_INTEGERS) {
         dt_text_add(text, "default: %s", key->text);
     } else if (key->kind == DT_KEY_FILE) {
         dt_text_add(text, "default: none");
