@@ -14,6 +14,7 @@
 #include "base/split.h"
 #include "cli/config.h"
 #include "cli/data.h"
+#include "cli/network.h"
 #include "cli/signals.h"
 #include "deltoid/deltoid.h"
 #include "deltoid/record.h"
@@ -229,11 +230,11 @@ static dt_status finish_profile(visit *v, dt_error *error)
 static void weigh_timers(visit *v)
 {
     enum { LOOKS = 20000 };
-    uint64_t sum = 0;
+    volatile uint64_t sum = 0; /* so that no look is left out */
     const double begin = now();
     for (int i = 0; i < LOOKS; i++)
-        sum += dt_ticks();
-    v->report.timer_ns = 1e9 * (now() - begin) / LOOKS + 0.0 * (double)(sum & 1);
+        sum = sum + dt_ticks();
+    v->report.timer_ns = 1e9 * (now() - begin) / LOOKS;
     int64_t looks = 1, steps = 0;
     double seconds = 0;
     for (int64_t i = 0; i < v->report.phases; i++)
