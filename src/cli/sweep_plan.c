@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/names.h"
 #include "base/philox.h"
 #include "cli/config.h"
 #include "cli/paths.h"
 #include "cli/text.h"
 #include "cli/yaml.h"
-#include "plot/sheet.h"
 #include "record/sha256.h"
 #include "train/keys.h"
 
@@ -21,21 +22,6 @@ typedef struct source {
     size_t abreast; /* values of each key of `together`; 1 without */
     uint64_t seed;
 } source;
-
-static dt_status whole_number(const dt_node *map, const char *key, int64_t low, int64_t high, int64_t *value,
-                              dt_error *error)
-{
-    const dt_node *node = map ? dt_node_child(map, key) : NULL;
-    if (!node)
-        return DT_OK;
-    char *end = NULL;
-    const long long n = node->kind == DT_NODE_SCALAR ? strtoll(node->text, &end, 10) : 0;
-    if (!end || end == node->text || *end || n < low || n > high)
-        return dt_fail_at(error, node, DT_INVALID, "%s: must be a whole number from %" PRId64 " to %" PRId64, key, low,
-                          high);
-    *value = n;
-    return DT_OK;
-}
 
 /* --- the file --- */
 
@@ -77,14 +63,14 @@ static dt_status read_source(source *s, dt_sweep_plan *plan, dt_error *error)
     if (status == DT_OK && parallel)
         status = dt_sweep_only_names(parallel, parallel_names, "parallel", error);
     if (status == DT_OK)
-        status = whole_number(random, "trials", 1, DT_SWEEP_RUNS_MAX, &s->trials, error);
+        status = dt_sweep_whole_number(random, "trials", 1, DT_SWEEP_RUNS_MAX, &s->trials, error);
     if (status == DT_OK)
-        status = whole_number(random, "seed", 0, INT64_MAX, &seed, error);
+        status = dt_sweep_whole_number(random, "seed", 0, INT64_MAX, &seed, error);
     if (status == DT_OK)
-        status = whole_number(parallel, "runs", 1, 1024, &plan->side_by_side, error);
+        status = dt_sweep_whole_number(parallel, "runs", 1, 1024, &plan->side_by_side, error);
     const dt_node *threads = parallel ? dt_node_child(parallel, "threads") : NULL;
     if (status == DT_OK && threads && strcmp(threads->text ? threads->text : "", "auto") != 0)
-        status = whole_number(parallel, "threads", 1, 1024, &plan->threads, error);
+        status = dt_sweep_whole_number(parallel, "threads", 1, 1024, &plan->threads, error);
     s->seed = (uint64_t)seed;
     return status;
 }
@@ -258,19 +244,9 @@ static dt_status check_runs(dt_sweep_plan *plan, const char *text, size_t size, 
     return DT_OK;
 }
 
-/* The file's name without folder and ending. */
-static const char *default_name(const char *file, dt_arena *arena)
-{
-    const char *slash = strrchr(file, '/');
-    char *name = dt_arena_duplicate(arena, slash ? slash + 1 : file), *dot = name ? strrchr(name, '.') : NULL;
-    if (dot && dot != name)
-        *dot = '\0';
-    return name && dt_is_name(name, 128, true) ? name : "sweep";
-}
-
 dt_status dt_sweep_plan_open(dt_sweep_plan *plan, const char *file, dt_arena *arena, dt_error *error)
 {
-    *plan = (dt_sweep_plan){.side_by_side = 1, .name = default_name(file, arena)};
+    *plan = (dt_sweep_plan){.side_by_side = 1, .name = dt_sweep_default_name(file, "sweep", arena)};
     source s = {0};
     const char *folder;
     char *text;

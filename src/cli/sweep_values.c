@@ -1,5 +1,6 @@
 #include "cli/sweep_values.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,4 +114,28 @@ dt_status dt_sweep_draw(dt_sweep_value *value, const dt_node *node, double u, dt
                           node->key);
     value->shown = value->given = dt_arena_duplicate(arena, text);
     return value->shown ? DT_OK : dt_fail_memory(error, "the sweep");
+}
+
+dt_status dt_sweep_whole_number(const dt_node *map, const char *key, int64_t low, int64_t high, int64_t *value,
+                              dt_error *error)
+{
+    const dt_node *node = map ? dt_node_child(map, key) : NULL;
+    if (!node)
+        return DT_OK;
+    char *end = NULL;
+    const long long n = node->kind == DT_NODE_SCALAR ? strtoll(node->text, &end, 10) : 0;
+    if (!end || end == node->text || *end || n < low || n > high)
+        return dt_fail_at(error, node, DT_INVALID, "%s: must be a whole number from %" PRId64 " to %" PRId64, key, low,
+                          high);
+    *value = n;
+    return DT_OK;
+}
+
+const char *dt_sweep_default_name(const char *file, const char *otherwise, dt_arena *arena)
+{
+    const char *slash = strrchr(file, '/');
+    char *name = dt_arena_duplicate(arena, slash ? slash + 1 : file), *dot = name ? strrchr(name, '.') : NULL;
+    if (dot && dot != name)
+        *dot = '\0';
+    return name && dt_is_name(name, 128, true) ? name : otherwise;
 }

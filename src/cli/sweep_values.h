@@ -1,6 +1,8 @@
-/* Values of a sweep's keys: as its file writes them, and drawn at random. */
+/* Values of the keys of sweeps and studies: as their files write them, and drawn at random. */
 #ifndef DT_CLI_SWEEP_VALUES_H
 #define DT_CLI_SWEEP_VALUES_H
+
+#include <stdint.h>
 
 #include "cli/node.h"
 
@@ -20,5 +22,12 @@ dt_status dt_sweep_draw(dt_sweep_value *value, const dt_node *node, double u, dt
 
 /* DT_UNKNOWN at the first child of `map` that is none of `names`, which end with NULL. */
 dt_status dt_sweep_only_names(const dt_node *map, const char *const *names, const char *what, dt_error *error);
+
+/* A whole number of low .. high under that key; *value stays where there is none. `map` may be NULL. DT_INVALID. */
+dt_status dt_sweep_whole_number(const dt_node *map, const char *key, int64_t low, int64_t high, int64_t *value,
+                                dt_error *error);
+
+/* The file's name without folder and ending, `otherwise` where that is no name. */
+const char *dt_sweep_default_name(const char *file, const char *otherwise, dt_arena *arena);
 
 #endif

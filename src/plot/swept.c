@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "plot/sheet.h"
 
 enum { TABLE_MAX = 64 << 20, KEYS_MAX = 32, VALUE_SHOWN = 24, POINT = 0, RUNS = 1, FIRST = 2 };
