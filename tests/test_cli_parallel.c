@@ -173,6 +173,13 @@ static void hogwild_takes_what_has_a_meaning(void **state)
     expect_refusal(2, "deltoid: command line: key 'optimizer.momentum=0.9': optimizer.momentum: sgd keeps state");
     RUN("train", "e.yaml", "parallel.reduction=hogwild", "optimizer.name=adam");
     expect_refusal(2, "deltoid: command line: key 'optimizer.name=adam': optimizer.name: adam keeps state");
+    RUN("check", "e.yaml", "parallel.reduction=hogwild");
+    expect_refusal(2, "deltoid: ");
+    says(last.err, "parallel.reduction: hogwild sums no gradient of a whole minibatch");
+    RUN("check", "e.yaml", "parallel.reduction=omp", "parallel.groups=1");
+    expect_success();
+    RUN("check", "e.yaml", "parallel.reduction=atomic");
+    expect_success();
     assert_int_equal(access("results", F_OK), -1);
 }
 
