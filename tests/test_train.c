@@ -108,9 +108,12 @@ static size_t deterministic(const char *names[16])
     return count;
 }
 
+static int shapes_trained;
+
 static void check_shape(small *m, int i)
 {
     char hex[65];
+    shapes_trained++;
     const dt_parallel_spec *p = &m->experiment.parallel;
     train_shape(m, NULL, hex);
     if (strncmp(hex, shapes[i].sha256, 16) != 0)
@@ -132,27 +135,25 @@ static void test_teams_and_strategies(void **state)
             }
 }
 
-/* Tensor and hybrid parallelism: groups of any size, uneven ones, more workers than shards, layers with fewer panels of
- * units than a group has members. */
+/* Tensor and hybrid parallelism: one group, uneven ones, more workers than shards, layers with fewer panels of units
+ * than a group has members. */
 static void test_groups(void **state)
 {
     (void)state;
     static small m;
+    static const int64_t groups[] = {1, 2, 3, 5};
     const char *names[16];
     const size_t count = deterministic(names);
-    int runs = 0;
     for (int i = 0; i < SHAPES; i++)
         for (int t = 0; t < TEAMS && teams[t] <= 8; t++)
-            for (int64_t groups = 1; groups <= teams[t]; groups++)
+            for (size_t g = 0; g < sizeof groups / sizeof *groups && groups[g] < teams[t]; g++)
                 for (size_t r = 0; r < count; r++) {
                     make_shape(&m, i, teams[t], names[r]);
-                    m.experiment.parallel.groups = groups;
-                    m.experiment.training.epochs = 12;
-                    assert_int_equal(plan_of(&m).groups, groups);
+                    m.experiment.parallel.groups = groups[g];
+                    assert_int_equal(plan_of(&m).groups, groups[g]);
                     check_shape(&m, i);
-                    runs++;
                 }
-    print_message("%d runs\n", runs);
+    print_message("%d runs of %d experiments in all: one hash each\n", shapes_trained, SHAPES);
 }
 
 /* The instruction set is read once a process: each runs in a child. It writes the hashes of all shapes, or nothing

@@ -1,7 +1,8 @@
 /* The trainer: runs an experiment's steps on a team of OpenMP workers.
  *
  * The weights it produces are a function of the experiment and the data alone: the same bits for any number of workers,
- * any instruction set, any compiler (deterministic reductions; see dt_reduction).
+ * any instruction set, any compiler; but for the reductions critical, atomic, omp and hogwild, which say so in the
+ * table and in dt_trainer_info.
  *
  *     dt_trainer *t;
  *     dt_trainer_create(&t, &experiment, &(dt_trainer_data){.train = train, .test = test}, &error);

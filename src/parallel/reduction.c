@@ -140,8 +140,8 @@ void dt_reducer_destroy(dt_reducer *reducer)
 
 bool dt_reduction_by_units(const dt_reduction *strategy, int64_t units, int64_t samples, int64_t workers)
 {
-    const int64_t panels = dt_whole_panels(units) / DT_LANES, most = dt_ceil_div(panels, workers) * workers;
-    return strategy->units && workers > 1 && panels >= workers && units > samples && 8 * most <= 9 * panels;
+    return strategy->units && workers > 1 && units > samples &&
+           dt_shares_evenly(dt_whole_panels(units) / DT_LANES, workers);
 }
 
 bool dt_reducer_by_units(const dt_reducer *reducer, int64_t l)
@@ -170,11 +170,13 @@ dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t l, int64_t worker)
     if (reducer->strategy->one_sums)
         return worker == 0 ? all : (dt_span){all.first, all.first};
     dt_span own;
-    if (dt_reducer_by_units(reducer, l)) {
+    const bool tensor =
+        reducer->groups == 1; /* then whole panels are the worker's that computes their units, if they can */
+    if (dt_reducer_by_units(reducer, l) || (tensor && dt_shares_evenly(layer->panels, reducer->workers))) {
         own = dt_reducer_panels(reducer, l, worker);
         return (dt_span){all.first + own.first * layer->column, all.first + own.last * layer->column};
     }
-    if (reducer->strategy->units) { /* layers on their own, as others go by units */
+    if (reducer->strategy->units || tensor) { /* layers on their own, as others go by units */
         own = dt_split(layer->panels * layer->column, reducer->workers, worker);
         return (dt_span){all.first + own.first, all.first + own.last};
     }

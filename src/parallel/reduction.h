@@ -141,6 +141,13 @@ void dt_reducer_clear(const dt_reducer *reducer, int64_t worker);
 #define dt_reducer_slice DT_R(dt_reducer_slice)
 dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t l, int64_t worker);
 
+/* A layer's panels can be shared out without leaving workers long without work. */
+static inline bool dt_shares_evenly(int64_t panels, int64_t workers)
+{
+    const int64_t most = dt_ceil_div(panels, workers) * workers; /* if all had as many as the busiest */
+    return panels >= workers && 8 * most <= 9 * panels;
+}
+
 /* Whether minibatches of `samples` go forward through a layer by units: each worker computes z and a of its own units
  * for all samples, so that W^l is never read by a worker that doesn't write it. Where the layer has more weights than
  * its inputs have activations (units > samples), and its panels share out evenly enough. */

@@ -6,18 +6,12 @@
 #include "base/memory.h"
 #include "nn/own.h"
 #include "train/fault.h"
+#include "train/free.h"
 #include "train/norms.h"
 #include "train/pass.h"
 #include "train/profile.h"
 #include "train/schedule.h"
 #include "train/update.h"
-
-/* What a free-running worker has counted since the team was started. */
-typedef struct tally {
-    _Alignas(DT_CACHE_LINE) double loss_sum;
-    int64_t right, seen;
-    int64_t fault; /* the first of the epoch's steps whose loss isn't finite; INT64_MAX: none */
-} tally;
 
 struct dt_engine {
     dt_run *run;
@@ -31,11 +25,7 @@ struct dt_engine {
     dt_pass *evaluation;              /* DT_EVALUATION_CHUNK rows a worker */
     int64_t *evaluation_sample;       /* which rows of the data set they are */
     dt_pass *probe[DT_OBSERVERS_MAX]; /* of observers with rows of their own */
-
-    /* Of a strategy whose workers run free (hogwild), else NULL */
-    dt_network **own; /* [worker]: a copy of the weights */
-    tally *tallies;   /* [worker] */
-    atomic_llong end; /* the last of the epoch's steps that a worker has begun; ~ that: none begins another */
+    dt_free *free;                    /* where workers run free, else NULL */
 };
 
 /* --- life --- */
@@ -143,24 +133,10 @@ static void destroy(dt_engine *e)
     dt_release(e->evaluation_sample);
     dt_reducer_destroy(e->reducer);
     dt_reducer_destroy(e->alone);
-    for (int64_t t = 0; e->own && t < e->workers; t++)
-        dt_network_destroy(e->own[t]);
-    dt_release(e->own);
-    dt_release(e->tallies);
+    dt_free_destroy(e->free);
     dt_updater_destroy(e->updater);
     dt_network_destroy(e->network);
     dt_release(e);
-}
-
-/* What free-running workers have each for themselves. */
-static dt_status create_own(dt_engine *e, dt_error *error)
-{
-    e->own = dt_allocate_zeroed((size_t)e->workers, sizeof(dt_network *));
-    e->tallies = dt_allocate_zeroed((size_t)e->workers, sizeof *e->tallies);
-    dt_status status = e->own && e->tallies ? DT_OK : dt_fail_memory(error, "the workers");
-    for (int64_t t = 0; status == DT_OK && t < e->workers; t++)
-        status = dt_network_create_like(&e->own[t], e->network, error);
-    return status;
 }
 
 static dt_status create(dt_engine **engine, const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_run *run,
@@ -194,7 +170,7 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     if (status == DT_OK && sizes->workers > 1 && experiment->parallel.threads == 0)
         status = dt_reducer_create(&e->alone, choice.strategy, e->network, &one, e->pass->rows, error);
     if (status == DT_OK && runs_free(choice.strategy, sizes->workers))
-        status = create_own(e, error);
+        status = dt_free_create(&e->free, e->network, sizes->workers, error);
     if (status != DT_OK) {
         destroy(e);
         return status;
@@ -539,25 +515,6 @@ static bool train_step(step *s)
 
 /* --- a step that waits for nobody --- */
 
-/* Workers go through the epoch's steps each for itself, and all make the same ones. May step i be begun? */
-static bool may_begin(dt_engine *e, int64_t i)
-{
-    long long end = atomic_load_explicit(&e->end, memory_order_relaxed);
-    while (end >= 0 && end < i)
-        if (atomic_compare_exchange_weak_explicit(&e->end, &end, i, memory_order_relaxed, memory_order_relaxed))
-            return true;
-    return i <= (end < 0 ? ~end : end);
-}
-
-/* No step is begun but those that somebody is at already. */
-static void begin_no_more(dt_engine *e)
-{
-    long long end = atomic_load_explicit(&e->end, memory_order_relaxed);
-    while (end >= 0 &&
-           !atomic_compare_exchange_weak_explicit(&e->end, &end, ~end, memory_order_relaxed, memory_order_relaxed)) {
-    }
-}
-
 /* The transposed copies of this worker's slice of the shared weights, which no step needs. */
 static void transpose_slice(const step *s)
 {
@@ -594,76 +551,51 @@ static void show_together(step *s)
     meet(s, true);
 }
 
-static void count_own(const step *s, int64_t i, double loss_sum)
-{
-    tally *t = &s->engine->tallies[s->worker->index];
-    const dt_span own = s->own.shards;
-    t->loss_sum += loss_sum;
-    t->seen += dt_span_count(own);
-    for (int64_t r = own.first; r < own.last; r++)
-        t->right += s->pass->right[r];
-    if (!isfinite(loss_sum) && i < t->fault)
-        t->fault = i;
-}
-
 /* Step i of the epoch, of one worker alone: its own samples, with its copy of the weights. */
 static void free_step(step *s, int64_t i)
 {
     dt_engine *e = s->engine;
-    const dt_run *run = e->run;
+    const dt_span own = s->own.shards;
     const bool watched = s->watching != 0;
     double loss_sum = 0;
+    int64_t right = 0;
     if (watched)
         begin_together(s);
     go_through(s);
-    for (int64_t r = s->own.shards.first; r < s->own.shards.last; r++)
-        loss_sum += e->pass->cost[r];
+    for (int64_t r = own.first; r < own.last; r++) {
+        loss_sum += s->pass->cost[r];
+        right += s->pass->right[r];
+    }
     if (watched)
         show_together(s);
-    count_own(s, i, loss_sum);
+    dt_free_count(e->free, s->worker->index, i, loss_sum, right, dt_span_count(own));
     if (isfinite(loss_sum)) {
         const dt_finish finish = dt_update_finish(&s->update);
         s->reducer->strategy->sum(s->reducer, dt_reducer_plan(s->reducer, s->batch), s->worker->index, &finish,
                                   s->laps);
     }
-    if (!isfinite(loss_sum) || atomic_load_explicit(&run->stop, memory_order_relaxed))
-        begin_no_more(e);
+    if (!isfinite(loss_sum) || atomic_load_explicit(&e->run->stop, memory_order_relaxed))
+        dt_free_begin_no_more(e->free);
     if (s->worker->index == 0)
-        end_observers(s, loss_sum / (double)dt_max(1, dt_span_count(s->own.shards)));
+        end_observers(s, loss_sum / (double)dt_max(1, dt_span_count(own)));
     dt_lap(s->laps, watched ? DT_PHASE_WATCH : DT_PHASE_REST, 0);
 }
 
 static void begin_free(const step *s)
 {
-    dt_engine *e = s->engine;
-    e->tallies[s->worker->index] = (tally){.fault = INT64_MAX};
-    if (s->worker->index == 0)
-        atomic_store_explicit(&e->end, e->run->first, memory_order_relaxed);
+    dt_free_begin(s->engine->free, s->engine->run, s->worker->index);
     dt_update_copy_shared(&s->update);
     meet(s, true);
 }
 
-/* All have come to the same step: their counts become the run's. */
 static void end_free(const step *s)
 {
-    dt_engine *e = s->engine;
-    dt_run *run = e->run;
     meet(s, true);
     transpose_slice(s);
-    if (s->worker->index != 0)
-        return;
-    const long long end = atomic_load_explicit(&e->end, memory_order_relaxed);
-    int64_t fault = INT64_MAX;
-    for (int64_t t = 0; t < e->workers; t++) {
-        run->loss_sum += e->tallies[t].loss_sum;
-        run->right += e->tallies[t].right;
-        run->seen += e->tallies[t].seen;
-        fault = dt_min(fault, e->tallies[t].fault);
+    if (s->worker->index == 0) {
+        dt_free_end(s->engine->free, s->engine->run);
+        s->engine->run->learning_rate = s->update.learning_rate;
     }
-    run->diverged = fault < INT64_MAX;
-    run->done = run->diverged ? fault : end < 0 ? ~end + 1 : run->last;
-    run->halt = end < 0 && !run->diverged;
-    run->learning_rate = s->update.learning_rate;
 }
 
 /* --- steps --- */
@@ -730,7 +662,7 @@ static void train(dt_worker *worker, void *context)
         .update = {.updater = e->updater,
                    .reducer = reducer,
                    .worker = worker,
-                   .own = free ? e->own[worker->index] : NULL,
+                   .own = free ? e->free->own[worker->index] : NULL,
                    .hyper = dt_hyper_of(&e->experiment->optimizer)},
     };
     s.update.learning_rate = run->learning_rate;
@@ -741,7 +673,8 @@ static void train(dt_worker *worker, void *context)
         own_pass.network = s.update.own;
         begin_free(&s);
     }
-    for (int64_t i = run->first, batch = e->pass->capacity; i < run->last && (!free || may_begin(e, i)); i++) {
+    for (int64_t i = run->first, batch = e->pass->capacity; i < run->last && (!free || dt_free_may_begin(e->free, i));
+         i++) {
         begin_samples(&s, i);
         begin_watching(&s);
         begin_update(&s);
@@ -804,7 +737,7 @@ static void adds(const dt_engine *e, bool *buffers, bool *shared, bool *free)
 {
     *buffers = e->reducer->buffers_a_group > 0 || e->reducer->shared;
     *shared = e->reducer->shared != NULL;
-    *free = e->own != NULL;
+    *free = e->free != NULL;
 }
 
 static int slice(const dt_engine *e, int64_t worker, int64_t *parameters)

@@ -228,7 +228,9 @@ static const dt_key keys[] = {
     {"parallel.groups", DT_KEY_INTEGER, EXPERIMENT(parallel.groups), .low = 1, .high = 1024, .word = "auto",
      .help =
          "Workers are divided into so many groups. A group's workers share each of its shards and split every layer's "
-         "units: 1 is tensor parallelism, as many as threads data parallelism. auto: by a model of sizes."},
+         "units: 1 is tensor parallelism, as many as threads data parallelism. auto: as many as threads, but by a "
+         "model of sizes with reduction: auto, and "
+         "where there are fewer shards than threads."},
 
     {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
      .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA,

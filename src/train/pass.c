@@ -343,7 +343,7 @@ void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt
 {
     const bool gradient = quantity == DT_QUANTITY_DW || quantity == DT_QUANTITY_DB;
     const bool weights = quantity == DT_QUANTITY_W || quantity == DT_QUANTITY_DW;
-    if (l != slice.l)
+    if (l != slice.l || (gradient && !slice.gradient))
         return;
     for (int64_t block = slice.first; block < slice.last; block++) {
         const int64_t at = (block - slice.first) * DT_BLOCK;

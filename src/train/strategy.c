@@ -110,3 +110,8 @@ dt_status dt_strategy_check(const dt_experiment *experiment, dt_error *error)
     dt_status status = check_optimizer(experiment, strategy->entry.name, error);
     return status == DT_OK ? check_capture(experiment, strategy->entry.name, error) : status;
 }
+
+bool dt_strategy_sums(const dt_experiment *experiment)
+{
+    return !strategy_named(experiment->parallel.reduction)->free;
+}
