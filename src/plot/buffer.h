@@ -13,6 +13,7 @@ typedef struct dt_buffer {
 } dt_buffer;
 
 void dt_buffer_add(dt_buffer *buffer, const char *text);
+void dt_buffer_add_bytes(dt_buffer *buffer, const char *bytes, size_t size);
 void dt_buffer_repeat(dt_buffer *buffer, const char *text, int times);
 
 #if defined(__GNUC__)
@@ -27,6 +28,11 @@ size_t dt_buffer_add_outside(dt_buffer *buffer, const char *text, size_t most);
 
 /* Characters (code points) of UTF-8 text; of other text, some number. */
 size_t dt_characters(const char *text);
+
+/* Bytes of the UTF-8 character at `text`: 0 where there is none, it is overlong, a surrogate or beyond U+10FFFF. And
+ * whether it is one that moves a cursor or turns a line's direction: C0, DEL, C1, U+2028 .. U+202E. */
+size_t dt_character_bytes(const char *text);
+bool dt_character_is_control(const char *text, size_t bytes);
 
 void dt_buffer_clear(dt_buffer *buffer);
 

@@ -167,7 +167,7 @@ static dt_status draw(const dt_plot_kind *kind, const dt_plot_run *runs, size_t 
     if (status == DT_OK && strcmp(options->term, TEXT) == 0) {
         status = draw_text(&picture, kind->maker, first, options, error);
     } else if (status == DT_OK) {
-        char *folder = dt_plot_run_file(&runs[0], "plots", &arena, error);
+        const char *folder = options->folder ? options->folder : dt_plot_run_file(&runs[0], "plots", &arena, error);
         status = folder ? draw_files(&picture, kind->maker, folder, stem, options, error) : DT_NO_MEMORY;
     }
     dt_arena_clear(&arena);
