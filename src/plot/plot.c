@@ -28,11 +28,19 @@ static const dt_plot_kind kinds[] = {
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
+/* Of scaling studies. */
+static const dt_plot_kind study_kinds[1] = {{0}};
+
 static const char TEXT[] = "text", ALL[] = "all";
 
 const dt_plot_kind *dt_plot_kind_at(size_t i)
 {
     return i < KINDS ? &kinds[i] : NULL;
+}
+
+const dt_plot_kind *dt_plot_study_kind_at(size_t i)
+{
+    return i + 1 < sizeof study_kinds / sizeof *study_kinds ? &study_kinds[i] : NULL;
 }
 
 const char *dt_plot_term_at(size_t i)

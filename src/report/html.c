@@ -121,13 +121,28 @@ void dt_html_code(dt_buffer *out, const char *text)
     add_cell(out, "<td><code>", text, "</code></td>");
 }
 
+/* 114171 becomes 114,171: five digits and more. */
+static void group(char *text)
+{
+    const size_t from = text[0] == '-', length = strspn(text + from, "0123456789");
+    if (length < 5)
+        return;
+    for (size_t i = length - 3; i > 0 && i < length; i -= 3) {
+        memmove(text + from + i + 1, text + from + i, strlen(text + from + i) + 1);
+        text[from + i] = ',';
+        if (i < 4)
+            break;
+    }
+}
+
 const char *dt_number_text(char *text, int digits, double value)
 {
     if (isnan(value))
         snprintf(text, DT_NUMBER_TEXT, "–");
-    else if (digits >= 0 && fabs(value) < 1e15)
-        snprintf(text, DT_NUMBER_TEXT, "%.*f", digits, value);
-    else
+    else if (digits >= 0 && fabs(value) < 1e15) {
+        snprintf(text, DT_NUMBER_TEXT, "%.*f", digits > 6 ? 6 : digits, value);
+        group(text);
+    } else
         snprintf(text, DT_NUMBER_TEXT, "%.*g", digits < 0 ? -digits : 6, value);
     return text;
 }

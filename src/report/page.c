@@ -13,6 +13,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "deltoid/version.h"
+#include "plot/gnuplot.h"
+#include "plot/maker.h"
 #include "plot/sheet.h"
 #include "report/html.h"
 #include "report/style.h"
@@ -48,7 +50,7 @@ void dt_page_paragraph(dt_page *page, const char *text)
 /* What a call of dt_plot left: files to put in, or letters. */
 typedef struct drawing {
     dt_page *page;
-    const char *caption;
+    const char *caption, *class;
     dt_status status;
     dt_error *error;
 } drawing;
@@ -78,7 +80,7 @@ static void take_picture(void *context, const char *path)
     d->status = dt_file_read(path, PICTURE_MAX, &arena, &svg, NULL, d->error);
     if (d->status == DT_OK) {
         begin_figure(d->page, d->caption);
-        d->status = dt_svg_add(&d->page->body, svg, name, d->caption, d->error);
+        d->status = dt_svg_add(&d->page->body, svg, name, d->class, d->caption, d->error);
         end_figure(d->page, d->caption);
     }
     dt_arena_clear(&arena);
@@ -105,11 +107,25 @@ static dt_status make_folder(dt_page *page, dt_error *error)
     return dt_fail_errno(error, errno, base && *base ? base : "/tmp", "make a folder for pictures in");
 }
 
+/* Areas whose colours are numbers stay on white paper in the dark; pictures of studies are narrower than those of runs.
+ */
+static const char *class_of(const char *name)
+{
+    const dt_plot_kind *kind;
+    for (size_t i = 0; (kind = dt_plot_study_kind_at(i)); i++)
+        if (strcmp(kind->name, name) == 0)
+            return "narrow";
+    for (size_t i = 0; (kind = dt_plot_kind_at(i)); i++)
+        if (strcmp(kind->name, name) == 0 && kind->maker->script == dt_script_heat)
+            return "paper";
+    return "wide";
+}
+
 dt_status dt_page_picture(dt_page *page, const char *const *runs, size_t count, const dt_plot_options *options,
                           const char *caption, bool *drawn, dt_error *error)
 {
     dt_error now;
-    drawing d = {.page = page, .caption = caption, .error = error};
+    drawing d = {.page = page, .caption = caption, .class = class_of(options->kind), .error = error};
     dt_plot_options how = *options;
     dt_status status = make_folder(page, error);
     if (status != DT_OK)

@@ -63,6 +63,9 @@ static void add_words(const dt_facts *facts, const char *section, dt_buffer *out
         const char *path = facts->facts[i].path, *value = facts->facts[i].value;
         if (strncmp(path, section, length) != 0 || path[length] != '.' || strcmp(path + length, ".name") == 0)
             continue;
+        if (strcmp(path + length, ".warmup_factor") == 0 &&
+            strcmp(dt_facts_find(facts, "%s.warmup", section), "0") == 0)
+            continue;
         if (strcmp(value, "0") == 0 || strcmp(value, "none") == 0 || strcmp(value, "false") == 0)
             continue;
         dt_buffer_format(out, "%s%s %s", *comma ? comma : " (", path + length + 1, value);
@@ -226,11 +229,9 @@ static dt_status write_pictures(const dt_reported *r, dt_page *page, dt_error *e
     dt_status status = DT_OK;
     const dt_plot_kind *kind;
     for (size_t k = 0; status == DT_OK && (kind = dt_plot_kind_at(k)); k++) {
-        const dt_plot_options options = {.kind = kind->name};
         char caption[256];
-        snprintf(caption, sizeof caption, "%c%s.", kind->summary[0] - ('a' <= kind->summary[0] ? 'a' - 'A' : 0),
-                 kind->summary + 1);
-        status = dt_page_picture(page, &r->run->path, 1, &options, caption, NULL, error);
+        snprintf(caption, sizeof caption, "%.*s", (int)strcspn(kind->summary, ";"), kind->summary);
+        status = dt_page_picture(page, &r->run->path, 1, &(dt_plot_options){.kind = kind->name}, caption, NULL, error);
     }
     return status;
 }

@@ -73,8 +73,11 @@ static void add_differences(const dt_reported *runs, size_t count, dt_page *page
         dt_html_row_end(&page->body);
     }
     dt_html_table_end(&page->body);
-    if (all > found)
-        dt_html_format(&page->body, "And %zu keys more.", all - found);
+    if (all > found) {
+        char more[64];
+        snprintf(more, sizeof more, "And %zu keys more.", all - found);
+        dt_page_paragraph(page, more);
+    }
 }
 
 static void add_results(const dt_reported *runs, size_t count, dt_page *page)

@@ -115,8 +115,8 @@ static dt_status fail(dt_error *error, const char *what, const char *at)
 }
 
 /* Attributes of a tag from `at` on; *end is after its '>'. Of the root only what gives it its extent. */
-static dt_status add_attributes(dt_buffer *out, const char *at, bool root, const char *name, const char **end,
-                                dt_error *error)
+static dt_status add_attributes(dt_buffer *out, const char *at, bool root, const char *name, const char *class,
+                                const char **end, dt_error *error)
 {
     attribute a;
     for (const char *next; (next = next_attribute(at, &a)); at = next) {
@@ -132,15 +132,15 @@ static dt_status add_attributes(dt_buffer *out, const char *at, bool root, const
         return fail(error, "a tag", at);
     *end = at + closed + 1;
     if (root)
-        dt_buffer_format(out, " role=\"img\" aria-labelledby=\"%s-title\"", name);
+        dt_buffer_format(out, " class=\"%s\" role=\"img\" aria-labelledby=\"%s-title\"", class, name);
     dt_buffer_add(out, closed ? "/>" : ">");
     return DT_OK;
 }
 
 /* From the '<' at `at`; *end is behind it. gnuplot's own title is passed over, as are comments and what isn't an
  * element. */
-static dt_status add_tag(dt_buffer *out, const char *at, const char *name, const char *title, const char **end,
-                         dt_error *error)
+static dt_status add_tag(dt_buffer *out, const char *at, const char *name, const char *class, const char *title,
+                         const char **end, dt_error *error)
 {
     static const struct {
         const char *from, *to;
@@ -159,7 +159,7 @@ static dt_status add_tag(dt_buffer *out, const char *at, const char *name, const
     const bool root = !closing && is(tag, length, "svg");
     dt_buffer_add(out, closing ? "</" : "<");
     dt_buffer_add_bytes(out, tag, length);
-    const dt_status status = add_attributes(out, tag + length, root, name, end, error);
+    const dt_status status = add_attributes(out, tag + length, root, name, class, end, error);
     if (status == DT_OK && root) {
         dt_buffer_format(out, "<title id=\"%s-title\">", name);
         dt_html_text(out, title);
@@ -180,13 +180,14 @@ static void add_letters(dt_buffer *out, const char *text, size_t length)
     }
 }
 
-dt_status dt_svg_add(dt_buffer *out, const char *svg, const char *name, const char *title, dt_error *error)
+dt_status dt_svg_add(dt_buffer *out, const char *svg, const char *name, const char *class, const char *title,
+                     dt_error *error)
 {
     dt_status status = DT_OK;
     svg += strcspn(svg, "<");
     while (*svg && status == DT_OK)
         if (*svg == '<') {
-            status = add_tag(out, svg, name, title, &svg, error);
+            status = add_tag(out, svg, name, class, title, &svg, error);
         } else {
             const size_t length = strcspn(svg, "<");
             add_letters(out, svg, length);

@@ -7,8 +7,10 @@
 #include "deltoid/status.h"
 #include "plot/buffer.h"
 
-/* `name` (letters, digits, -) goes before every id. Only elements, attributes and links that a drawing needs are let
- * through: DT_MALFORMED with what else there is (scripts, links out of the page), and nothing is to be used then. */
-dt_status dt_svg_add(dt_buffer *out, const char *svg, const char *name, const char *title, dt_error *error);
+/* `name` (letters, digits, -) goes before every id; `class` becomes the picture's. Only elements, attributes and links
+ * that a drawing needs are let through: DT_MALFORMED with what else there is (scripts, links out of the page), and
+ * nothing is to be used then. */
+dt_status dt_svg_add(dt_buffer *out, const char *svg, const char *name, const char *class, const char *title,
+                     dt_error *error);
 
 #endif
