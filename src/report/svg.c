@@ -185,7 +185,7 @@ dt_status dt_svg_add(dt_buffer *out, const char *svg, const char *name, const ch
 {
     dt_status status = DT_OK;
     svg += strcspn(svg, "<");
-    while (*svg && status == DT_OK)
+    while (status == DT_OK && *svg)
         if (*svg == '<') {
             status = add_tag(out, svg, name, class, title, &svg, error);
         } else {
