@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "plot/buffer.h"
+#include "base/buffer.h"
 
 enum { PAGE_DEPTH = 64, PAGE_NAME = 32, PAGE_IDS = 4096 };
 

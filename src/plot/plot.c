@@ -12,6 +12,7 @@
 #include "deltoid/version.h"
 #include "plot/gnuplot.h"
 #include "plot/maker.h"
+#include "study/record.h"
 
 static const dt_plot_kind kinds[] = {
     {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, true, &dt_curves_maker},
@@ -28,19 +29,11 @@ static const dt_plot_kind kinds[] = {
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* Of scaling studies. */
-static const dt_plot_kind study_kinds[1] = {{0}};
-
 static const char TEXT[] = "text", ALL[] = "all";
 
 const dt_plot_kind *dt_plot_kind_at(size_t i)
 {
     return i < KINDS ? &kinds[i] : NULL;
-}
-
-const dt_plot_kind *dt_plot_study_kind_at(size_t i)
-{
-    return i + 1 < sizeof study_kinds / sizeof *study_kinds ? &study_kinds[i] : NULL;
 }
 
 const char *dt_plot_term_at(size_t i)
@@ -51,10 +44,28 @@ const char *dt_plot_term_at(size_t i)
     return i < formats ? dt_gnuplot_format_at(i) : i == formats ? TEXT : NULL;
 }
 
+/* All names, those of studies after those of runs. */
 static const char *kind_name(const void *context, size_t i)
 {
     (void)context;
-    return i < KINDS ? kinds[i].name : i == KINDS ? ALL : NULL;
+    if (i < KINDS)
+        return kinds[i].name;
+    const dt_plot_kind *kind = dt_plot_study_kind_at(i - KINDS);
+    if (kind)
+        return kind->name;
+    return i == KINDS || dt_plot_study_kind_at(i - KINDS - 1) ? ALL : NULL;
+}
+
+/* The kinds for a folder. */
+typedef const dt_plot_kind *(*kinds_at)(size_t i);
+
+static bool is_of(kinds_at at, const char *name)
+{
+    const dt_plot_kind *kind;
+    for (size_t i = 0; (kind = at(i)); i++)
+        if (strcmp(kind->name, name) == 0)
+            return true;
+    return strcmp(name, ALL) == 0;
 }
 
 static const char *quantity_name(const void *context, size_t i)
@@ -202,6 +213,22 @@ static dt_status draw_kind(const dt_plot_kind *kind, const dt_plot_run *runs, si
     return DT_OK;
 }
 
+/* Runs, or studies, by the files that are there; not both in one call. */
+static dt_status find_kinds(const char *const *paths, size_t count, const dt_plot_options *options, kinds_at *at,
+                            dt_error *error)
+{
+    const bool studies = dt_study_is_folder(paths[0]);
+    *at = studies ? dt_plot_study_kind_at : dt_plot_kind_at;
+    for (size_t i = 1; i < count; i++)
+        if (dt_study_is_folder(paths[i]) != studies)
+            return dt_fail(error, DT_INVALID, "%s is a %s and %s is not; draw them one after the other",
+                           paths[studies ? 0 : i], "study", paths[studies ? i : 0]);
+    if (options->kind && !is_of(*at, options->kind))
+        return dt_fail(error, DT_INVALID, "%s: kind %s is of %s, and this is a %s; see deltoid help plot", paths[0],
+                       options->kind, studies ? "runs" : "scaling studies", studies ? "study" : "run");
+    return DT_OK;
+}
+
 static dt_status plot(const char *const *paths, size_t count, const dt_plot_options *options, dt_arena *arena,
                       dt_error *error)
 {
@@ -209,11 +236,15 @@ static dt_status plot(const char *const *paths, size_t count, const dt_plot_opti
     dt_error miss;
     size_t drawn = 0;
     dt_error_clear(&miss);
+    kinds_at at;
+    const dt_plot_kind *kind;
     dt_status status = dt_plot_runs_open(paths, count, arena, &runs, error);
+    if (status == DT_OK)
+        status = find_kinds(paths, count, options, &at, error);
     const bool all = options->kind && strcmp(options->kind, ALL) == 0, passing = all || !options->kind;
-    for (size_t k = 0; k < KINDS && status == DT_OK; k++)
-        if (all || (options->kind ? strcmp(options->kind, kinds[k].name) == 0 : kinds[k].overview))
-            status = draw_kind(&kinds[k], runs, count, passing, options, &drawn, &miss, error);
+    for (size_t k = 0; status == DT_OK && (kind = at(k)); k++)
+        if (all || (options->kind ? strcmp(options->kind, kind->name) == 0 : kind->overview))
+            status = draw_kind(kind, runs, count, passing, options, &drawn, &miss, error);
     if (status == DT_OK && drawn == 0)
         status = dt_fail(error, DT_NOT_FOUND, "%s", miss.message);
     return status;

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "plot/buffer.h"
+#include "base/buffer.h"
 
 /* Text of an element, or of an attribute in double quotes: & < > " ' escaped; what is not UTF-8, and control characters
  * but tab and newline, become U+FFFD. */

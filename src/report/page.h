@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "deltoid/status.h"
-#include "plot/buffer.h"
+#include "base/buffer.h"
 #include "plot/plot.h"
 
 typedef struct dt_page {

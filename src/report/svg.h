@@ -5,7 +5,7 @@
 #define DT_REPORT_SVG_H
 
 #include "deltoid/status.h"
-#include "plot/buffer.h"
+#include "base/buffer.h"
 
 /* `name` (letters, digits, -) goes before every id; `class` becomes the picture's. Only elements, attributes and links
  * that a drawing needs are let through: DT_MALFORMED with what else there is (scripts, links out of the page), and

@@ -1,4 +1,4 @@
-#include "plot/buffer.h"
+#include "base/buffer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
