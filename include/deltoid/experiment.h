@@ -190,6 +190,8 @@ typedef struct dt_parallel_spec {
     int64_t threads;       /* 0: auto, the processors this process may use, fewer for networks too small for them */
     int64_t shard_size;    /* 0: auto, dt_shard_size_auto(batch_size) */
     const char *reduction; /* default "tree" */
+    int64_t groups;        /* of workers that share each shard and split its layers' units; 0: auto, by a model of
+                              sizes. At most `threads`, where these are given */
 } dt_parallel_spec;
 
 /* What can be captured; a set of bits. */

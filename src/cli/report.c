@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/names.h"
+#include "base/file.h"
 #include "cli/command.h"
 #include "cli/paths.h"
 #include "cli/provenance.h"

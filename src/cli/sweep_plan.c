@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/names.h"
 #include "base/philox.h"
 #include "cli/config.h"
@@ -13,7 +14,6 @@
 #include "cli/paths.h"
 #include "cli/text.h"
 #include "cli/yaml.h"
-#include "plot/sheet.h"
 #include "record/sha256.h"
 #include "train/keys.h"
 

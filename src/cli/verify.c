@@ -150,7 +150,7 @@ static dt_status check_data(const verification *v, const dt_data *data, dt_error
 /* Changes that leave the numbers as they are. */
 static dt_status check_overrides(const dt_arguments *arguments, dt_error *error)
 {
-    static const char *const harmless[] = {"parallel.threads=", "parallel.reduction=", "data."};
+    static const char *const harmless[] = {"parallel.threads=", "parallel.reduction=", "parallel.groups=", "data."};
     for (size_t i = 0; i < arguments->override_count; i++) {
         bool good = false;
         for (size_t h = 0; h < sizeof harmless / sizeof *harmless; h++)
@@ -158,10 +158,22 @@ static dt_status check_overrides(const dt_arguments *arguments, dt_error *error)
         if (!good)
             return dt_fail(error, DT_INVALID,
                            "command line: key '%.120s': would train something else; verify takes parallel.threads, "
-                           "parallel.reduction and the places of data",
+                           "parallel.reduction, parallel.groups and the places of data",
                            arguments->overrides[i]);
     }
     return DT_OK;
+}
+
+/* A run whose workers raced has weights that no other run has: there is nothing to find out. */
+static dt_status check_reproducible(const verification *v, dt_error *error)
+{
+    if (strcmp(dt_provenance_text(v->provenance, "parallel.deterministic"), "false") != 0)
+        return DT_OK;
+    return dt_fail(
+        error, DT_INVALID,
+        "%s: was trained with a reduction that isn't reproducible (provenance.json: parallel): every run of it has "
+        "other weights, so comparing their SHA-256 makes no sense; train with parallel.reduction=tree",
+        v->run);
 }
 
 static dt_status train(verification *v, const dt_config *config, const dt_data *data, dt_error *error)
@@ -173,6 +185,16 @@ static dt_status train(verification *v, const dt_config *config, const dt_data *
     if (status != DT_OK) {
         dt_schema_place(error, config->root);
         return status;
+    }
+    dt_trainer_info info;
+    dt_trainer_describe(trainer, &info);
+    if (!info.deterministic) {
+        dt_trainer_destroy(trainer);
+        return dt_fail(
+            error, DT_INVALID,
+            "command line: parallel.reduction=%s isn't reproducible: it would give other weights than the run's; "
+            "use tree, or another that is (deltoid help reductions)",
+            info.reduction);
     }
     dt_signals_watch(trainer);
     dt_progress_start(&progress, trainer, false, v->quiet);
@@ -233,6 +255,8 @@ static dt_status run_verify(const dt_arguments *arguments, dt_error *error)
     if (status == DT_OK)
         status = read_provenance(&v, &arena, error);
     if (status == DT_OK)
+        status = check_reproducible(&v, error);
+    if (status == DT_OK)
         status = dt_config_open(&config, file, arguments->overrides, arguments->override_count, error);
     if (status == DT_OK) {
         config.experiment.capture_count = 0; /* watching changes no bit */
@@ -258,14 +282,17 @@ const dt_command dt_command_verify = {
     .name = "verify",
     .usage = "RUN [key=value ...] [--json] [--quiet]",
     .summary = "train a run again and compare the weights' bits",
-    .details = "Reads RUN/experiment.yaml, makes sure that the data are those that RUN/provenance.json knows, trains, "
-               "and compares the\n"
-               "SHA-256 of the weights with the run's, and each row of metrics.tsv but for its columns of time. "
-               "Nothing is written.\n"
-               "\n"
-               "key=value may change what changes no bit: parallel.threads=1 parallel.reduction=owner, and where the "
-               "data lie.\n"
-               "Exit status 1 where anything differs.",
+    .details =
+        "Reads RUN/experiment.yaml, makes sure that the data are those that RUN/provenance.json knows, trains, "
+        "and compares the\n"
+        "SHA-256 of the weights with the run's, and each row of metrics.tsv but for its columns of time. "
+        "Nothing is written.\n"
+        "\n"
+        "key=value may change what changes no bit: parallel.threads=1 parallel.reduction=owner, and where the "
+        "data lie.\n"
+        "Exit status 1 where anything differs; 2 for a run whose reduction isn't reproducible, of which no other "
+        "run has the\n"
+        "weights.",
     .options = {{"json", NULL, "print one JSON object: run, weights_sha256, again, same, metrics_rows, metrics_equal"},
                 {"quiet", NULL, "no line an epoch"}},
     .least = 1,

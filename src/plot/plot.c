@@ -217,10 +217,10 @@ static dt_status draw_kind(const dt_plot_kind *kind, const dt_plot_run *runs, si
 static dt_status find_kinds(const char *const *paths, size_t count, const dt_plot_options *options, kinds_at *at,
                             dt_error *error)
 {
-    const bool studies = dt_study_is_folder(paths[0]);
+    const bool studies = dt_is_study(paths[0]);
     *at = studies ? dt_plot_study_kind_at : dt_plot_kind_at;
     for (size_t i = 1; i < count; i++)
-        if (dt_study_is_folder(paths[i]) != studies)
+        if (dt_is_study(paths[i]) != studies)
             return dt_fail(error, DT_INVALID, "%s is a %s and %s is not; draw them one after the other",
                            paths[studies ? 0 : i], "study", paths[studies ? i : 0]);
     if (options->kind && !is_of(*at, options->kind))

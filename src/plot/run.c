@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "plot/sheet.h"
 
 enum { EXPERIMENT_MAX = 1 << 20, FACT_MAX = 128 };

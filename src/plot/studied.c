@@ -7,8 +7,9 @@
 dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const char *title,
                           dt_arena *arena, dt_error *error)
 {
-    *s = (dt_studied){.arena = arena, .picture = picture};
-    dt_status status = dt_study_open(folder->path, arena, &s->study, error);
+    dt_study *study = dt_arena_allocate(arena, 1, sizeof *study);
+    *s = (dt_studied){.arena = arena, .picture = picture, .study = study};
+    dt_status status = study ? dt_study_open(study, folder->path, arena, error) : dt_fail_memory(error, "a study");
     if (status == DT_OK)
         status = dt_study_analyse(s->study, arena, &s->analysis, error);
     if (status == DT_OK)

@@ -6,7 +6,7 @@
 #include "study/analysis.h"
 
 typedef struct dt_studied {
-    dt_study *study;
+    const dt_study *study;
     dt_analysis *analysis;
     dt_arena *arena;
     dt_picture *picture;

@@ -105,14 +105,27 @@ static void put_denormals(dt_json *json)
     dt_json_close(json);
 }
 
-static void put_parallel(dt_json *json, const dt_trainer_info *info)
+bool dt_sessions_deterministic(const dt_session *sessions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sessions[i].racing)
+            return false;
+    return true;
+}
+
+static void put_parallel(dt_json *json, const dt_trainer_info *info, bool deterministic)
 {
     dt_json_open(json, "parallel");
     dt_json_integer(json, "threads", info->workers);
     dt_json_integer(json, "shard_size", info->shard_size);
     dt_json_integer(json, "shards", info->shards);
     dt_json_text(json, "reduction", info->reduction);
-    dt_json_truth(json, "deterministic", info->deterministic);
+    if (*info->choice)
+        dt_json_text(json, "choice", info->choice);
+    dt_json_integer(json, "groups", info->groups);
+    dt_json_truth(json, "deterministic", deterministic);
+    if (!deterministic)
+        dt_json_text(json, "note", "not reproducible: another run gives other bits");
     dt_json_text(json, "instruction_set", info->isa);
     put_denormals(json);
     put_environment(json);
@@ -167,8 +180,11 @@ void dt_session_now(dt_session *session, const dt_trainer *trainer)
 {
     dt_trainer_info info;
     dt_trainer_describe(trainer, &info);
-    *session =
-        (dt_session){.started = (int64_t)time(NULL), .from_step = dt_trainer_step(trainer), .threads = info.workers};
+    *session = (dt_session){.started = (int64_t)time(NULL),
+                            .from_step = dt_trainer_step(trainer),
+                            .threads = info.workers,
+                            .racing = !info.deterministic};
+    snprintf(session->reduction, sizeof session->reduction, "%s", info.reduction);
     if (gethostname(session->host, sizeof session->host - 1) != 0)
         session->host[0] = '\0';
 }
@@ -182,6 +198,8 @@ static void put_sessions(dt_json *json, const dt_session *sessions, size_t count
         dt_json_text(json, "host", or_null(sessions[i].host));
         dt_json_integer(json, "threads", sessions[i].threads);
         dt_json_integer(json, "from_step", sessions[i].from_step);
+        dt_json_text(json, "reduction", or_null(sessions[i].reduction));
+        dt_json_truth(json, "deterministic", !sessions[i].racing);
         dt_json_close(json);
     }
     dt_json_close(json);
@@ -223,7 +241,7 @@ dt_status dt_provenance_json_of(char **json, const dt_trainer *trainer, const dt
     put_data(&out, experiment, data, &info);
     put_build(&out);
     put_libraries(&out);
-    put_parallel(&out, &info);
+    put_parallel(&out, &info, info.deterministic && dt_sessions_deterministic(sessions, count));
     dt_machine_json(&out);
     dt_json_close(&out);
     return dt_json_finish(&out, json, error);

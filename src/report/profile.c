@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "deltoid/profile.h"
+#include "base/file.h"
 #include "report/html.h"
 #include "report/sections.h"
 

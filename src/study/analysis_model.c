@@ -6,6 +6,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/split.h"
@@ -21,64 +22,31 @@ typedef struct calibrated {
     dt_model_costs costs;
 } calibrated;
 
-/* --- the network, from its operations --- */
+/* --- the network --- */
 
-typedef struct counts {
-    double forward[DT_MODEL_LAYERS_MAX + 2], backward[DT_MODEL_LAYERS_MAX + 2]; /* operations */
-    double gradient_bytes, gather_bytes, cost_bytes, all_forward;
-    int64_t layers;
-} counts;
-
-static bool count_operations(const dt_profile_row *rows, size_t count, counts *c)
+/* "784-512-10": units of layers 0 .. L; returns L, or 0 for what isn't such a text. */
+static int64_t read_units(const char *text, int64_t units[DT_MODEL_LAYERS_MAX + 1])
 {
-    *c = (counts){0};
-    for (size_t i = 0; i < count; i++) {
-        const dt_profile_row *row = &rows[i];
-        if (row->l > DT_MODEL_LAYERS_MAX)
-            return false;
-        if (row->phase == DT_PHASE_FORWARD) {
-            c->forward[row->l] += row->flop;
-            c->all_forward += row->flop;
-            c->layers = dt_max(c->layers, row->l);
-        } else if (row->phase == DT_PHASE_BACKWARD) {
-            c->backward[row->l] += row->flop;
-        } else if (row->phase == DT_PHASE_GRADIENT && row->l == 1) {
-            c->gradient_bytes += row->bytes;
-        } else if (row->phase == DT_PHASE_GATHER) {
-            c->gather_bytes += row->bytes;
-        } else if (row->phase == DT_PHASE_COST) {
-            c->cost_bytes += row->bytes;
-        }
+    for (int64_t l = 0; l <= DT_MODEL_LAYERS_MAX; l++) {
+        char *end;
+        units[l] = strtoll(text, &end, 10);
+        if (end == text || units[l] < 1 || units[l] > INT32_MAX)
+            return 0;
+        if (*end == '\0')
+            return l;
+        if (*end != '-')
+            return 0;
+        text = end + 1;
     }
-    return c->layers >= 1;
+    return 0;
 }
 
-static bool whole(double value, int64_t *result)
+static double bytes_of(const dt_profile_row *rows, size_t count, dt_phase phase, int64_t l)
 {
-    *result = (int64_t)llround(value);
-    return value >= 0.5 && value < 1e9 && fabs(value - (double)*result) < 0.01 + 1e-6 * value;
-}
-
-/* Of s samples: forward of l counts 2 s u_l (u_{l-1} + 1), backward of l < L 2 s u_l u_{l+1} (deltoid/profile.h). Their
- * ratio is 1 + 1 / u_l, and all of forward is 2 s times the parameters. */
-static bool find_units(const counts *c, double parameters, double real, calibrated *found, double *samples)
-{
-    const int64_t layers = c->layers;
-    int64_t *u = found->units;
-    const double s = c->all_forward / (2 * parameters);
-    for (int64_t l = 1; l < layers; l++)
-        if (!whole(1 / (c->forward[l + 1] / c->backward[l] - 1), &u[l]))
-            return false;
-    if (layers == 1 ? !whole(c->cost_bytes / (2 * s * real), &u[1])
-                    : !whole(c->forward[layers] / (2 * s * ((double)u[layers - 1] + 1)), &u[layers]))
-        return false;
-    *samples = s;
-    double sum = 0;
-    if (!whole(c->forward[1] / (2 * s * (double)u[1]) - 1, &u[0]))
-        return false;
-    for (int64_t l = 1; l <= layers; l++)
-        sum += (double)u[l] * ((double)u[l - 1] + 1);
-    return fabs(sum - parameters) < 0.5;
+    double bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += rows[i].phase == phase && rows[i].l == l ? rows[i].bytes : 0;
+    return bytes;
 }
 
 static dt_status calibrate(dt_analysing *a, int64_t point, calibrated *found)
@@ -87,22 +55,24 @@ static dt_status calibrate(dt_analysing *a, int64_t point, calibrated *found)
     const double real = strcmp(p->precision, "float64") == 0 ? 8 : 4;
     dt_profile_row *rows;
     size_t count;
-    counts c;
-    double samples, steps;
     dt_status status = dt_point_profile(a, point, &rows, &count);
-    if (status != DT_OK || count == 0 || !count_operations(rows, count, &c) || p->parameters < 1 ||
-        !find_units(&c, (double)p->parameters, real, found, &samples))
+    const int64_t layers = read_units(p->units, found->units);
+    if (status != DT_OK || count == 0 || layers == 0)
         return status;
-    steps = (double)rows[0].steps;
+    /* As deltoid/profile.h counts bytes: gather reads an element and writes a number, the gradient's step goes through
+     * the parameters and each state of the optimizer twice. */
+    const double steps = (double)rows[0].steps, samples = steps * (double)p->batch_size;
     const double in = (double)found->units[0], out = (double)found->units[1];
-    const double stepped = (c.gradient_bytes / real - samples * (in + out)) / (out * (in + 1)) / steps;
+    const double gradient = bytes_of(rows, count, DT_PHASE_GRADIENT, 1) / real - samples * (in + out);
+    const double stepped = gradient / (out * (in + 1)) / steps;
+    const double element = bytes_of(rows, count, DT_PHASE_GATHER, 0) / (samples * in) - real;
     found->network = (dt_model_network){
-        .layers = c.layers,
+        .layers = layers,
         .units = found->units,
         .samples = p->batch_size,
         .shard_size = p->shard_size,
         .real = (int64_t)real,
-        .element = dt_max(1, llround(c.gather_bytes / (samples * in) - real)),
+        .element = element > 0.5 && element < 16 ? llround(element) : (int64_t)real,
         .states = stepped > 2 && stepped < 20 ? llround((stepped - 2) / 2) : 0,
     };
     found->known =

@@ -33,7 +33,7 @@ static dt_status speed_up(dt_analysing *a, dt_analysis_point *p, const dt_analys
                                         .base = what,
                                         .confidence = a->analysis->confidence,
                                         .resamples = RESAMPLES,
-                                        .seed = a->study->seed + (uint64_t)p->point->point};
+                                        .seed = (uint64_t)(a->study->seed + p->point->point)};
     double *scratch = scratch_of(a, dt_speedup_scratch(values.n, point.seconds.n, RESAMPLES));
     return scratch ? dt_speedup_of(&values, &point, &options, scratch, speedup, a->error) : DT_NO_MEMORY;
 }
@@ -105,8 +105,8 @@ static dt_status fit_law(dt_analysing *a, const dt_scaling_point *points, int64_
     dt_status status = dt_fit_points(fit->law, points, count, scratch, &fit->fit, &now);
     fit->fitted = status == DT_OK;
     if (status == DT_OK && least >= DT_LAW_SAMPLES)
-        status = dt_fit_intervals(fit->law, points, count, a->analysis->confidence, RESAMPLES, a->study->seed, scratch,
-                                  &fit->fit, &now);
+        status = dt_fit_intervals(fit->law, points, count, a->analysis->confidence, RESAMPLES, (uint64_t)a->study->seed,
+                                  scratch, &fit->fit, &now);
     if (status == DT_NO_MEMORY)
         return dt_fail(a->error, status, "%s", now.message);
     if (status != DT_OK)
@@ -172,7 +172,7 @@ static dt_status compute_best(dt_analysing *a, dt_analysis_best *best)
     const dt_speedup_options options = {.base = DT_BASE_BEST_SERIAL,
                                         .confidence = all->confidence,
                                         .resamples = RESAMPLES,
-                                        .seed = a->study->seed + (uint64_t)best->workers};
+                                        .seed = (uint64_t)(a->study->seed + best->workers)};
     dt_speedup ratio;
     double *scratch = scratch_of(a, dt_speedup_scratch(values.n, any.seconds.n, RESAMPLES));
     if (!scratch)

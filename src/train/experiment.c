@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/names.h"
 #include "train/keys.h"
+#include "train/strategy.h"
 
 const char *dt_targets_name(dt_targets targets)
 {
@@ -473,5 +474,5 @@ dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *erro
         if (status != DT_OK)
             return status;
     }
-    return DT_OK;
+    return dt_strategy_check(experiment, error);
 }

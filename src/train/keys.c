@@ -218,6 +218,10 @@ static const dt_key keys[] = {
      .help = "Samples that are summed as one leaf of the gradient's tree. auto: from batch_size alone."},
     {"parallel.reduction", DT_KEY_ENTRY, EXPERIMENT(parallel.reduction), .table = DT_REDUCTIONS, .text = "tree",
      .help = "How the workers' gradients are added."},
+    {"parallel.groups", DT_KEY_INTEGER, EXPERIMENT(parallel.groups), .low = 1, .high = 1024, .word = "auto",
+     .help =
+         "Workers are divided into so many groups. A group's workers share each of its shards and split every layer's "
+         "units: 1 is tensor parallelism, as many as threads data parallelism. auto: by a model of sizes."},
 
     {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
      .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA,
