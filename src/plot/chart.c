@@ -143,14 +143,14 @@ static void add_panels(const dt_chart *chart, dt_buffer *out)
     int integers[5][DT_CHART_PANELS];
     const char *texts[3][DT_CHART_PANELS];
     static const char *const number_names[] = {"x_low", "x_high", "y_low", "y_high"};
-    static const char *const integer_names[] = {"first_item", "last_item", "x_logarithmic", "y_logarithmic", "binary"};
+    static const char *const integer_names[] = {"first_item", "last_item", "x_logarithmic", "y_logarithmic", "beside"};
     static const char *const text_names[] = {"panel_title", "x_label", "y_label"};
     for (size_t p = 0; p < n; p++) {
         const dt_chart_panel *panel = &chart->panels[p];
         numbers[0][p] = panel->x.low, numbers[1][p] = panel->x.high;
         numbers[2][p] = panel->y.low, numbers[3][p] = panel->y.high;
         integers[0][p] = panel->first + 1, integers[1][p] = panel->last + 1;
-        integers[2][p] = panel->x.logarithmic, integers[3][p] = panel->y.logarithmic, integers[4][p] = panel->binary;
+        integers[2][p] = panel->x.logarithmic, integers[3][p] = panel->y.logarithmic, integers[4][p] = panel->beside;
         texts[0][p] = panel->title, texts[1][p] = panel->x_label, texts[2][p] = panel->y_label;
     }
     for (int k = 0; k < 4; k++)

@@ -41,7 +41,7 @@ typedef struct dt_chart_panel {
     const char *x_label, *y_label;
     int first, last; /* items */
     dt_axis x, y;
-    bool binary; /* a logarithmic x has tics at powers of 2, or where texts say */
+    bool beside; /* marks of one x stand beside each other, by rank */
 } dt_chart_panel;
 
 typedef struct dt_chart {

@@ -12,7 +12,7 @@
 #include "deltoid/version.h"
 #include "plot/gnuplot.h"
 #include "plot/maker.h"
-#include "study/record.h"
+#include "study/analysis.h"
 
 static const dt_plot_kind kinds[] = {
     {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, true, &dt_curves_maker},
@@ -229,6 +229,25 @@ static dt_status find_kinds(const char *const *paths, size_t count, const dt_plo
     return DT_OK;
 }
 
+/* The study's analysis, once for all pictures; its tables are written where the pictures go, in the study's folder. */
+static dt_status analyse(dt_plot_run *run, const dt_plot_options *options, dt_arena *arena, dt_error *error)
+{
+    dt_study *study = dt_arena_allocate(arena, 1, sizeof *study);
+    dt_analysis *analysis = NULL;
+    run->analysis = options->analysis;
+    if (run->analysis)
+        return DT_OK;
+    dt_status status = study ? dt_study_open(study, run->path, arena, error) : dt_fail_memory(error, "a study");
+    if (status == DT_OK)
+        status = dt_study_analyse(study, arena, &analysis, error);
+    if (status == DT_OK && !options->folder && strcmp(options->term, TEXT) != 0)
+        status = dt_analysis_write(analysis, run->path, error);
+    if (status == DT_OK && *study->name)
+        run->label = study->name;
+    run->analysis = analysis;
+    return status;
+}
+
 static dt_status plot(const char *const *paths, size_t count, const dt_plot_options *options, dt_arena *arena,
                       dt_error *error)
 {
@@ -241,6 +260,8 @@ static dt_status plot(const char *const *paths, size_t count, const dt_plot_opti
     dt_status status = dt_plot_runs_open(paths, count, arena, &runs, error);
     if (status == DT_OK)
         status = find_kinds(paths, count, options, &at, error);
+    for (size_t i = 0; i < count && status == DT_OK && at == dt_plot_study_kind_at; i++)
+        status = analyse(&runs[i], options, arena, error);
     const bool all = options->kind && strcmp(options->kind, ALL) == 0, passing = all || !options->kind;
     for (size_t k = 0; status == DT_OK && (kind = at(k)); k++)
         if (all || (options->kind ? strcmp(options->kind, kind->name) == 0 : kind->overview))

@@ -57,6 +57,8 @@ typedef struct dt_plot_options {
     const char *unit;     /* of kind "units": "L:J", layer from 1 and unit from 0, which it needs */
     const char *quantity; /* of kind "histograms": a name of dt_plot_quantity_at; NULL: the first that is captured */
 
+    const struct dt_analysis *analysis; /* of the one study that is drawn, where the caller has it; NULL: made here */
+
     const char *folder; /* where the files go, which is there; NULL: plots/ in the first run's folder */
 
     int width;               /* columns of text; 0: $COLUMNS, or 80. Clamped to 40 .. 200 */

@@ -7,14 +7,9 @@
 dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const char *title,
                           dt_arena *arena, dt_error *error)
 {
-    dt_study *study = dt_arena_allocate(arena, 1, sizeof *study);
-    *s = (dt_studied){.arena = arena, .picture = picture, .study = study};
-    dt_status status = study ? dt_study_open(study, folder->path, arena, error) : dt_fail_memory(error, "a study");
-    if (status == DT_OK)
-        status = dt_study_analyse(s->study, arena, &s->analysis, error);
-    if (status == DT_OK)
-        status = dt_chart_begin(picture, title, &s->chart, arena, error);
-    return status;
+    *s = (dt_studied){
+        .arena = arena, .picture = picture, .analysis = folder->analysis, .study = folder->analysis->study};
+    return dt_chart_begin(picture, title, &s->chart, arena, error);
 }
 
 void dt_studied_name(const dt_studied *s, int64_t series, char name[DT_CHART_TEXT])
@@ -28,6 +23,14 @@ void dt_studied_name(const dt_studied *s, int64_t series, char name[DT_CHART_TEX
     snprintf(name, DT_CHART_TEXT, "%.90s%s",
              s->analysis->work_count > 1 && strcmp(label, work) == 0 ? "measured" : label,
              one->deterministic ? "" : " (not reproducible)");
+}
+
+void dt_studied_short(const dt_studied *s, int64_t series, char name[DT_CHART_TEXT])
+{
+    dt_studied_name(s, series, name);
+    char *mark = strstr(name, " (not reproducible)");
+    if (mark)
+        strcpy(mark, "*");
 }
 
 void dt_studied_title(const dt_studied *s, int64_t work, char title[DT_CHART_TEXT])

@@ -7,19 +7,22 @@
 
 typedef struct dt_studied {
     const dt_study *study;
-    dt_analysis *analysis;
+    const dt_analysis *analysis;
     dt_arena *arena;
     dt_picture *picture;
     dt_chart *chart;
     dt_status status; /* the first failure of adding */
 } dt_studied;
 
-/* Reads and analyses the study, and begins a chart. DT_NOT_FOUND where nothing was measured. */
+/* Begins a chart of a study, which has been analysed (plot.c). */
 dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const char *title,
                           dt_arena *arena, dt_error *error);
 
 /* A series' name in a key, which says so where it isn't reproducible. */
 void dt_studied_name(const dt_studied *s, int64_t series, char name[DT_CHART_TEXT]);
+
+/* The same with a star where it isn't reproducible, for a tic. */
+void dt_studied_short(const dt_studied *s, int64_t series, char name[DT_CHART_TEXT]);
 
 /* A work's name as a panel's title: with "same answer at every T" where hashes say so. "" of a single work. */
 void dt_studied_title(const dt_studied *s, int64_t work, char title[DT_CHART_TEXT]);

@@ -5,6 +5,11 @@
 
 #include "plot/studied.h"
 
+/* The same colour in both pictures: grey for waiting, pale grey for bookkeeping. */
+static const int rank_of[DT_PHASES] = {[DT_PHASE_FORWARD] = 1, [DT_PHASE_BACKWARD] = 2, [DT_PHASE_GRADIENT] = 3,
+                                       [DT_PHASE_UPDATE] = 4,  [DT_PHASE_GATHER] = 5,   [DT_PHASE_COST] = 6,
+                                       [DT_PHASE_WATCH] = 7,   [DT_PHASE_WAIT] = 0,     [DT_PHASE_REST] = -1};
+
 /* --- attribution: bars of stacked phases --- */
 
 static bool has_phase(const dt_studied *s, int64_t work, int phase)
@@ -36,8 +41,8 @@ static void add_bars(dt_studied *s, int64_t work, int64_t bars)
     }
     for (int phase = 0; phase < DT_PHASES; phase++) {
         if (!has_phase(s, work, phase) ||
-            !dt_chart_add_item(s->picture, DT_CHART_BAR, phase == DT_PHASE_WAIT ? 0 : 1 + phase,
-                               dt_phase_words((dt_phase)phase), (size_t)bars, s->arena, &s->status))
+            !dt_chart_add_item(s->picture, DT_CHART_BAR, rank_of[phase], dt_phase_words((dt_phase)phase), (size_t)bars,
+                               s->arena, &s->status))
             continue;
         for (int64_t x = 1; x <= bars; x++) {
             const dt_analysis_point *p = &s->analysis->points[bar_at(s, work, x)];
@@ -63,8 +68,8 @@ static void add_attribution(dt_studied *s, int64_t work)
     for (int64_t x = 1; x <= bars; x++) {
         const dt_analysis_point *p = &s->analysis->points[bar_at(s, work, x)];
         char name[DT_CHART_TEXT], text[DT_CHART_TEXT];
-        dt_studied_name(s, p->series, name);
-        snprintf(text, sizeof text, "%.12s %lld", s->analysis->series_count > s->analysis->work_count ? name : "T",
+        dt_studied_short(s, p->series, name);
+        snprintf(text, sizeof text, "%.14s %lld", s->analysis->series_count > s->analysis->work_count ? name : "T",
                  (long long)p->workers);
         dt_chart_add_text(s->chart, DT_CHART_TIC_X, (double)x, 0, text);
     }
@@ -94,45 +99,50 @@ static dt_status load_attribution(dt_picture *picture, const dt_plot_run *runs, 
 
 /* --- roofline --- */
 
-/* A line of the roof through what is on the axis. */
-static void add_ceiling(dt_studied *s, double peak, double bandwidth, double from, double to, const char *words)
+static void add_line(dt_studied *s, double x, double y, double to_x, double to_y)
 {
-    const double ridge = isfinite(bandwidth) ? peak / bandwidth : from;
-    if (!dt_chart_add_item(s->picture, DT_CHART_LINE, 0, "", 2, s->arena, &s->status))
+    if (to_x <= x || !dt_chart_add_item(s->picture, DT_CHART_LINE, 0, "", 2, s->arena, &s->status))
         return;
-    if (isfinite(bandwidth)) {
-        dt_chart_add_row(s->picture, from, from * bandwidth / 1e9, NAN, NAN);
-        dt_chart_add_row(s->picture, fmin(ridge, to), fmin(ridge, to) * bandwidth / 1e9, NAN, NAN);
-        dt_chart_add_text(s->chart, DT_CHART_LABEL, from * 1.05, from * 1.05 * bandwidth / 1e9, words);
-    } else {
-        dt_chart_add_row(s->picture, from, peak / 1e9, NAN, NAN);
-        dt_chart_add_row(s->picture, to, peak / 1e9, NAN, NAN);
-        dt_chart_add_text(s->chart, DT_CHART_LABEL, from * 1.05, peak / 1e9, words);
-    }
+    dt_chart_add_row(s->picture, x, y / 1e9, NAN, NAN);
+    dt_chart_add_row(s->picture, to_x, to_y / 1e9, NAN, NAN);
 }
 
 static void add_ceilings(dt_studied *s, int64_t workers, double from, double to)
 {
     const dt_analysis_ceilings *c = &s->analysis->ceilings;
-    const dt_bounds bounds = dt_ceilings_at(c, workers);
-    const double product = workers == 1 ? c->product_one : c->product_all;
+    const double peak = dt_ceilings_at(c, workers).flops, product = workers == 1 ? c->product_one : c->product_all;
+    const double right = to * pow(from / to, 0.42), middle = to * pow(from / to, 0.7);
     char words[DT_CHART_TEXT];
-    if (!isfinite(bounds.flops))
+    if (!isfinite(peak))
         return;
-    snprintf(words, sizeof words, "FMA peak %.0f GFLOP/s", bounds.flops / 1e9);
-    add_ceiling(s, bounds.flops, NAN, from, to, words);
-    if (isfinite(product) && product < 0.93 * bounds.flops) {
+    add_line(s, from, peak, to, peak);
+    snprintf(words, sizeof words, "FMA peak %.0f GFLOP/s", peak / 1e9);
+    dt_chart_add_text(s->chart, DT_CHART_LABEL, right, peak / 1e9, words);
+    if (isfinite(product) && product < 0.93 * peak && (workers == 1 || workers == c->workers)) {
+        add_line(s, from, product, to, product);
         snprintf(words, sizeof words, "products %.0f", product / 1e9);
-        add_ceiling(s, product, NAN, from, to, words);
+        dt_chart_add_text(s->chart, DT_CHART_LABEL, middle, product / 1e9, words);
     }
     for (int l = 0; l < c->levels; l++) {
-        const double bandwidth = workers == 1 ? c->one[l] : c->all[l];
+        const double bandwidth = dt_ceilings_level(c, l, workers), start = fmax(from, 0.02 * peak / bandwidth);
+        add_line(s, start, start * bandwidth, fmin(peak / bandwidth, to), fmin(peak, to * bandwidth));
         if (c->level[l] > 0)
             snprintf(words, sizeof words, "L%d %.0f GB/s", c->level[l], bandwidth / 1e9);
         else
             snprintf(words, sizeof words, "memory %.0f GB/s", bandwidth / 1e9);
-        add_ceiling(s, bounds.flops, bandwidth, from, to, words);
+        if (peak / bandwidth > start)
+            dt_chart_add_text(s->chart, DT_CHART_LABEL, start * 1.05, start * bandwidth / 1e9, words);
     }
+}
+
+/* The least intensity at which the fastest memory still bounds. */
+static double first_ridge(const dt_analysis_ceilings *c, int64_t workers)
+{
+    const double peak = dt_ceilings_at(c, workers).flops;
+    double most = 0;
+    for (int l = 0; l < c->levels; l++)
+        most = fmax(most, dt_ceilings_level(c, l, workers));
+    return most > 0 && isfinite(peak) ? peak / most : INFINITY;
 }
 
 /* Phases of a point, an item a phase: its layers are marks with their number beside. */
@@ -143,7 +153,7 @@ static void add_roofs(dt_studied *s, int64_t point)
         size_t rows = 0;
         for (int64_t i = 0; i < a->roof_count; i++)
             rows += a->roofs[i].point == point && a->roofs[i].phase == (dt_phase)phase && a->roofs[i].intensity > 0;
-        if (rows == 0 || !dt_chart_add_item(s->picture, DT_CHART_MARKS, 1 + phase, dt_phase_words((dt_phase)phase),
+        if (rows == 0 || !dt_chart_add_item(s->picture, DT_CHART_MARKS, rank_of[phase], dt_phase_words((dt_phase)phase),
                                             rows, s->arena, &s->status))
             continue;
         for (int64_t i = 0; i < a->roof_count; i++) {
@@ -174,7 +184,7 @@ static void add_roofline(dt_studied *s, int64_t point)
     snprintf(title, sizeof title, "%.70s, T = %lld", a->series[p->series].label, (long long)p->workers);
     if (!dt_chart_add_panel(s->chart, title, "operations a byte", "GFLOP/s"))
         return;
-    from = fmin(from / 2, 0.5);
+    from = fmin(fmin(from / 2, 0.5), first_ridge(&a->ceilings, p->workers) / 4);
     to = fmax(to * 2, 64);
     add_ceilings(s, p->workers, from, to);
     add_roofs(s, point);

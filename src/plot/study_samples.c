@@ -40,14 +40,17 @@ static void add_strategies(dt_studied *s, int64_t work, int64_t *workers, int mo
         char name[DT_CHART_TEXT], text[DT_CHART_TEXT];
         if (a->series[i].work != work)
             continue;
-        dt_studied_name(s, i, name);
-        char *mark = strstr(name, " (not reproducible)");
-        if (mark)
-            *mark = '\0';
-        snprintf(text, sizeof text, "%.16s%s", name, mark ? "*" : "");
+        dt_studied_short(s, i, name);
+        snprintf(text, sizeof text, "%.16s", name);
         dt_chart_add_text(s->chart, DT_CHART_TIC_Y, 0, -(rows += 1), text);
     }
-    if (dt_chart_end(s->picture, false, false)) {
+    double fastest = INFINITY, slowest = 0;
+    for (int64_t i = 0; i < a->point_count; i++)
+        if (a->points[i].work == work && a->points[i].visits > 0) {
+            fastest = fmin(fastest, a->points[i].median);
+            slowest = fmax(slowest, a->points[i].median);
+        }
+    if (dt_chart_end(s->picture, slowest > 3 * fastest, false)) {
         dt_chart_panel *panel = &s->chart->panels[s->chart->panel_count - 1];
         panel->y = (dt_axis){-rows - 0.6, -0.4, false};
         s->chart->panel_height = (int)fmax(s->chart->panel_height, 110 + 26 * rows);
@@ -114,6 +117,7 @@ static void add_batches(dt_studied *s, bool seconds)
         s->status = values ? s->status : DT_NO_MEMORY;
         return;
     }
+    s->chart->panels[s->chart->panel_count - 1].beside = true;
     /* A colour for each number of workers, as batch sizes are series of their own. */
     for (int64_t w = 1, rank = 0; w <= 1024; w++) {
         char name[DT_CHART_TEXT];
@@ -129,8 +133,8 @@ static void add_batches(dt_studied *s, bool seconds)
             const int64_t n =
                 a->points[i].workers == w ? to_target(s->study, a->points[i].point->point, seconds, values) : 0;
             if (n > 0)
-                dt_chart_add_row(s->picture, (double)a->points[i].point->batch_size * (1 + 0.02 * (double)(rank - 1)),
-                                 dt_median(values, n), values[0], values[n - 1]);
+                dt_chart_add_row(s->picture, (double)a->points[i].point->batch_size, dt_median(values, n), values[0],
+                                 values[n - 1]);
         }
     }
     for (int64_t b = 1; b <= 1 << 20; b *= 2)

@@ -20,13 +20,11 @@ static bool has_curve(const dt_analysis *a, const dt_analysis_series *series)
     return numbers > 1;
 }
 
-/* The measured points, or (`hollow`) those that are oversubscribed. Series stand side by side where they'd cover each
- * other. */
+/* The measured points, or (`hollow`) those that are oversubscribed. */
 static void add_points(dt_studied *s, int64_t series, bool efficiency, bool hollow)
 {
     const dt_analysis_series *one = &s->analysis->series[series];
     char name[DT_CHART_TEXT];
-    const double aside = 1 + 0.012 * (dt_studied_rank(s, series) - 1);
     dt_studied_name(s, series, name);
     if (!dt_chart_add_item(s->picture, hollow ? DT_CHART_HOLLOW : DT_CHART_MARKS, dt_studied_rank(s, series),
                            hollow ? "oversubscribed" : name, (size_t)one->count, s->arena, &s->status))
@@ -37,8 +35,7 @@ static void add_points(dt_studied *s, int64_t series, bool efficiency, bool holl
             continue;
         const dt_interval i = efficiency ? p->best.efficiency_interval : p->best.speedup_interval;
         const double y = efficiency ? p->best.efficiency : p->best.speedup;
-        dt_chart_add_row(s->picture, (double)p->workers * aside, y, isnan(i.low) ? y : i.low,
-                         isnan(i.high) ? y : i.high);
+        dt_chart_add_row(s->picture, (double)p->workers, y, isnan(i.low) ? y : i.low, isnan(i.high) ? y : i.high);
     }
 }
 
@@ -88,11 +85,13 @@ static void add_work(dt_studied *s, int64_t work, bool efficiency)
     if (!any || a->works[work].serial < 0)
         return;
     dt_studied_title(s, work, title);
-    if (!dt_chart_add_panel(s->chart, title, "workers T",
-                            efficiency ? "efficiency"
-                            : weak     ? "scaled speed-up"
-                                       : "speed-up"))
+    dt_chart_panel *panel = dt_chart_add_panel(s->chart, title, "workers T",
+                                               efficiency ? "efficiency"
+                                               : weak     ? "scaled speed-up"
+                                                          : "speed-up");
+    if (!panel)
         return;
+    panel->beside = true;
     most *= fitted ? 2 : 1;
     add_ideal(s, most, efficiency);
     for (int64_t i = 0; i < a->series_count; i++) {
@@ -110,7 +109,7 @@ static void add_work(dt_studied *s, int64_t work, bool efficiency)
             }
     }
     dt_studied_worker_tics(s, work, most);
-    dt_chart_end(s->picture, true, !efficiency && most > 8);
+    dt_chart_end(s->picture, most > 4, !efficiency && most > 8);
 }
 
 static dt_status load(dt_picture *picture, const dt_plot_run *runs, dt_arena *arena, bool efficiency, dt_error *error)

@@ -117,6 +117,9 @@ typedef struct dt_analysis_ceilings {
 /* With that many workers: between one's and all's by their number, all's beyond. */
 dt_bounds dt_ceilings_at(const dt_analysis_ceilings *ceilings, int64_t workers);
 
+/* Bytes a second of a level, of that many workers; in the same way. */
+double dt_ceilings_level(const dt_analysis_ceilings *ceilings, int level, int64_t workers);
+
 /* A phase of a layer of a point, all workers together. */
 typedef struct dt_analysis_roof {
     int64_t point;

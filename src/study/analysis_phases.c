@@ -169,8 +169,13 @@ dt_bounds dt_ceilings_at(const dt_analysis_ceilings *c, int64_t workers)
 {
     dt_bounds bounds = {between(c->fma_one, c->fma_all, workers, c->workers), NAN};
     if (c->levels > 0 && c->level[c->levels - 1] == 0)
-        bounds.bandwidth = between(c->one[c->levels - 1], c->all[c->levels - 1], workers, c->workers);
+        bounds.bandwidth = dt_ceilings_level(c, c->levels - 1, workers);
     return bounds;
+}
+
+double dt_ceilings_level(const dt_analysis_ceilings *c, int level, int64_t workers)
+{
+    return between(c->one[level], c->all[level], workers, c->workers);
 }
 
 /* --- roofline --- */
