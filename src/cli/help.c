@@ -150,6 +150,9 @@ static void print_plots(void)
     const dt_plot_kind *kind;
     for (size_t i = 0; (kind = dt_plot_kind_at(i)); i++)
         printf("  %-12s %s\n", kind->name, kind->summary);
+    printf("\nOf scaling studies (deltoid scale):\n");
+    for (size_t i = 0; (kind = dt_plot_study_kind_at(i)); i++)
+        printf("  %-12s %s\n", kind->name, kind->summary);
 }
 
 void dt_help_default(dt_text *text, const dt_key *key)

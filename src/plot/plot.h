@@ -34,8 +34,11 @@ typedef struct dt_plot_kind {
     const struct dt_plot_maker *maker;
 } dt_plot_kind;
 
-/* The i-th kind, NULL past the last. */
+/* The i-th kind of run pictures, NULL past the last. */
 const dt_plot_kind *dt_plot_kind_at(size_t i);
+
+/* The same of pictures of scaling studies (study/record.h): drawn where the folder is a study's. */
+const dt_plot_kind *dt_plot_study_kind_at(size_t i);
 
 /* The i-th name of a picture's format ("svg", "png", "pdf", "text"), NULL past the last. */
 const char *dt_plot_term_at(size_t i);
@@ -56,6 +59,10 @@ typedef struct dt_plot_options {
 
     const char *unit;     /* of kind "units": "L:J", layer from 1 and unit from 0, which it needs */
     const char *quantity; /* of kind "histograms": a name of dt_plot_quantity_at; NULL: the first that is captured */
+
+    const struct dt_analysis *analysis; /* of the one study that is drawn, where the caller has it; NULL: made here */
+
+    const char *folder; /* where the files go, which is there; NULL: plots/ in the first run's folder */
 
     int width;               /* columns of text; 0: $COLUMNS, or 80. Clamped to 40 .. 200 */
     dt_plot_letters letters; /* of text */

@@ -14,6 +14,8 @@ typedef struct dt_plot_run {
     bool is_sweep;     /* a folder of deltoid sweep: of many runs */
     const char *loss;  /* the name of the cost, or "" where experiment.yaml doesn't tell */
 
+    const struct dt_analysis *analysis; /* of a study (study/analysis.h); NULL of a run */
+
     const char *activations[64]; /* names of layers 1 ..; NULL where experiment.yaml doesn't tell */
 } dt_plot_run;
 

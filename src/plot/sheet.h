@@ -8,9 +8,9 @@
 
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "deltoid/status.h"
-#include "plot/buffer.h"
 
 typedef struct dt_sheet_block {
     const char *title; /* one line, from outside or not */
