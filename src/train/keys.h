@@ -3,7 +3,8 @@
  *
  * dt_experiment_init and dt_experiment_validate walk it, and so does everything that reads, overrides, writes or
  * explains an experiment file. To add a key, add a field to the struct in deltoid/experiment.h and one line to the
- * table in keys.c, among the keys of its section.
+ * table in keys.c, among the keys of its section. Beside it key_defaults.c, key_rules.c (which applies when) and
+ * key_words.c (what it accepts).
  *
  * A key's pattern is its path with '#' for a position in a list and '*' for a name of the user's: "network.#.units",
  * "capture.*.every".
@@ -68,6 +69,9 @@ typedef struct dt_key {
 const dt_key *dt_key_at(size_t i);              /* NULL past the last */
 const dt_key *dt_key_find(const char *pattern); /* NULL where no key has that pattern */
 bool dt_key_is_section(const char *pattern);    /* keys lie under it */
+
+/* What of `pattern` follows "section.", all of it where that is "". NULL where it lies elsewhere. */
+const char *dt_key_under(const char *pattern, const char *section);
 
 /* The i-th distinct name under a section, "" for the top: under "training" epochs, batch_size, shuffle. NULL past the
  * last, or where names are free or numbers. Written to `name`. */
