@@ -87,6 +87,7 @@ dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, 
     r->workers = workers;
     r->shard_size = shard_size;
     r->rows = rows;
+    r->unbuffered = rows[1].columns ? network->layer[1].panels * network->layer[1].column : 0;
     r->buffers_a_worker = dt_reducer_buffers(strategy, samples, short_samples, shard_size, workers);
     const size_t buffers = (size_t)(workers * r->buffers_a_worker);
     r->buffer = dt_allocate_zeroed(buffers, sizeof *r->buffer);
@@ -95,7 +96,7 @@ dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, 
         (short_samples && !plan_create(&r->plans[1], short_samples, shard_size, workers)))
         goto fail;
     for (size_t i = 0; i < buffers; i++)
-        if (!(r->buffer[i] = dt_allocate_hot((size_t)network->blocks, DT_BLOCK * sizeof(dt_real))))
+        if (!(r->buffer[i] = dt_allocate_hot((size_t)(network->blocks - r->unbuffered), DT_BLOCK * sizeof(dt_real))))
             goto fail;
     for (int64_t t = 0; t < workers; t++)
         if (!(r->scratch[t] = dt_allocate((size_t)scratch_count(r), sizeof(dt_real))))
@@ -164,33 +165,56 @@ const dt_plan *dt_reducer_plan(const dt_reducer *reducer, int64_t samples)
     return &reducer->plans[samples != reducer->plans[0].samples];
 }
 
-/* Forms blocks of the gradient over samples first .. last-1 of the minibatch (an aligned subtree of shards) and
- * finishes each: the worker's slices, or all. */
-static void form(const dt_reducer *reducer, int64_t worker, dt_span samples, bool all, const dt_finish *finish,
-                 dt_laps *laps)
+/* Layer l of sparse inputs: blocks first .. last-1 over samples of the minibatch, from the worker's index. */
+static void form_sparse(const dt_reducer *reducer, int64_t l, int64_t worker, dt_span samples, dt_blocks layer,
+                        dt_span blocks, const dt_finish *finish)
+{
+    const dt_layer_rows *rows = &reducer->rows[l];
+    const dt_sparse_task task = {
+        .layer = layer,
+        .columns = &rows->columns[worker],
+        .delta = rows->delta,
+        .delta_stride = rows->delta_stride,
+        .samples = samples,
+        .first = blocks.first,
+        .last = blocks.last,
+        .scratch = reducer->scratch[worker],
+    };
+    DT_SELECT(dt_sparse_products, dt_sparse_products, &)->gradient(&task, finish);
+}
+
+/* Forms blocks of layer l's gradient over samples first .. last-1 of the minibatch (an aligned subtree of shards) and
+ * finishes each: the worker's slice, or all, which go to a buffer. */
+static void form(const dt_reducer *reducer, int64_t l, int64_t worker, dt_span samples, bool all,
+                 const dt_finish *finish, dt_laps *laps)
 {
     const dt_network *n = reducer->network;
-    for (int64_t l = 1; l <= n->layers; l++) {
-        const dt_layer_rows *rows = &reducer->rows[l];
-        const dt_layer *layer = &n->layer[l];
-        const dt_span own = dt_reducer_slice(reducer, l, worker);
-        const dt_gradient_task task = {
-            .layer = dt_network_blocks(n, l),
-            .a = rows->a + worker * rows->a_apart + samples.first * rows->a_stride,
-            .delta = rows->delta + samples.first * rows->delta_stride,
-            .a_stride = rows->a_stride,
-            .delta_stride = rows->delta_stride,
-            .samples = dt_span_count(samples),
-            .shard_size = reducer->shard_size,
-            .first = all ? 0 : own.first - layer->first_block,
-            .last = all ? layer->panels * layer->column : own.last - layer->first_block,
-            .shared = reducer->workers > 1 && !dt_reducer_by_units(reducer, l),
-            .scratch = reducer->scratch[worker],
-        };
-        if (task.first < task.last)
-            n->products->gradient(&task, finish);
-        dt_lap(laps, DT_PHASE_GRADIENT, l);
+    const dt_layer_rows *rows = &reducer->rows[l];
+    const dt_layer *layer = &n->layer[l];
+    const dt_span slice = dt_reducer_slice(reducer, l, worker);
+    const dt_span own = all ? (dt_span){0, layer->panels * layer->column}
+                            : (dt_span){slice.first - layer->first_block, slice.last - layer->first_block};
+    dt_gradient_task task = {
+        .layer = dt_network_blocks(n, l),
+        .delta = rows->delta + samples.first * rows->delta_stride,
+        .a_stride = rows->a_stride,
+        .delta_stride = rows->delta_stride,
+        .samples = dt_span_count(samples),
+        .shard_size = reducer->shard_size,
+        .first = own.first,
+        .last = own.last,
+        .shared = reducer->workers > 1 && !dt_reducer_by_units(reducer, l),
+        .scratch = reducer->scratch[worker],
+    };
+    if (all)
+        task.layer.offset -= reducer->unbuffered * DT_BLOCK;
+    if (rows->columns) {
+        form_sparse(reducer, l, worker, samples, task.layer, own, finish);
+    } else if (own.first < own.last) {
+        task.a = rows->a + worker * rows->a_apart + samples.first * rows->a_stride;
+        n->products->gradient(&task, finish);
     }
+    dt_lap(laps, DT_PHASE_GRADIENT, l);
 }
 
 void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps)
@@ -201,7 +225,15 @@ void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t
 void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                          dt_laps *laps)
 {
-    form(reducer, worker, (dt_span){0, plan->samples}, false, finish, laps);
+    for (int64_t l = 1; l <= reducer->network->layers; l++)
+        form(reducer, l, worker, (dt_span){0, plan->samples}, false, finish, laps);
+}
+
+/* The samples of subtree s. */
+static dt_span samples_of(const dt_reducer *reducer, const dt_plan *plan, int64_t s)
+{
+    const dt_span shards = plan->subtrees[s].shards;
+    return (dt_span){shards.first * reducer->shard_size, dt_min(shards.last * reducer->shard_size, plan->samples)};
 }
 
 /* Nothing to join where one worker has all shards: forming slices shares that work out, too. */
@@ -215,11 +247,10 @@ void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int
     if (!uses_buffers(reducer, plan))
         return;
     for (int64_t s = plan->first_subtree[worker], i = 0; s < plan->first_subtree[worker + 1]; s++, i++) {
-        const dt_span shards = plan->subtrees[s].shards;
-        const dt_span samples = {shards.first * reducer->shard_size,
-                                 dt_min(shards.last * reducer->shard_size, plan->samples)};
         const dt_finish store = {.out = reducer->buffer[worker * reducer->buffers_a_worker + i]};
-        form(reducer, worker, samples, true, &store, laps);
+        for (int64_t l = 1; l <= reducer->network->layers; l++)
+            if (!reducer->rows[l].columns)
+                form(reducer, l, worker, samples_of(reducer, plan, s), true, &store, laps);
     }
 }
 
@@ -232,14 +263,34 @@ static const dt_real *buffer_of(const dt_reducer *r, const dt_plan *plan, int64_
     return r->buffer[t * r->buffers_a_worker + s - plan->first_subtree[t]];
 }
 
-bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_real *sum)
+/* Block `block` of layer 1 of sparse inputs over the samples of subtree s. */
+static void form_subtree(const dt_reducer *reducer, const dt_plan *plan, int64_t s, int64_t reader, int64_t block,
+                         dt_real *sum)
 {
-    const int64_t at = blocks.first * DT_BLOCK, count = dt_span_count(blocks) * DT_BLOCK;
+    const dt_finish store = {.out = sum};
+    dt_blocks layer = dt_network_blocks(reducer->network, 1);
+    layer.offset = -block * DT_BLOCK;
+    form_sparse(reducer, 1, reader, samples_of(reducer, plan, s), layer, (dt_span){block, block + 1}, &store);
+}
+
+bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, int64_t reader, dt_span blocks,
+                        dt_real *sum)
+{
+    const dt_products *products = reducer->network->products;
     if (!uses_buffers(reducer, plan))
         return false;
-    memset(sum, 0, (size_t)count * sizeof *sum);
+    memset(sum, 0, (size_t)(dt_span_count(blocks) * DT_BLOCK) * sizeof *sum);
     for (int64_t i = plan->first_subtree[worker]; i < plan->first_subtree[worker + 1]; i++)
-        reducer->network->products->add(count, sum, buffer_of(reducer, plan, i) + at, sum);
+        for (int64_t block = blocks.first; block < blocks.last; block++) {
+            dt_real formed[DT_BLOCK], *own = sum + (block - blocks.first) * DT_BLOCK;
+            if (block < reducer->unbuffered)
+                form_subtree(reducer, plan, i, reader, block, formed);
+            products->add(DT_BLOCK, own,
+                          block < reducer->unbuffered
+                              ? formed
+                              : buffer_of(reducer, plan, i) + (block - reducer->unbuffered) * DT_BLOCK,
+                          own);
+        }
     return true;
 }
 
@@ -250,7 +301,7 @@ static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t w
 {
     const dt_products *products = reducer->network->products;
     const dt_real *stack[2 * DT_COVER_MAX]; /* a sum is in place i of the scratch, a pushed buffer stays where it is */
-    const int64_t at = layer->offset + block * DT_BLOCK;
+    const int64_t at = layer->offset + (block - reducer->unbuffered) * DT_BLOCK;
     int top = 0;
     for (int64_t i = 0; i < plan->program_length; i++) {
         if (plan->program[i] != DT_JOIN_ADD) {
@@ -278,6 +329,10 @@ void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t wor
     for (int64_t l = 1; l <= n->layers; l++) {
         const dt_blocks layer = dt_network_blocks(n, l);
         const dt_span own = dt_reducer_slice(reducer, l, worker);
+        if (reducer->rows[l].columns) {
+            form(reducer, l, worker, (dt_span){0, plan->samples}, false, finish, laps);
+            continue;
+        }
         for (int64_t block = own.first; block < own.last; block++)
             join_block(reducer, plan, worker, &layer, block - n->layer[l].first_block, finish);
         dt_lap(laps, DT_PHASE_UPDATE, l);

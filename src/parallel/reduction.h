@@ -17,6 +17,7 @@
 #include "base/tree.h"
 #include "deltoid/tables.h"
 #include "kernels/products.h"
+#include "kernels/sparse.h"
 #include "nn/network.h"
 #include "parallel/laps.h"
 
@@ -25,6 +26,10 @@ typedef struct dt_layer_rows {
     const dt_real *a, *delta;
     int64_t a_stride, delta_stride;
     int64_t a_apart; /* numbers from one worker's own copy of a to the next's; 0: all share one */
+
+    /* Layer 1 of sparse inputs: a by columns, [worker]; NULL: it isn't. Its gradient needs no buffers, whatever the
+     * strategy: what a minibatch's samples hold is less than a buffer, and each worker forms its slice from it. */
+    const dt_sparse_columns *columns;
 } dt_layer_rows;
 
 /* Who holds what of a minibatch of a given number of shards, for a given team: computed when the trainer is created. */
@@ -43,7 +48,8 @@ typedef struct dt_reducer {
     const struct dt_reduction *strategy;
     int64_t workers, shard_size;
     int64_t buffers_a_worker;
-    dt_real **buffer;  /* [worker * buffers_a_worker + i]: as long as the parameter vector */
+    dt_real **buffer;  /* [worker * buffers_a_worker + i]: as long as the parameter vector behind `unbuffered` */
+    int64_t unbuffered; /* blocks at its front that need no buffers: layer 1's of sparse inputs, else 0 */
     dt_real **scratch; /* [worker] */
     dt_plan plans[2];  /* of a full minibatch, and of the short last one (shards 0: none) */
 
@@ -122,9 +128,11 @@ bool dt_reducer_by_units(const dt_reducer *reducer, int64_t l);
 dt_span dt_reducer_panels(const dt_reducer *reducer, int64_t l, int64_t worker);
 
 /* What `worker` has summed over its shards, before `sum`: these blocks of its buffers, added in the order of its
- * shards. Zeros where it has no shards; false where there are no buffers to look at. */
+ * shards. Zeros where it has no shards; false where there are no buffers to look at. Layer 1 of sparse inputs, which
+ * has none, is formed for it by the worker that asks, `reader`. */
 #define dt_reducer_partial DT_R(dt_reducer_partial)
-bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_span blocks, dt_real *sum);
+bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, int64_t reader, dt_span blocks,
+                        dt_real *sum);
 
 /* --- what strategies are built from --- */
 

@@ -167,7 +167,7 @@ void dt_sparse_index(dt_sparse *sparse, int64_t worker, int64_t samples, int64_t
         for (int64_t at = sparse->row[i].first; at < sparse->row[i].last; at++)
             entry[count++] = (dt_sparse_entry){sparse->value[at], sparse->column[at], (int32_t)i, shard};
     }
-    for (int shift = 0; inputs - 1 >> shift; shift += DIGIT) {
+    for (int shift = 0; (inputs - 1) >> shift; shift += DIGIT) {
         dt_sparse_entry *sorted = other;
         sort_digit(entry, count, shift, sorted);
         other = entry;

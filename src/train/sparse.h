@@ -12,9 +12,6 @@
 #include "deltoid/dataset.h"
 #include "kernels/sparse.h"
 
-/* data.sparse: auto takes data that hold at most this share of their inputs. Measured: experiments/sparse. */
-#define DT_SPARSE_DENSITY 0.1
-
 typedef struct dt_sparse_sizes {
     int64_t run;     /* rows of one */
     int64_t numbers; /* that its rows hold at most */

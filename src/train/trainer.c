@@ -41,7 +41,7 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     if (status == DT_OK && !(t->units = dt_setup_units(experiment, data->train)))
         status = dt_fail_memory(error, "the trainer");
     if (status == DT_OK)
-        status = dt_team_create(&t->team, dt_setup_workers(experiment, t->units), error);
+        status = dt_team_create(&t->team, dt_setup_workers(experiment, data->train, t->units), error);
     if (status == DT_OK)
         status = dt_setup_sizes(experiment, data, t->train_rows.count, dt_team_count(t->team), t->units, &sizes,
                                 &t->info, error);
@@ -69,7 +69,7 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     t->run.schedule = dt_schedule_begin();
     /* Steps of some milliseconds always pay for a team. */
     t->pace = (dt_pace){.adapts = experiment->parallel.threads == 0 && t->info.workers > 1 &&
-                                  dt_setup_operations(experiment, t->units) < 1e9,
+                                  dt_setup_operations(experiment, data->train, t->units) < 1e9,
                         .trial_steps = 4,
                         .steps = 64};
     t->run.total_steps = t->info.steps_per_epoch * experiment->training.epochs;
