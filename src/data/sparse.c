@@ -113,9 +113,9 @@ dt_status dt_dataset_from_sparse(dt_dataset **dataset, int64_t rows, int64_t fea
     dt_status status = check_rows(&like, error);
     for (int64_t i = 0; status == DT_OK && i < rows; i++)
         if (labels[i] < 0 || labels[i] >= classes)
-            status = dt_fail(error, DT_INVALID,
-                             "the label of row %lld is %d, expected 0 to %lld; number the classes from 0",
-                             (long long)i, labels[i], (long long)classes - 1);
+            status =
+                dt_fail(error, DT_INVALID, "the label of row %lld is %d, expected 0 to %lld; number the classes from 0",
+                        (long long)i, labels[i], (long long)classes - 1);
     if (status != DT_OK)
         return status;
     int64_t *all = dt_allocate((size_t)rows, sizeof *all);

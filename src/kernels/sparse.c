@@ -41,8 +41,8 @@ DT_INLINE void link_row(const int panels, const dt_real *x, const dt_real *W, in
 {
     const dt_vector a = dt_broadcast(x);
     DT_REPEAT (v, panels * DT_VECTORS_A_PANEL)
-        acc[v] = dt_fma(
-            a, dt_load(W + (v / DT_VECTORS_A_PANEL) * w_panel + (v % DT_VECTORS_A_PANEL) * DT_WIDTH), acc[v]);
+        acc[v] =
+            dt_fma(a, dt_load(W + (v / DT_VECTORS_A_PANEL) * w_panel + (v % DT_VECTORS_A_PANEL) * DT_WIDTH), acc[v]);
 }
 
 DT_INLINE void product_tile(const int panels, const dt_sparse_rows *x, dt_span rows, int64_t inputs, const dt_real *W,
@@ -187,8 +187,7 @@ static step_tile_fn *const step_tiles[PANELS] = {TILES(STEP_ENTRY)};
 static void step_blocks(const dt_sparse_task *task, const dt_finish *finish, int64_t panel, int64_t panels, dt_span kb)
 {
     const int64_t w_panel = dt_blocks_a_panel(task->layer.inputs) * DT_BLOCK;
-    const dt_span c = {column_from(task->columns, kb.first * DT_LANES),
-                       column_from(task->columns, kb.last * DT_LANES)};
+    const dt_span c = {column_from(task->columns, kb.first * DT_LANES), column_from(task->columns, kb.last * DT_LANES)};
     for (int64_t w = panel, width; w < panel + panels; w += width) {
         width = width_of(panel + panels - w);
         step_tiles[width - 1](task, finish, c, finish->W + task->layer.offset + w * w_panel, w_panel,

@@ -48,10 +48,10 @@ typedef struct dt_reducer {
     const struct dt_reduction *strategy;
     int64_t workers, shard_size;
     int64_t buffers_a_worker;
-    dt_real **buffer;  /* [worker * buffers_a_worker + i]: as long as the parameter vector behind `unbuffered` */
+    dt_real **buffer;   /* [worker * buffers_a_worker + i]: as long as the parameter vector behind `unbuffered` */
     int64_t unbuffered; /* blocks at its front that need no buffers: layer 1's of sparse inputs, else 0 */
-    dt_real **scratch; /* [worker] */
-    dt_plan plans[2];  /* of a full minibatch, and of the short last one (shards 0: none) */
+    dt_real **scratch;  /* [worker] */
+    dt_plan plans[2];   /* of a full minibatch, and of the short last one (shards 0: none) */
 
     const dt_layer_rows *rows; /* rows[l], l = 1 .. L, of the whole minibatch; borrowed */
 } dt_reducer;
