@@ -389,6 +389,18 @@ static void test_gradient_shapes(void **state)
     }
 }
 
+/* So many samples that groups of panels go through the inputs together. */
+static void test_gradient_of_many_samples(void **state)
+{
+    (void)state;
+    uint64_t random = 11;
+    for (int64_t panels = 1; panels <= 27; panels += 1 + panels % 3)
+        check_gradient((gradient_case){draw_integer(&random, 257, 600), draw_integer(&random, 20, 130),
+                                       draw_integer(&random, 1, 2 * DT_LANES + 2),
+                                       panels * DT_LANES - draw_integer(&random, 0, DT_LANES - 1), panels % 2 == 1},
+                       &random);
+}
+
 /* --- join --- */
 
 static void check_join(int64_t inputs, int64_t units, uint64_t *random)
@@ -544,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_gradient_pairs),
         cmocka_unit_test(test_gradient_tiles),
         cmocka_unit_test(test_gradient_shapes),
+        cmocka_unit_test(test_gradient_of_many_samples),
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_transpose),
