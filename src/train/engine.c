@@ -555,6 +555,23 @@ static void begin_update(step *s)
     dt_hyper_begin(u->updater->optimizer, &u->hyper, u->learning_rate, s->number + 1);
 }
 
+/* The step to the profile. */
+static void count_profile(step *s)
+{
+    const dt_sparse *x = s->engine->pass->sparse;
+    dt_profile_inputs inputs = {0};
+    if (x) {
+        const dt_sparse_columns *columns = &x->columns[s->worker->index];
+        const dt_finish finish = dt_update_finish(&s->update);
+        for (int64_t i = s->rows.first; i < s->rows.last; i++)
+            inputs.own += dt_span_count(x->row[i]);
+        inputs.batch = columns->first[columns->count] - s->batch;
+        inputs.columns = columns->count;
+        inputs.in_place = finish.W != NULL;
+    }
+    dt_profile_count(s->engine->run->profile, s->worker->index, dt_span_count(s->rows), s->batch, x ? &inputs : NULL);
+}
+
 static void train(dt_worker *worker, void *context)
 {
     dt_engine *e = context;
@@ -594,7 +611,7 @@ static void train(dt_worker *worker, void *context)
         begin_update(&s);
         const bool goes_on = train_step(&s);
         if (run->profile && (goes_on || run->halt)) /* a step that diverges isn't made */
-            dt_profile_count(run->profile, worker->index, dt_span_count(s.rows), s.batch);
+            count_profile(&s);
         if (!goes_on)
             return;
     }

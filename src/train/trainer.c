@@ -264,6 +264,7 @@ dt_status dt_trainer_profile(dt_trainer *trainer, dt_error *error)
         .real = dt_precision_size(trainer->experiment->precision),
         .element = dt_element_size(trainer->data.train->element),
         .buffers = trainer->info.bytes_of_buffers > 0,
+        .sparse = trainer->info.sparse,
     };
     const dt_status status = dt_profile_create(&trainer->run.profile, &shape, error);
     for (int64_t t = 0; status == DT_OK && t < shape.workers; t++) {
