@@ -6,7 +6,10 @@
 
 /* Panels side by side: as many loads under way at once as memory answers, and chains enough that none waits for
  * itself. */
-#if defined(__AVX512F__) || defined(__AVX2__)
+#if defined(__AVX512F__)
+enum { PANELS = 8 };
+#define TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
+#elif defined(__AVX2__)
 enum { PANELS = 4 };
 #define TILES(X) X(1) X(2) X(3) X(4)
 #elif defined(DT_NEON)

@@ -121,10 +121,12 @@ bool dt_setup_sparse(const dt_experiment *experiment, const dt_dataset *train)
 {
     const dt_data_spec *data = &experiment->data;
     const bool automatic = !data->sparse || strcmp(data->sparse, "auto") == 0;
+    const double units = (double)dt_min(experiment->network[0].units, DT_SPARSE_UNITS);
     if (!train->start || (train->transform && train->transform->shift) || data->noise > 0 ||
         dt_dataset_most(train, experiment->training.batch_size) > NUMBERS_MAX)
         return false;
-    return automatic ? dt_dataset_density(train) <= DT_SPARSE_DENSITY : strcmp(data->sparse, "true") == 0;
+    return automatic ? dt_dataset_density(train) <= DT_SPARSE_DENSITY * units / DT_SPARSE_UNITS
+                     : strcmp(data->sparse, "true") == 0;
 }
 
 int64_t dt_setup_shown(const dt_capture_rule *rule, int64_t batch)

@@ -23,8 +23,10 @@ dt_status dt_setup_rows(const dt_experiment *experiment, const dt_trainer_data *
 /* Units of layers 0 .. L; release with dt_release. NULL: no memory. */
 int64_t *dt_setup_units(const dt_experiment *experiment, const dt_dataset *train);
 
-/* data.sparse: auto takes data that hold at most this share of their inputs. Measured: experiments/sparse. */
+/* data.sparse: auto takes data that hold at most this share of their inputs, and in proportion less where layer 1 has
+ * fewer units than that, which don't pay for the index by columns. Measured: experiments/sparse. */
 #define DT_SPARSE_DENSITY 0.1
+#define DT_SPARSE_UNITS   100
 
 /* Whether layer 1 skips inputs that are 0: of sparse data, by data.sparse. */
 bool dt_setup_sparse(const dt_experiment *experiment, const dt_dataset *train);
