@@ -410,13 +410,16 @@ static void test_when(void **state)
     (void)state;
     static small m;
     dt_error error = {0};
-    both thin = make_data(60, 10, 0.05), full = make_data(60, 10, 0.5);
+    both thin = make_data(60, 10, 0.03), full = make_data(60, 10, 0.5);
     make(&m, &kinds[0], NULL, 1, "tree");
     assert_true(plan_of(&m, thin.sparse).sparse);
     assert_false(plan_of(&m, full.sparse).sparse);
     assert_false(plan_of(&m, thin.dense).sparse);
     m.experiment.data.sparse = "auto";
     assert_true(plan_of(&m, thin.sparse).sparse);
+    m.layers[0].units = 5; /* too few to pay for an index */
+    assert_false(plan_of(&m, thin.sparse).sparse);
+    m.layers[0].units = 33;
     m.experiment.data.sparse = "false";
     assert_false(plan_of(&m, thin.sparse).sparse);
     m.experiment.data.sparse = "true";
