@@ -62,7 +62,7 @@ static void make_shape(small *m, int i, int64_t workers, const char *reduction)
     e->optimizer.weight_decay = shapes[i].momentum > 0 ? 1e-3 : 0;
     e->training.epochs = 12;
     e->training.batch_size = shapes[i].batch;
-    e->parallel = (dt_parallel_spec){workers, shapes[i].shard, reduction};
+    e->parallel = (dt_parallel_spec){workers, shapes[i].shard, reduction, 0};
 }
 
 static void train_shape(small *m, const dt_observer *observer, char hex[65])
@@ -80,24 +80,79 @@ static void train_shape(small *m, const dt_observer *observer, char hex[65])
     dt_trainer_destroy(t);
 }
 
+/* What is planned for an experiment. */
+static dt_trainer_info plan_of(small *m)
+{
+    dt_trainer_info info;
+    dt_error error = {0};
+    const dt_trainer_data data = small_data(m);
+    if (dt_trainer_plan(&m->experiment, &data, &info, &error) != DT_OK)
+        fail_msg("%s", error.message);
+    return info;
+}
+
+/* The reductions whose bits don't depend on the team, by the table. */
+static size_t deterministic(const char *names[16])
+{
+    static small m;
+    const dt_entry *entry;
+    size_t count = 0;
+    for (size_t r = 0; (entry = dt_table_at(DT_REDUCTIONS, r)); r++) {
+        make_shape(&m, 1, 2, entry->name);
+        if (plan_of(&m).deterministic)
+            names[count++] = entry->name;
+        else
+            assert_non_null(strstr(entry->note, "not reproducible"));
+    }
+    assert_in_range(count, 5, 16);
+    return count;
+}
+
+static void check_shape(small *m, int i)
+{
+    char hex[65];
+    const dt_parallel_spec *p = &m->experiment.parallel;
+    train_shape(m, NULL, hex);
+    if (strncmp(hex, shapes[i].sha256, 16) != 0)
+        fail_msg("%s, %d workers in %d groups, %s: weights %.16s, not %s", shapes[i].name, (int)p->threads,
+                 (int)p->groups, p->reduction, hex, shapes[i].sha256);
+}
+
 static void test_teams_and_strategies(void **state)
 {
     (void)state;
     static small m;
-    const dt_entry *reduction;
-    int runs = 0;
+    const char *names[16];
+    const size_t count = deterministic(names);
     for (int i = 0; i < SHAPES; i++)
         for (int t = 0; t < TEAMS; t++)
-            for (size_t r = 0; (reduction = dt_table_at(DT_REDUCTIONS, r)); r++) {
-                char hex[65];
-                make_shape(&m, i, teams[t], reduction->name);
-                train_shape(&m, NULL, hex);
-                if (strncmp(hex, shapes[i].sha256, 16) != 0)
-                    fail_msg("%s, %d workers, %s: weights %.16s, not %s", shapes[i].name, (int)teams[t],
-                             reduction->name, hex, shapes[i].sha256);
-                runs++;
+            for (size_t r = 0; r < count; r++) {
+                make_shape(&m, i, teams[t], names[r]);
+                check_shape(&m, i);
             }
-    print_message("%d runs of %d experiments: one hash each\n", runs, SHAPES);
+}
+
+/* Tensor and hybrid parallelism: groups of any size, uneven ones, more workers than shards, layers with fewer panels of
+ * units than a group has members. */
+static void test_groups(void **state)
+{
+    (void)state;
+    static small m;
+    const char *names[16];
+    const size_t count = deterministic(names);
+    int runs = 0;
+    for (int i = 0; i < SHAPES; i++)
+        for (int t = 0; t < TEAMS && teams[t] <= 8; t++)
+            for (int64_t groups = 1; groups <= teams[t]; groups++)
+                for (size_t r = 0; r < count; r++) {
+                    make_shape(&m, i, teams[t], names[r]);
+                    m.experiment.parallel.groups = groups;
+                    m.experiment.training.epochs = 12;
+                    assert_int_equal(plan_of(&m).groups, groups);
+                    check_shape(&m, i);
+                    runs++;
+                }
+    print_message("%d runs\n", runs);
 }
 
 /* The instruction set is read once a process: each runs in a child. It writes the hashes of all shapes, or nothing
@@ -200,7 +255,7 @@ static void test_workers_found_out(void **state)
     for (int r = 0; r < 2; r++) {
         small_make(&m, 9, 240, units, 3, "relu");
         m.experiment.training = (dt_training_spec){.epochs = 8, .batch_size = 16, .shuffle = true};
-        m.experiment.parallel = (dt_parallel_spec){1, 4, reductions[r]};
+        m.experiment.parallel = (dt_parallel_spec){1, 4, reductions[r], 0};
         train_shape(&m, NULL, want);
         m.experiment.parallel.threads = 0;
         for (int watched = 0; watched < 2; watched++) {
@@ -319,7 +374,7 @@ static void test_plain_loop(void **state)
     m.experiment.optimizer = (dt_optimizer_spec){
         .name = "sgd", .learning_rate = rate, .momentum = momentum, .nesterov = true, .weight_decay = decay};
     m.experiment.schedule = (dt_schedule_spec){.name = "step", .every = 4, .factor = 0.5};
-    m.experiment.parallel = (dt_parallel_spec){2, 2, "tree"};
+    m.experiment.parallel = (dt_parallel_spec){2, 2, "tree", 0};
     dt_error error = {0};
     dt_trainer *t;
     const dt_trainer_data data = small_data(&m);
@@ -455,7 +510,7 @@ static void test_memory_is_as_planned(void **state)
                 e->precision = (dt_precision)precision;
                 e->training.batch_size = 100;
                 e->optimizer.momentum = captured ? 0.9 : 0;
-                e->parallel = (dt_parallel_spec){workers, 8, workers == 2 ? "owner" : "tree"};
+                e->parallel = (dt_parallel_spec){workers, 8, workers == 2 ? "owner" : "tree", 0};
                 e->capture = &rule;
                 e->capture_count = (size_t)captured;
                 const dt_trainer_data data = small_data(&m);
@@ -724,6 +779,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instruction_sets), /* first: its children must find OpenMP unused */
         cmocka_unit_test(test_teams_and_strategies),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_workers_found_out),
         cmocka_unit_test(test_watching_changes_nothing),
         cmocka_unit_test(test_plain_loop),

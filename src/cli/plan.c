@@ -6,6 +6,7 @@
 
 #include "cli/format.h"
 #include "cli/schema.h"
+#include "cli/strategy.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "deltoid/record.h"
@@ -134,6 +135,14 @@ static void print_capture(const plan *p)
     printf("  %-20s  %9s  %11s  %11s\n", "all", "", "", dt_format_bytes(p->all.file_bytes, bytes));
 }
 
+static void print_strategy(const plan *p)
+{
+    dt_text text = {0};
+    dt_strategy_add(&text, &p->info);
+    printf("reduction   %s\n", text.bytes ? text.bytes : p->info.reduction);
+    dt_text_clear(&text);
+}
+
 static void print_text(const plan *p)
 {
     const dt_experiment *e = p->experiment;
@@ -148,9 +157,9 @@ static void print_text(const plan *p)
     printf("steps       %s epochs of %s minibatches of %s: %s\n", dt_format_count(e->training.epochs, a),
            dt_format_count(i->steps_per_epoch, b), dt_format_count(e->training.batch_size, c),
            dt_format_count(e->training.epochs * i->steps_per_epoch, d));
-    printf("workers     %" PRId64 " (%s); %" PRId64 " shards of %" PRId64 " samples; reduction %s%s\n", i->workers,
-           i->isa, i->shards, i->shard_size, i->reduction,
-           i->deterministic ? "" : ", which does not promise the same bits");
+    printf("workers     %" PRId64 " (%s); %" PRId64 " shards of %" PRId64 " samples\n", i->workers, i->isa, i->shards,
+           i->shard_size);
+    print_strategy(p);
     print_layers(p);
     print_memory(p);
     print_capture(p);
@@ -170,9 +179,10 @@ static void add_json(const plan *p, dt_text *t)
     dt_text_add(t,
                 ", \"epochs\": %" PRId64 ", \"steps_per_epoch\": %" PRId64 ", \"workers\": %" PRId64
                 ", \"shard_size\": %" PRId64 ", \"shards\": %" PRId64
-                ", \"isa\": \"%s\", \"deterministic\": %s, \"sparse\": %s, \"density\": %.17g, \"layers\": [",
-                e->training.epochs, i->steps_per_epoch, i->workers, i->shard_size, i->shards, i->isa,
-                i->deterministic ? "true" : "false", i->sparse ? "true" : "false", i->density);
+                ", \"isa\": \"%s\", \"reduction\": \"%s\", \"groups\": %" PRId64
+                ", \"choice\": \"%s\", \"deterministic\": %s, \"sparse\": %s, \"density\": %.17g, \"layers\": [",
+                e->training.epochs, i->steps_per_epoch, i->workers, i->shard_size, i->shards, i->isa, i->reduction,
+                i->groups, i->choice, i->deterministic ? "true" : "false", i->sparse ? "true" : "false", i->density);
     for (size_t l = 0; l < e->layer_count; l++)
         dt_text_add(t, "%s{\"units\": %" PRId64 ", \"inputs\": %" PRId64 ", \"activation\": \"%s\", \"init\": \"%s\"}",
                     l ? ", " : "", e->network[l].units, p->units[l], e->network[l].activation, e->network[l].init);

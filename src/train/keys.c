@@ -106,6 +106,13 @@ static const dt_key keys[] = {
      .only = "normal truncated_normal", .help = "Standard deviation of the weights."},
     {"network.#.init.value", DT_KEY_REAL, LAYER(value), .low = -1e6, .high = 1e6, .only = "constant",
      .help = "Every weight."},
+    {"network.#.init.file", DT_KEY_FILE, LAYER(init_file), .only = "file", .required = true,
+     .help = "Where the layer's weights lie: a .npz, a .npy, a model.h5 or another HDF5 file."},
+    {"network.#.init.W", DT_KEY_TEXT, LAYER(init_W), .only = "file", .text = "layerNN.W (/layerNN/W of HDF5)",
+     .help = "The array's name there. (unit, input); (input, unit) where it ends in kernel, as Keras's."},
+    {"network.#.init.b", DT_KEY_TEXT, LAYER(init_b), .only = "file",
+     .text = "layerNN.b (/layerNN/b of HDF5); zeros where W is named",
+     .help = "The name of the biases' array, one number a unit."},
     {"network.#.dropout", DT_KEY_REAL, LAYER(dropout), .high = 1, .high_open = true,
      .help = "Share of the layer's activations that a training step sets to 0; the others are divided by 1 - dropout. "
              "Drawn by the seed; none in evaluation, none on the last layer."},
@@ -223,6 +230,10 @@ static const dt_key keys[] = {
      .help = "Samples that are summed as one leaf of the gradient's tree. auto: from batch_size alone."},
     {"parallel.reduction", DT_KEY_ENTRY, EXPERIMENT(parallel.reduction), .table = DT_REDUCTIONS, .text = "tree",
      .help = "How the workers' gradients are added."},
+    {"parallel.groups", DT_KEY_INTEGER, EXPERIMENT(parallel.groups), .low = 1, .high = 1024, .word = "auto",
+     .help =
+         "Workers are divided into so many groups. A group's workers share each of its shards and split every layer's "
+         "units: 1 is tensor parallelism, as many as threads data parallelism. auto: by a model of sizes."},
 
     {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
      .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA,

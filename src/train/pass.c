@@ -260,6 +260,8 @@ void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows,
     const dt_layer *layer = &network->layer[l];
     const int64_t stride = pass->stride[l];
     const int64_t first = panels.first * DT_LANES, n = dt_min(panels.last * DT_LANES, layer->units) - first;
+    if (panels.first == panels.last)
+        return;
     dt_real *z = place_of_z(pass, l, keep_z) + first, *a = pass->a[l] + first;
     dt_real *sigma = pass->mask[l] ? pass->sigma[l] + first : a;
     weigh(pass, l, copy, rows, dt_span_count(panels),
@@ -333,26 +335,33 @@ void dt_pass_cost(dt_pass *pass, const dt_dataset *data, const int64_t *sample, 
     }
 }
 
-void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
+void dt_pass_backward_units(dt_pass *pass, int64_t l, dt_span rows, dt_span panels, bool keep_z)
 {
     const dt_network *network = pass->network;
-    for (int64_t l = network->layers - 1; l >= 1; l--) {
-        const dt_layer *layer = &network->layer[l], *next = &network->layer[l + 1];
-        const int64_t stride = pass->stride[l], n = layer->units;
-        const dt_real *z = place_of_z(pass, l, keep_z);
-        dt_real *delta = pass->delta[l];
-        /* (4) delta^l_j = sigma'(z^l_j) sum_i delta^{l+1}_i w^{l+1}_ij */
-        network->products->product(dt_span_count(rows), layer->panels, next->units,
-                                   pass->delta[l + 1] + rows.first * pass->stride[l + 1], pass->stride[l + 1],
-                                   next->transposed, next->transposed_rows * DT_LANES, delta + rows.first * stride,
-                                   stride);
-        const dt_real *a = pass->mask[l] ? pass->sigma[l] : pass->a[l];
-        for (int64_t i = rows.first; i < rows.last; i++) {
-            for (int64_t j = 0; pass->mask[l] && j < n; j++)
-                delta[i * stride + j] *= pass->mask[l][i * stride + j];
-            layer->activation->derivative(n, layer->parameter, z + i * stride, a + i * stride, delta + i * stride);
-            clear_padding(delta + i * stride, n);
-        }
+    const dt_layer *layer = &network->layer[l], *next = &network->layer[l + 1];
+    const int64_t stride = pass->stride[l], first = panels.first * DT_LANES, column = next->transposed_rows * DT_LANES;
+    const int64_t n = dt_min(panels.last * DT_LANES, layer->units) - first;
+    if (panels.first == panels.last)
+        return;
+    const dt_real *z = place_of_z(pass, l, keep_z) + first, *mask = pass->mask[l];
+    const dt_real *a = (mask ? pass->sigma[l] : pass->a[l]) + first;
+    dt_real *delta = pass->delta[l] + first;
+    /* (4) delta^l_j = sigma'(z^l_j) sum_i delta^{l+1}_i w^{l+1}_ij */
+    network->products->product(dt_span_count(rows), dt_span_count(panels), next->units,
+                               pass->delta[l + 1] + rows.first * pass->stride[l + 1], pass->stride[l + 1],
+                               next->transposed + panels.first * column, column, delta + rows.first * stride, stride);
+    for (int64_t i = rows.first; i < rows.last; i++) {
+        for (int64_t j = 0; mask && j < n; j++)
+            delta[i * stride + j] *= mask[i * stride + first + j];
+        layer->activation->derivative(n, layer->parameter, z + i * stride, a + i * stride, delta + i * stride);
+        clear_padding(delta + i * stride, n);
+    }
+}
+
+void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps)
+{
+    for (int64_t l = pass->network->layers - 1; l >= 1; l--) {
+        dt_pass_backward_units(pass, l, rows, (dt_span){0, pass->network->layer[l].panels}, keep_z);
         dt_lap(laps, DT_PHASE_BACKWARD, l);
     }
 }

@@ -91,6 +91,9 @@ void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows,
                            const dt_draws *draws);
 #define dt_pass_cost DT_R(dt_pass_cost)
 void dt_pass_cost(dt_pass *pass, const dt_dataset *data, const int64_t *sample, dt_span rows); /* C_i, (3) */
+/* Layer l alone, panels first .. last-1 of its units: needs delta^{l+1} of all units. */
+#define dt_pass_backward_units DT_R(dt_pass_backward_units)
+void dt_pass_backward_units(dt_pass *pass, int64_t l, dt_span rows, dt_span panels, bool keep_z);
 #define dt_pass_backward DT_R(dt_pass_backward)
 void dt_pass_backward(dt_pass *pass, dt_span rows, bool keep_z, dt_laps *laps); /* (4) */
 

@@ -8,6 +8,7 @@
 /* One worker's, in cache lines of its own. Steps either fill buffers and join them, or form slices. */
 typedef struct sheet {
     _Alignas(DT_CACHE_LINE) dt_laps laps;
+    double part; /* of its group's units and buffers */
     dt_profile_slice slice;
     int64_t steps, busy, samples;   /* all; those with rows of its own; these rows */
     int64_t filled, filled_samples; /* steps that filled a buffer; its own rows in them */
@@ -66,14 +67,21 @@ static moment now(void)
     return best;
 }
 
-static bool sheet_create(sheet *s, int64_t layers)
+static bool sheet_create(sheet *s, int64_t layers, int64_t members)
 {
     const size_t line = DT_CACHE_LINE / sizeof(uint64_t);
     const size_t cells = ((size_t)(DT_PHASES * (layers + 1)) + line - 1) / line * line; /* no line is another's, too */
     s->laps.layers = layers + 1;
+    s->part = 1 / (double)members;
     s->laps.ticks = dt_allocate_zeroed(cells, sizeof *s->laps.ticks);
     s->slice.parameters = dt_allocate_zeroed((size_t)layers + 1, sizeof *s->slice.parameters);
     return s->laps.ticks && s->slice.parameters;
+}
+
+/* Workers of worker t's group. */
+static int64_t members_of(const dt_profile_shape *shape, int64_t t)
+{
+    return dt_span_count(dt_split(shape->workers, shape->groups, dt_split_part(shape->workers, shape->groups, t)));
 }
 
 dt_status dt_profile_create(dt_profile **profile, const dt_profile_shape *shape, dt_error *error)
@@ -85,7 +93,7 @@ dt_status dt_profile_create(dt_profile **profile, const dt_profile_shape *shape,
     p->shape = *shape;
     bool made = (p->sheets = dt_allocate_zeroed((size_t)shape->workers, sizeof *p->sheets)) != NULL;
     for (int64_t t = 0; made && t < shape->workers; t++)
-        made = sheet_create(&p->sheets[t], shape->layers);
+        made = sheet_create(&p->sheets[t], shape->layers, members_of(shape, t));
     if (!made) {
         dt_profile_destroy(p);
         return dt_fail_memory(error, "the profile");
@@ -136,11 +144,11 @@ void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t 
     s->samples += own;
     if (inputs)
         count_inputs(s, batch, shape->units[0], inputs);
-    if (shape->buffers && shards > 1) { /* one shard is one worker's: nothing to join */
+    if (shape->free || (shape->buffers && shards > 1)) { /* one shard is one group's: nothing to join */
         s->filled += own > 0;
         s->filled_samples += own;
-        s->joined++;
-        s->buffers += dt_min(shape->workers, shards);
+        s->joined += !shape->free;
+        s->buffers += shape->free ? 0 : shape->shared ? 1 : dt_min(shape->groups, shards);
     } else {
         s->sliced++;
         s->sliced_samples += batch;
@@ -191,10 +199,11 @@ static void add_gradient(const dt_profile_shape *shape, const sheet *s, dt_profi
     const double in = (double)shape->units[l - 1], out = (double)shape->units[l];
     const double mine = (double)s->slice.parameters[l], all = parameters(shape, l);
     const double filled = (double)s->filled_samples;
+    const double kept = shape->free ? 3 + (double)(row->l > 1) : 1; /* the worker's copy of the weights, too */
     row->samples = s->filled_samples + sliced;
     row->flop = 2 * (filled * all + (double)sliced * mine);
     row->bytes =
-        (double)shape->real * (filled * (in + out) + (double)s->filled * all +
+        (double)shape->real * (filled * (in + out) + kept * (double)s->filled * all * s->part +
                                (double)sliced * (in + out * mine / all) + mine * (double)s->sliced * stepped(s, l));
 }
 
@@ -202,8 +211,9 @@ static void add_gradient(const dt_profile_shape *shape, const sheet *s, dt_profi
  */
 static void add_update(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
 {
-    row->bytes = (double)shape->real * (double)s->slice.parameters[row->l] *
-                 ((double)s->buffers + (double)s->joined * stepped(s, row->l));
+    const double added = shape->shared ? 3 * (double)s->filled * parameters(shape, row->l) * s->part : 0;
+    row->bytes = (double)shape->real * (added + (double)s->slice.parameters[row->l] *
+                                                    ((double)s->buffers + (double)s->joined * stepped(s, row->l)));
 }
 
 static void add_work(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
@@ -222,15 +232,15 @@ static void add_work(const dt_profile_shape *shape, const sheet *s, dt_profile_r
         break;
     case DT_PHASE_FORWARD:
         row->flop = 2 * samples * parameters(shape, l);
-        row->bytes = real * (busy * parameters(shape, l) + samples * (double)(units[l - 1] + units[l]));
+        row->bytes = real * (busy * parameters(shape, l) * s->part + samples * (double)(units[l - 1] + units[l]));
         break;
     case DT_PHASE_COST:
         row->bytes = real * samples * 2 * (double)units[shape->layers];
         break;
     case DT_PHASE_BACKWARD:
         row->flop = 2 * samples * (double)units[l] * (double)units[l + 1];
-        row->bytes =
-            real * (busy * (double)units[l] * (double)units[l + 1] + samples * (double)(units[l + 1] + 2 * units[l]));
+        row->bytes = real * (busy * (double)units[l] * (double)units[l + 1] * s->part +
+                             samples * (double)(units[l + 1] + 2 * units[l]));
         break;
     case DT_PHASE_GRADIENT:
         add_gradient(shape, s, row);

@@ -11,12 +11,14 @@ typedef struct dt_profile dt_profile;
 
 /* What the figures of a row follow from. */
 typedef struct dt_profile_shape {
-    int64_t workers, layers, shard_size;
+    int64_t workers, groups, layers, shard_size;
     const int64_t *units; /* (layers + 1); borrowed */
     size_t real;          /* bytes of a number */
     size_t element;       /* bytes of a number in the data set */
     bool buffers;         /* dW of more than one shard goes through buffers; else each worker forms its own slice */
     bool sparse;          /* layer 1 skips inputs that are 0, and has no buffers */
+    bool shared;          /* and is added into one gradient */
+    bool free;            /* each worker steps all weights by its own shards' dW */
 } dt_profile_shape;
 
 dt_status dt_profile_create(dt_profile **profile, const dt_profile_shape *shape, dt_error *error);

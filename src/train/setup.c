@@ -10,6 +10,7 @@
 #include "deltoid/own.h"
 #include "kernels/isa.h"
 #include "parallel/team.h"
+#include "train/strategy.h"
 #include "train/trainer_state.h"
 
 /* --- what the data allow --- */
@@ -122,8 +123,8 @@ bool dt_setup_sparse(const dt_experiment *experiment, const dt_dataset *train)
     const dt_data_spec *data = &experiment->data;
     const bool automatic = !data->sparse || strcmp(data->sparse, "auto") == 0;
     const double units = (double)dt_min(experiment->network[0].units, DT_SPARSE_UNITS);
-    if (!train->start || (train->transform && train->transform->shift) || data->noise > 0 ||
-        dt_dataset_most(train, experiment->training.batch_size) > NUMBERS_MAX)
+    if (!train->start || dt_strategy_is_free(experiment) || (train->transform && train->transform->shift) ||
+        data->noise > 0 || dt_dataset_most(train, experiment->training.batch_size) > NUMBERS_MAX)
         return false;
     return automatic ? dt_dataset_density(train) <= DT_SPARSE_DENSITY * units / DT_SPARSE_UNITS
                      : strcmp(data->sparse, "true") == 0;

@@ -48,6 +48,8 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     if (status == DT_OK)
         status = check_bytes(&t->info, error);
     if (status == DT_OK)
+        status = dt_team_divide(t->team, t->info.groups, error);
+    if (status == DT_OK)
         status = dt_sampler_create(&t->run.sampler, t->train_rows, sizes.batch, experiment->training.shuffle,
                                    experiment->seed, error);
     if (status == DT_OK && !(t->run.shard_loss = dt_allocate_zeroed((size_t)t->info.shards, sizeof *t->run.shard_loss)))
@@ -256,16 +258,17 @@ dt_status dt_trainer_profile(dt_trainer *trainer, dt_error *error)
 {
     if (trainer->run.profile)
         return DT_OK;
-    const dt_profile_shape shape = {
+    dt_profile_shape shape = {
         .workers = trainer->info.workers,
+        .groups = trainer->info.groups,
         .layers = trainer->layers,
         .shard_size = trainer->info.shard_size,
         .units = trainer->units,
         .real = dt_precision_size(trainer->experiment->precision),
         .element = dt_element_size(trainer->data.train->element),
-        .buffers = trainer->info.bytes_of_buffers > 0,
         .sparse = trainer->info.sparse,
     };
+    trainer->ops->adds(trainer->engine, &shape.buffers, &shape.shared, &shape.free);
     const dt_status status = dt_profile_create(&trainer->run.profile, &shape, error);
     for (int64_t t = 0; status == DT_OK && t < shape.workers; t++) {
         dt_profile_slice *slice = dt_profile_slice_of(trainer->run.profile, t);
