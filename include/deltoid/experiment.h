@@ -73,6 +73,7 @@ typedef struct dt_data_spec {
 
     int64_t
         features; /* libsvm: inputs a row, 0: the largest index of the training set; synthetic: 0: the generator's */
+    const char *sparse; /* libsvm: "auto" (default), "true", "false": layer 1 skips inputs that are 0 */
 
     /* synthetic */
     const char *generator; /* a name of the table in src/data/synthetic.c; default "spirals" */

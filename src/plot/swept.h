@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "plot/buffer.h"
+#include "base/buffer.h"
 #include "plot/run.h"
 
 /* A part's loss, then its accuracy, of training, validation and test: what the columns of tables are called. */

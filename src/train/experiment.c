@@ -287,6 +287,11 @@ static dt_status check_data(const dt_data_spec *data, dt_error *error)
     if (data->scale != 1 && (data->standardize || data->min_max))
         return dt_fail(error, DT_INVALID, "data.scale: has no effect with %s; remove one of them",
                        data->standardize ? "data.standardize" : "data.min_max");
+    if (data->sparse && strcmp(data->sparse, "true") == 0 && (data->standardize || data->min_max || data->noise > 0))
+        return dt_fail(error, DT_INVALID, "data.sparse: %s makes numbers of inputs that are 0; remove one of them",
+                       data->standardize ? "data.standardize"
+                       : data->min_max   ? "data.min_max"
+                                         : "data.noise");
     return DT_OK;
 }
 

@@ -41,7 +41,7 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     if (status == DT_OK && !(t->units = dt_setup_units(experiment, data->train)))
         status = dt_fail_memory(error, "the trainer");
     if (status == DT_OK)
-        status = dt_team_create(&t->team, dt_setup_workers(experiment, t->units), error);
+        status = dt_team_create(&t->team, dt_setup_workers(experiment, data->train, t->units), error);
     if (status == DT_OK)
         status = dt_setup_sizes(experiment, data, t->train_rows.count, dt_team_count(t->team), t->units, &sizes,
                                 &t->info, error);
@@ -71,7 +71,7 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     t->run.schedule = dt_schedule_begin();
     /* Steps of some milliseconds always pay for a team. */
     t->pace = (dt_pace){.adapts = experiment->parallel.threads == 0 && t->info.workers > 1 &&
-                                  dt_setup_operations(experiment, t->units) < 1e9,
+                                  dt_setup_operations(experiment, data->train, t->units) < 1e9,
                         .trial_steps = 4,
                         .steps = 64};
     t->run.total_steps = t->info.steps_per_epoch * experiment->training.epochs;
@@ -266,6 +266,7 @@ dt_status dt_trainer_profile(dt_trainer *trainer, dt_error *error)
         .units = trainer->units,
         .real = dt_precision_size(trainer->experiment->precision),
         .element = dt_element_size(trainer->data.train->element),
+        .sparse = trainer->info.sparse,
     };
     trainer->ops->adds(trainer->engine, &shape.buffers, &shape.shared, &shape.free);
     const dt_status status = dt_profile_create(&trainer->run.profile, &shape, error);
