@@ -262,7 +262,7 @@ static dt_status plot(const char *const *paths, size_t count, const dt_plot_opti
     dt_error miss;
     size_t drawn = 0;
     dt_error_clear(&miss);
-    kinds_at at;
+    kinds_at at = dt_plot_kind_at;
     const dt_plot_kind *kind;
     dt_status status = dt_plot_runs_open(paths, count, arena, &runs, error);
     if (status == DT_OK)

@@ -8,10 +8,12 @@ static const dt_plot_kind kinds[] = {
     {"efficiency", "speed-up over workers, with intervals", false, true, false, &dt_efficiency_maker},
     {"attribution", "where the time of a step goes: phases stacked, by strategy and workers", false, true, false,
      &dt_attribution_maker},
-    {"roofline", "every phase of every layer under the machine's measured ceilings", false, true, false, &dt_roofline_maker},
+    {"roofline", "every phase of every layer under the machine's measured ceilings", false, true, false,
+     &dt_roofline_maker},
     {"strategies", "seconds a step of every strategy, with intervals", false, true, false, &dt_strategies_maker},
     {"batch", "steps and seconds to the target against the batch size", false, true, false, &dt_batch_maker},
-    {"samples", "all visits in the order they were measured: drift, disturbances", false, true, false, &dt_samples_maker},
+    {"samples", "all visits in the order they were measured: drift, disturbances", false, true, false,
+     &dt_samples_maker},
 };
 
 const dt_plot_kind *dt_plot_study_kind_at(size_t i)
