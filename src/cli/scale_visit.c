@@ -38,8 +38,8 @@ char **dt_visit_arguments(const dt_visit_order *o, const char *program, int fd, 
     argv[n++] = dt_arena_duplicate(arena, o->experiment);
     argv[n++] = dt_arena_duplicate(arena, o->capture);
     argv[n++] = dt_arena_duplicate(arena, o->metric);
-    const double reals[] = {(double)fd,        o->chunk,           (double)o->chunks, (double)o->first_steps, o->target,
-                            (double)o->epochs, (double)o->checks};
+    const double reals[] = {(double)fd, o->chunk,          (double)o->chunks, (double)o->first_steps,
+                            o->target,  (double)o->epochs, (double)o->checks};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
         snprintf(number, sizeof number, "%.17g", reals[i]);
         argv[n++] = dt_arena_duplicate(arena, number);
@@ -299,14 +299,27 @@ static const struct {
                {"validation_loss", true, false},
                {"validation_accuracy", true, true}};
 
+enum { METRICS = sizeof metrics / sizeof *metrics };
+
+static size_t metric_of(const char *name)
+{
+    size_t m = 0;
+    while (m < METRICS && strcmp(metrics[m].name, name) != 0)
+        m++;
+    return m;
+}
+
+bool dt_visit_metric_known(const char *metric)
+{
+    return metric_of(metric) < METRICS;
+}
+
 static dt_status reach_target(visit *v, dt_error *error)
 {
     const dt_visit_order *o = v->order;
-    size_t m = 0;
-    while (m < sizeof metrics / sizeof *metrics && strcmp(metrics[m].name, o->metric) != 0)
-        m++;
-    const dt_dataset *set = m < 4 && metrics[m].validation ? v->data.validation : v->data.test;
-    if (m == 4 || !set)
+    const size_t m = metric_of(o->metric);
+    const dt_dataset *set = m < METRICS && metrics[m].validation ? v->data.validation : v->data.test;
+    if (m == METRICS || !set)
         return dt_fail(error, DT_INVALID, "target.metric: the experiment has no data for '%s'", o->metric);
     const int64_t most = o->epochs * v->info.steps_per_epoch;
     const int64_t each = dt_max(1, v->info.steps_per_epoch / dt_max(1, o->checks));

@@ -22,17 +22,17 @@ enum { DT_VISIT_CHUNKS_MAX = 1000, DT_VISIT_TEXT = 400 };
 
 /* What to do. */
 typedef struct dt_visit_order {
-    const char *experiment;      /* file */
-    const char *const *changes;  /* (change_count) "key=value" */
+    const char *experiment;     /* file */
+    const char *const *changes; /* (change_count) "key=value" */
     size_t change_count;
-    double chunk;                /* seconds */
-    int64_t chunks;              /* at most DT_VISIT_CHUNKS_MAX; 0 with a target */
-    int64_t first_steps;         /* before anything is timed; then the weights' hash is taken */
-    const char *capture;         /* a folder that isn't there, for what the experiment captures; "-": nothing is captured */
-    const char *metric;          /* target: "test_loss", "test_accuracy", "validation_loss", "validation_accuracy"; "-": none */
+    double chunk;        /* seconds */
+    int64_t chunks;      /* at most DT_VISIT_CHUNKS_MAX; 0 with a target */
+    int64_t first_steps; /* before anything is timed; then the weights' hash is taken */
+    const char *capture; /* a folder that isn't there, for what the experiment captures; "-": nothing is captured */
+    const char *metric;  /* target: "test_loss", "test_accuracy", "validation_loss", "validation_accuracy"; "-": none */
     double target;
-    int64_t epochs;              /* the most, until the target is reached */
-    int64_t checks;              /* evaluations an epoch */
+    int64_t epochs; /* the most, until the target is reached */
+    int64_t checks; /* evaluations an epoch */
 } dt_visit_order;
 
 /* `chunks`, `phases` and `targets` follow it. */
@@ -64,8 +64,11 @@ typedef struct dt_visit_target {
  * NULL when memory is out. */
 char **dt_visit_arguments(const dt_visit_order *order, const char *program, int fd, dt_arena *arena);
 
-/* What the process does: everything goes into the report. `argv` begins with DT_VISIT_WORD. Fails where the report can't
- * be written. */
+/* Whether it is a metric that a target may have. */
+bool dt_visit_metric_known(const char *metric);
+
+/* What the process does: everything goes into the report. `argv` begins with DT_VISIT_WORD. Fails where the report
+ * can't be written. */
 dt_status dt_visit_main(int argc, char **argv, dt_error *error);
 
 /* Reads a report to the pipe's end. *chunks, *phases, *targets lie in the arena. DT_MALFORMED where the process ended

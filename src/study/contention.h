@@ -1,5 +1,5 @@
-/* Whether something else disturbed a measurement. Rules 9 and 10 (study/rules.h): what the machine did meanwhile is part
- * of what is measured, and a disturbed sample is flagged, counted and repeated, not silently left out.
+/* Whether something else disturbed a measurement. Rules 9 and 10 (study/rules.h): what the machine did meanwhile is
+ * part of what is measured, and a disturbed sample is flagged, counted and repeated, not silently left out.
  *
  *     dt_witness before, after;
  *     dt_witness_take(&before);
