@@ -230,7 +230,12 @@ typedef struct dt_session {
     int64_t started; /* seconds since 1970, UTC */
     int64_t from_step, threads;
     char host[256];
+    char reduction[16];
+    bool racing; /* that reduction isn't deterministic */
 } dt_session;
+
+/* None of them had a reduction that isn't: the weights are the same whenever the run is made again. */
+bool dt_sessions_deterministic(const dt_session *sessions, size_t count);
 
 /* The session of this trainer that begins now, at its step. */
 void dt_session_now(dt_session *session, const dt_trainer *trainer);

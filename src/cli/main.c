@@ -6,6 +6,7 @@
 #endif
 
 #include "cli/command.h"
+#include "cli/scale_visit.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "deltoid/version.h"
@@ -30,6 +31,8 @@ static dt_status run(int argc, char **argv, dt_error *error)
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
+    if (strcmp(name, DT_VISIT_WORD) == 0)
+        return dt_visit_main(argc - 1, argv + 1, error);
     const dt_command *command = dt_command_find(name, error);
     if (!command)
         return error->status;

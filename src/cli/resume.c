@@ -20,7 +20,8 @@
 /* --- the experiment --- */
 
 /* Keys that a run that goes on may change. */
-static const char *const changeable[] = {"parallel.threads", "parallel.reduction", "training.epochs"};
+static const char *const changeable[] = {"parallel.threads", "parallel.reduction", "parallel.groups",
+                                         "training.epochs"};
 
 static bool is_key(const char *override, const char *key)
 {
@@ -35,7 +36,7 @@ static dt_status check_override(const char *override, dt_error *error)
             return DT_OK;
     return dt_fail(error, DT_INVALID,
                    "command line: key '%.120s': it would change the numbers of a run that goes on, which may change "
-                   "parallel.threads, parallel.reduction and training.epochs; start a new run",
+                   "parallel.threads, parallel.reduction, parallel.groups and training.epochs; start a new run",
                    override);
 }
 
@@ -100,6 +101,7 @@ dt_status dt_resume_experiment_id(const dt_experiment *experiment, char id[65], 
         same.training.epochs = defaults.training.epochs;
     same.parallel.threads = defaults.parallel.threads;
     same.parallel.reduction = defaults.parallel.reduction;
+    same.parallel.groups = defaults.parallel.groups;
     same.checkpoint = defaults.checkpoint;
     same.data.train = anonymous(same.data.train);
     same.data.test = anonymous(same.data.test);
@@ -260,7 +262,9 @@ static void read_session(dt_session *session, const dt_node *node)
 {
     struct tm t = {0};
     *session = (dt_session){.from_step = strtoll(dt_provenance_text(node, "from_step"), NULL, 10),
-                            .threads = strtoll(dt_provenance_text(node, "threads"), NULL, 10)};
+                            .threads = strtoll(dt_provenance_text(node, "threads"), NULL, 10),
+                            .racing = strcmp(dt_provenance_text(node, "deterministic"), "false") == 0};
+    snprintf(session->reduction, sizeof session->reduction, "%s", dt_provenance_text(node, "reduction"));
     if (sscanf(dt_provenance_text(node, "started"), "%d-%d-%dT%d:%d:%dZ", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
                &t.tm_min, &t.tm_sec) == 6) {
         t.tm_year -= 1900;

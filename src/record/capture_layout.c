@@ -208,7 +208,7 @@ static dt_capture_set parameter_set(const dt_capture_layout *layout, dt_source_o
     if (source == DT_FROM_PARTIALS) {
         set.shape = matrix ? DT_SHAPE_PARTIAL_MATRIX : DT_SHAPE_PARTIAL_VECTOR;
         set.inner = set.rows;
-        set.rows *= layout->workers;
+        set.rows *= layout->groups;
     }
     return set;
 }
@@ -409,11 +409,13 @@ static dt_status check_asked(const dt_experiment *experiment, const dt_capture_l
 {
     const dt_capture_rule *rule = layout->rule;
     const unsigned partial = 1u << DT_EXTRA_DW_PARTIAL | 1u << DT_EXTRA_DB_PARTIAL;
-    if (rule->extras & partial && (info->bytes_of_buffers == 0 || info->workers < 2))
-        return dt_fail(error, DT_INVALID,
-                       "capture.%s.quantities: there are no partial gradients: the reduction %s of %" PRId64
-                       " workers keeps no buffers; set parallel.reduction to tree and parallel.threads to 2 or more",
-                       rule->name, info->reduction, info->workers);
+    if (rule->extras & partial && (info->bytes_of_buffers == 0 || info->groups < 2))
+        return dt_fail(
+            error, DT_INVALID,
+            "capture.%s.quantities: there are no partial gradients: the reduction %s of %" PRId64
+            " workers keeps no buffers%s; set parallel.reduction to tree and parallel.threads to 2 or more%s",
+            rule->name, info->reduction, info->workers, info->workers > 1 && info->groups == 1 ? " of one group" : "",
+            info->groups < info->workers ? ", and parallel.groups to as many" : "");
     if (rule->extras >> DT_EXTRA_STATE & 1u && !dt_step_state_name(experiment, 0))
         return dt_fail(error, DT_INVALID,
                        "capture.%s.quantities: the optimizer %s keeps no state with these settings (sgd does with "
@@ -454,6 +456,7 @@ dt_status dt_capture_layout_init(dt_capture_layout *layout, const dt_experiment 
     if (status != DT_OK)
         return status;
     layout->workers = info->workers;
+    layout->groups = info->groups;
     layout->batch = dt_min(experiment->training.batch_size, info->train_rows);
     layout->shard_size = info->shard_size;
     int64_t total;

@@ -88,7 +88,7 @@ typedef struct dt_capture_layout {
     int64_t units[DT_LAYERS_MAX + 1];   /* of layer 0 .. L */
     int64_t shown[DT_LAYERS_MAX + 1];   /* how many of them the rule's `units` choose */
     int32_t *place[DT_LAYERS_MAX + 1];  /* [unit]: which of those it is, or -1; NULL: all are chosen, in their order */
-    int64_t workers, batch, shard_size; /* of the run */
+    int64_t workers, groups, batch, shard_size; /* of the run */
     int64_t steps;                      /* captured in the whole run */
     dt_capture_set *sets;
     size_t count;
