@@ -230,6 +230,28 @@ static void steps_that_never_reached_the_disk_are_captured_again(void **state)
     remove_tree("whole");
 }
 
+/* A run without a checkpoint begins again, on its own data alone. */
+static void other_data_are_refused(void **state)
+{
+    (void)state;
+    write_text("e.yaml", plain);
+    RUN("train", "e.yaml", "--out", "whole", "--quiet");
+    expect_success();
+    RUN("train", "e.yaml", "--out", "run", "--quiet");
+    expect_success();
+    assert_int_equal(
+        system("rm -r run/checkpoints run/model.h5 && cp data.csv kept.csv && echo 0,0,0,0,0,0,0,0,0,0,0,0,1 "
+               ">>data.csv"),
+        0);
+    RUN("train", "--resume", "run", "--quiet");
+    expect_refusal(2, "deltoid: data.train: isn't what the run was made with");
+    assert_int_equal(rename("kept.csv", "data.csv"), 0);
+    RUN("train", "--resume", "run");
+    expect_success();
+    assert_non_null(strstr(last.out, "going on from the beginning"));
+    expect_same_run("run", "whole");
+}
+
 /* --- read while it grows --- */
 
 /* Steps that a file shows, which ascend by one from 0; they must not become fewer. */
@@ -459,6 +481,7 @@ int main(void)
         cmocka_unit_test_teardown(a_lost_index_is_made_anew, clear),
         cmocka_unit_test_teardown(damaged_segments_stay, clear),
         cmocka_unit_test_teardown(steps_that_never_reached_the_disk_are_captured_again, clear),
+        cmocka_unit_test_teardown(other_data_are_refused, clear),
         cmocka_unit_test_teardown(the_index_opens_while_it_trains, clear),
         cmocka_unit_test_teardown(a_live_segment_is_followed, clear),
         cmocka_unit_test_teardown(interrupted_runs_go_on, clear),
