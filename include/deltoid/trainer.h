@@ -134,6 +134,8 @@ typedef struct dt_trainer_info {
     int64_t groups;                      /* of workers that share each shard; as many as workers: data parallelism */
     int64_t train_rows, validation_rows, test_rows;
     int64_t steps_per_epoch;
+    bool sparse;             /* layer 1 skips inputs that are 0 (data.sparse) */
+    double density;          /* share of the training set's inputs that are held: 1 where it isn't sparse */
     size_t parameter_bytes;  /* parameters with padding and transposed copies, optimizer's state, a shared gradient */
     size_t bytes_per_worker; /* gradient buffers and scratch, the largest worker's */
     size_t bytes_of_buffers; /* gradient buffers alone; 0 where there are none */

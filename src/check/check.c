@@ -96,8 +96,7 @@ static dt_status check(dt_checking *c, bool *right, dt_error *error)
     dt_status status = dt_trainer_create(&trainer, c->experiment, &(dt_trainer_data){.train = c->train}, error);
     if (status != DT_OK)
         return status;
-    if (c->experiment->initial_weights)
-        status = dt_weights_read(c->experiment->initial_weights, trainer, error);
+    status = dt_weights_begin(trainer, error);
     if (status == DT_OK)
         status = dt_observed_create(&seen, trainer, dt_min(c->experiment->training.batch_size, c->train->rows), error);
     if (status == DT_OK) {

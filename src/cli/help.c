@@ -150,6 +150,9 @@ static void print_plots(void)
     const dt_plot_kind *kind;
     for (size_t i = 0; (kind = dt_plot_kind_at(i)); i++)
         printf("  %-12s %s\n", kind->name, kind->summary);
+    printf("\nOf scaling studies (deltoid scale):\n");
+    for (size_t i = 0; (kind = dt_plot_study_kind_at(i)); i++)
+        printf("  %-12s %s\n", kind->name, kind->summary);
 }
 
 void dt_help_default(dt_text *text, const dt_key *key)
@@ -161,7 +164,8 @@ void dt_help_default(dt_text *text, const dt_key *key)
     } defaults;
     if (key->required || key->required_in) {
         dt_text_add(text, "%s", key->required ? "required" : "required in its section");
-    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS || key->kind == DT_KEY_INTEGERS) {
+    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_TEXT || key->kind == DT_KEY_STEPS ||
+               key->kind == DT_KEY_INTEGERS) {
         dt_text_add(text, "default: %s", key->text);
     } else if (key->kind == DT_KEY_FILE) {
         dt_text_add(text, "default: none");

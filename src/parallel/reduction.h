@@ -24,6 +24,7 @@
 #include "deltoid/tables.h"
 #include "deltoid/trainer.h"
 #include "kernels/products.h"
+#include "kernels/sparse.h"
 #include "nn/network.h"
 #include "parallel/laps.h"
 
@@ -32,6 +33,10 @@ typedef struct dt_layer_rows {
     const dt_real *a, *delta;
     int64_t a_stride, delta_stride;
     int64_t a_apart; /* numbers from one worker's own copy of a to the next's; 0: all share one */
+
+    /* Layer 1 of sparse inputs: a by columns, [worker]; NULL: it isn't. Its gradient needs no buffers, whatever the
+     * strategy: what a minibatch's samples hold is less than a buffer, and each worker forms its slice from it. */
+    const dt_sparse_columns *columns;
 } dt_layer_rows;
 
 /* Who holds what of a minibatch of a given number of shards, for a given team: computed when the trainer is created. */
@@ -50,10 +55,11 @@ typedef struct dt_reducer {
     const struct dt_reduction *strategy;
     int64_t workers, groups, shard_size;
     int64_t buffers_a_group;
-    dt_real **buffer;  /* [group * buffers_a_group + i]: as long as the parameter vector */
-    dt_real *shared;   /* as long: the gradient that all add into, zero between steps; NULL: there is none */
-    dt_real **scratch; /* [worker] */
-    dt_plan plans[2];  /* of a full minibatch, and of the short last one (shards 0: none) */
+    int64_t unbuffered; /* blocks at the vector's front that need no buffers: layer 1's of sparse inputs, else 0 */
+    dt_real **buffer;   /* [group * buffers_a_group + i]: as long as the rest of the parameter vector */
+    dt_real *shared;    /* as long: the gradient that all add into, zero between steps; NULL: there is none */
+    dt_real **scratch;  /* [worker] */
+    dt_plan plans[2];   /* of a full minibatch, and of the short last one (shards 0: none) */
 
     const dt_layer_rows *rows; /* rows[l], l = 1 .. L, of the whole minibatch; borrowed */
 } dt_reducer;
@@ -161,9 +167,11 @@ bool dt_reducer_by_units(const dt_reducer *reducer, int64_t l);
 dt_span dt_reducer_panels(const dt_reducer *reducer, int64_t l, int64_t worker);
 
 /* What `group` has summed over its shards, before `sum`: these blocks of its buffers, added in the order of its
- * shards. Zeros where it has no shards; false where there are no buffers to look at. */
+ * shards. Zeros where it has no shards; false where there are no buffers to look at. Layer 1 of sparse inputs, which
+ * has none, is formed for it by the worker that asks, `reader`. */
 #define dt_reducer_partial DT_R(dt_reducer_partial)
-bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t group, dt_span blocks, dt_real *sum);
+bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t group, int64_t reader, dt_span blocks,
+                        dt_real *sum);
 
 /* --- which one (auto.c) --- */
 
@@ -201,13 +209,31 @@ dt_member dt_reducer_member(const dt_reducer *reducer, int64_t worker);
 #define dt_reducer_share DT_R(dt_reducer_share)
 dt_span dt_reducer_share(const dt_reducer *reducer, int64_t l, int64_t worker);
 
+/* The first layer whose contributions are added up, and where a block of it or later ones lies in `buffer` and
+ * `shared`. */
+static inline int64_t dt_reducer_first_added(const dt_reducer *reducer)
+{
+    return reducer->unbuffered ? 2 : 1;
+}
+
+static inline int64_t dt_reducer_place(const dt_reducer *reducer, int64_t block)
+{
+    return (block - reducer->unbuffered) * DT_BLOCK;
+}
+
+/* A `sum`'s part for layers that aren't added up: forms the worker's slice of them. */
+#define dt_reducer_form_unadded DT_R(dt_reducer_form_unadded)
+void dt_reducer_form_unadded(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
+                             dt_laps *laps);
+
 /* More than one group has shards, so that there are contributions to be added. Else forming slices shares the work out,
  * too. */
 #define dt_reducer_adds DT_R(dt_reducer_adds)
 bool dt_reducer_adds(const dt_reducer *reducer, const dt_plan *plan);
 
 /* Forms the worker's share of its group's contribution, over all of the group's shards at once, and finishes each block
- * of it. Not in the order of the whole minibatch's tree: for strategies that don't keep it. */
+ * of it, of layers that are added up. Not in the order of the whole minibatch's tree: for strategies that don't keep
+ * it. */
 #define dt_reducer_form_own DT_R(dt_reducer_form_own)
 void dt_reducer_form_own(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                          dt_laps *laps);

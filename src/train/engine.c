@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "data/sparse.h"
 #include "nn/own.h"
 #include "train/fault.h"
 #include "train/free.h"
@@ -11,6 +12,7 @@
 #include "train/pass.h"
 #include "train/profile.h"
 #include "train/schedule.h"
+#include "train/setup.h"
 #include "train/update.h"
 
 struct dt_engine {
@@ -75,39 +77,100 @@ static bool runs_free(const dt_reduction *reduction, int64_t workers)
 /* Each worker has its own where layer 1 goes by units: all of them read all rows. */
 static int64_t copies_of_x(const dt_reduction *reduction, const dt_engine_sizes *sizes)
 {
-    return dt_reduction_by_units(reduction, sizes->units[1], sizes->batch, sizes->workers) ? sizes->workers : 1;
+    return !sizes->sparse && dt_reduction_by_units(reduction, sizes->units[1], sizes->batch, sizes->workers)
+               ? sizes->workers
+               : 1;
+}
+
+/* Sparse inputs of the three kinds of passes; NULL: they are not sparse. */
+static const dt_sparse_sizes *minibatch_inputs(const dt_engine_sizes *sizes, dt_sparse_sizes *room)
+{
+    *room = (dt_sparse_sizes){.run = sizes->batch, .numbers = sizes->numbers, .indices = sizes->workers};
+    return sizes->sparse ? room : NULL;
+}
+
+static const dt_sparse_sizes *evaluation_inputs(const dt_engine_sizes *sizes, dt_sparse_sizes *room)
+{
+    *room = (dt_sparse_sizes){.run = DT_EVALUATION_CHUNK, .numbers = sizes->evaluated};
+    return sizes->sparse ? room : NULL;
+}
+
+static const dt_sparse_sizes *probe_inputs(const dt_sparse_sizes *minibatch, int64_t rows, dt_sparse_sizes *room)
+{
+    *room = (dt_sparse_sizes){.run = rows};
+    if (minibatch)
+        room->numbers = dt_ceil_div(rows, minibatch->run) * minibatch->numbers;
+    return minibatch ? room : NULL;
+}
+
+/* Sparse inputs that capture rules look at are written out: of the minibatch as many rows as the rule that sees most,
+ * of rules with rows of their own theirs. false on overflow. */
+static bool measure_shown(const dt_experiment *experiment, const dt_engine_sizes *sizes, size_t *bytes)
+{
+    int64_t minibatch = 0, rows = 0;
+    for (size_t i = 0; sizes->sparse && i < experiment->capture_count; i++) {
+        const dt_capture_rule *rule = &experiment->capture[i];
+        const int64_t shown = dt_setup_shown(rule, sizes->batch);
+        if (rule->samples == DT_SAMPLES_ROWS)
+            rows += shown;
+        else
+            minibatch = dt_max(minibatch, shown);
+    }
+    return dt_multiply((size_t)(minibatch + rows), (size_t)sizes->units[0] * sizeof(dt_real), bytes);
 }
 
 /* Passes of the minibatch, of an evaluation, and of capture rules with rows of their own. */
 static bool measure_passes(const dt_experiment *experiment, const dt_engine_sizes *sizes, int64_t copies, size_t *bytes)
 {
-    size_t pass, evaluation, probe;
-    if (!dt_pass_measure(sizes->layers, sizes->units, experiment->network, sizes->batch, copies, &pass) ||
-        !dt_pass_measure(sizes->layers, sizes->units, NULL, sizes->workers * DT_EVALUATION_CHUNK, 1, &evaluation) ||
-        __builtin_add_overflow(pass, evaluation, bytes))
+    size_t pass, evaluation, probe, shown;
+    dt_sparse_sizes room, evaluated, own;
+    const dt_sparse_sizes *sparse = minibatch_inputs(sizes, &room);
+    if (!dt_pass_measure(sizes->layers, sizes->units, experiment->network, sizes->batch, copies, sparse, &pass) ||
+        !dt_pass_measure(sizes->layers, sizes->units, NULL, sizes->workers * DT_EVALUATION_CHUNK, 1,
+                         evaluation_inputs(sizes, &evaluated), &evaluation) ||
+        !measure_shown(experiment, sizes, &shown) || __builtin_add_overflow(pass, evaluation, bytes) ||
+        __builtin_add_overflow(*bytes, shown, bytes))
         return false;
     for (size_t i = 0; i < experiment->capture_count; i++) {
         const dt_capture_rule *rule = &experiment->capture[i];
         if (rule->samples == DT_SAMPLES_ROWS &&
-            (!dt_pass_measure(sizes->layers, sizes->units, NULL, rule->sample_count, 1, &probe) ||
+            (!dt_pass_measure(sizes->layers, sizes->units, NULL, rule->sample_count, 1,
+                              probe_inputs(sparse, rule->sample_count, &own), &probe) ||
              __builtin_add_overflow(*bytes, probe, bytes)))
             return false;
     }
     return true;
 }
 
+static int64_t block_count(int64_t layers, const int64_t *units)
+{
+    int64_t count = 0;
+    for (int64_t l = 1; l <= layers; l++)
+        count += dt_whole_panels(units[l]) / DT_LANES * dt_blocks_a_panel(units[l - 1]);
+    return count;
+}
+
+/* Of a buffer that leaves layer 1 out. */
+static size_t bytes_behind(const dt_engine_sizes *sizes)
+{
+    const int64_t blocks = block_count(sizes->layers, sizes->units) - block_count(1, sizes->units);
+    return dt_hot_bytes((size_t)blocks * DT_BLOCK * sizeof(dt_real));
+}
+
 static bool measure(const dt_experiment *experiment, const dt_engine_sizes *sizes, dt_trainer_info *info)
 {
-    size_t network, vector, more, passes, buffers;
+    size_t network, vector, more, passes, buffers, buffer;
     const dt_choice choice = choice_of(experiment, sizes);
     const dt_reduction *reduction = choice.strategy;
     const dt_division division = division_of(sizes, sizes->workers, choice.groups);
     const size_t all = (size_t)(choice.groups * dt_reducer_buffers(reduction, &division)),
                  workers = (size_t)sizes->workers;
     if (!dt_network_measure(sizes->layers, sizes->units, &network, &vector) ||
-        !dt_updater_measure(experiment, sizes->units, vector, &more) || !dt_multiply(vector, all, &buffers) ||
-        __builtin_add_overflow(network, more, &info->parameter_bytes) ||
-        __builtin_add_overflow(info->parameter_bytes, reduction->shared && choice.groups > 1 ? vector : 0,
+        !dt_updater_measure(experiment, sizes->units, vector, &more))
+        return false;
+    buffer = sizes->sparse ? bytes_behind(sizes) : vector;
+    if (!dt_multiply(buffer, all, &buffers) || __builtin_add_overflow(network, more, &info->parameter_bytes) ||
+        __builtin_add_overflow(info->parameter_bytes, reduction->shared && choice.groups > 1 ? buffer : 0,
                                &info->parameter_bytes) ||
         !measure_passes(experiment, sizes, copies_of_x(reduction, sizes), &passes))
         return false;
@@ -149,6 +212,7 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     e->run = run;
     e->experiment = experiment;
     e->workers = sizes->workers;
+    dt_sparse_sizes room;
     const dt_loss *loss = loss_named(experiment->loss);
     const dt_choice choice = choice_of(experiment, sizes);
     const dt_division division = division_of(sizes, sizes->workers, choice.groups), one = division_of(sizes, 1, 1);
@@ -158,10 +222,10 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
         status = dt_updater_create(&e->updater, experiment, e->network, error);
     if (status == DT_OK)
         status = dt_pass_create(&e->pass, e->network, loss, &experiment->loss_options, true, sizes->batch,
-                                copies_of_x(choice.strategy, sizes), error);
+                                copies_of_x(choice.strategy, sizes), minibatch_inputs(sizes, &room), error);
     if (status == DT_OK)
         status = dt_pass_create(&e->evaluation, e->network, loss, &experiment->loss_options, false,
-                                sizes->workers * DT_EVALUATION_CHUNK, 1, error);
+                                sizes->workers * DT_EVALUATION_CHUNK, 1, evaluation_inputs(sizes, &room), error);
     if (status == DT_OK &&
         !(e->evaluation_sample = dt_allocate((size_t)e->evaluation->capacity, sizeof *e->evaluation_sample)))
         status = dt_fail_memory(error, "the evaluation");
@@ -184,14 +248,38 @@ static dt_status prepare(dt_engine *e, dt_error *error)
     dt_network_settle(e->network);
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
+        dt_status status = DT_OK;
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
-            const dt_status status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, e->pass->options, false,
-                                                    o->probe_count, 1, error);
-            if (status != DT_OK)
-                return status;
-            dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
+            dt_sparse_sizes room;
+            const dt_sparse_sizes *sparse = e->pass->sparse ? &e->pass->sparse->sizes : NULL;
+            status = dt_pass_create(&e->probe[i], e->network, e->pass->loss, e->pass->options, false, o->probe_count, 1,
+                                    probe_inputs(sparse, o->probe_count, &room), error);
+            if (status == DT_OK)
+                dt_pass_touch(e->probe[i], 0, (dt_span){0, o->probe_count});
         }
+        if (status == DT_OK && o->watches && o->samples)
+            status = dt_pass_show_inputs(e->probe[i] ? e->probe[i] : e->pass, error);
+        if (status != DT_OK)
+            return status;
     }
+    return DT_OK;
+}
+
+static dt_status admit(dt_engine *e, const dt_dataset *data, dt_error *error)
+{
+    dt_sparse **inputs = &e->evaluation->sparse, *more;
+    if (!*inputs)
+        return DT_OK;
+    dt_sparse_sizes sizes = (*inputs)->sizes;
+    const int64_t numbers = dt_dataset_most(data, DT_EVALUATION_CHUNK);
+    if (numbers <= sizes.numbers)
+        return DT_OK;
+    sizes.numbers = numbers;
+    const dt_status status = dt_sparse_create(&more, &sizes, e->evaluation->capacity, error);
+    if (status != DT_OK)
+        return status;
+    dt_sparse_destroy(*inputs);
+    *inputs = more;
     return DT_OK;
 }
 
@@ -494,6 +582,10 @@ static bool train_step(step *s)
             run->diverged = true;
         return false;
     }
+    if (s->pass->sparse) {
+        dt_sparse_index(s->pass->sparse, s->worker->index, s->batch, run->shard_size, e->network->layer[1].inputs);
+        dt_lap(s->laps, DT_PHASE_GRADIENT, 1);
+    }
     const dt_finish finish = dt_update_finish(&s->update);
     prefetch_next(s);
     if (watched) {
@@ -643,6 +735,24 @@ static void begin_samples(step *s, int64_t i)
     }
 }
 
+/* The step to the profile. */
+static void count_profile(step *s)
+{
+    const dt_sparse *x = s->pass->sparse;
+    dt_profile_inputs inputs = {0};
+    if (x) {
+        const dt_sparse_columns *columns = &x->columns[s->worker->index];
+        const dt_finish finish = dt_update_finish(&s->update);
+        for (int64_t i = s->own.rows.first; i < s->own.rows.last; i++)
+            inputs.own += dt_span_count(x->row[i]);
+        inputs.batch = columns->first[columns->count] - s->batch;
+        inputs.columns = columns->count;
+        inputs.in_place = finish.W != NULL;
+    }
+    dt_profile_count(s->engine->run->profile, s->worker->index, dt_span_count(s->own.rows), s->batch,
+                     x ? &inputs : NULL);
+}
+
 static void train(dt_worker *worker, void *context)
 {
     dt_engine *e = context;
@@ -687,7 +797,7 @@ static void train(dt_worker *worker, void *context)
         else
             goes_on = train_step(&s);
         if (run->profile && (goes_on || run->halt)) /* a step that diverges isn't made */
-            dt_profile_count(run->profile, worker->index, dt_span_count(s.own.rows), s.batch);
+            count_profile(&s);
         if (!goes_on)
             return;
     }
@@ -825,7 +935,7 @@ static dt_block_view blocks(const dt_engine *e, dt_step_array array, int i, dt_s
 
 static bool partial(const dt_engine *e, const dt_step_view *view, int64_t group, dt_slice slice, void *sum)
 {
-    return dt_reducer_partial(e->reducer, dt_reducer_plan(e->reducer, view->minibatch), group,
+    return dt_reducer_partial(e->reducer, dt_reducer_plan(e->reducer, view->minibatch), group, view->worker,
                               (dt_span){slice.first, slice.last}, sum);
 }
 
@@ -844,14 +954,6 @@ static size_t norm_scratch(int64_t layers, const int64_t *units, int64_t samples
     return dt_pass_norm_scratch(layers, units, samples) * sizeof(dt_real);
 }
 
-static int64_t block_count(int64_t layers, const int64_t *units)
-{
-    int64_t count = 0;
-    for (int64_t l = 1; l <= layers; l++)
-        count += dt_whole_panels(units[l]) / DT_LANES * dt_blocks_a_panel(units[l - 1]);
-    return count;
-}
-
 static const char *state_named(const dt_experiment *experiment, int i)
 {
     const dt_optimizer *optimizer = dt_optimizer_named(experiment->optimizer.name);
@@ -868,6 +970,7 @@ const dt_engine_ops DT_R(dt_engine_ops) = {
     .create = create,
     .destroy = destroy,
     .prepare = prepare,
+    .admit = admit,
     .touch = touch,
     .train = train,
     .evaluate = evaluate,
