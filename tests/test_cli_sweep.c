@@ -180,7 +180,7 @@ static void a_signal_stops_a_sweep(void **state)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     assert_int_equal(kill(pid, SIGTERM), 0);
     wait_program(pid);
-    assert_int_equal(last.status, 130);
+    assert_int_equal(last.status, 143);
     assert_non_null(strstr(last.err, "--resume"));
     assert_int_equal(access("swept/runs/p0000-s2", F_OK), -1);
 }
