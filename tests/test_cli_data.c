@@ -194,7 +194,7 @@ static void export_and_begin(void **state)
     RUN("export", "first", "--out", "first.pt");
     expect_failure(2, ".onnx or .npz");
     RUN("export", "first");
-    expect_failure(2, "--last.out is missing");
+    expect_failure(2, "--out is missing");
     RUN("export", "first", "--out", "p.npz", "--probabilities");
     expect_failure(2, "weights alone");
 }
