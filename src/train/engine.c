@@ -24,6 +24,8 @@ struct dt_engine {
     dt_pass *evaluation;              /* DT_EVALUATION_CHUNK rows a worker */
     int64_t *evaluation_sample;       /* which rows of the data set they are */
     dt_pass *probe[DT_OBSERVERS_MAX]; /* of observers with rows of their own */
+    dt_dataset *probe_data[DT_OBSERVERS_MAX]; /* those rows, where the training set doesn't stay in memory */
+    int64_t *probe_sample;                    /* which rows of these they are: 0, 1, .. */
 };
 
 /* --- life --- */
@@ -96,8 +98,11 @@ static void destroy(dt_engine *e)
 {
     if (!e)
         return;
-    for (int i = 0; i < DT_OBSERVERS_MAX; i++)
+    for (int i = 0; i < DT_OBSERVERS_MAX; i++) {
         dt_pass_destroy(e->probe[i]);
+        dt_dataset_destroy(e->probe_data[i]);
+    }
+    dt_release(e->probe_sample);
     dt_pass_destroy(e->pass);
     dt_pass_destroy(e->evaluation);
     dt_release(e->evaluation_sample);
@@ -146,9 +151,33 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     return DT_OK;
 }
 
+/* Observers' own rows of a data set with a feed are read once, and kept. */
+static dt_status keep_probes(dt_engine *e, dt_error *error)
+{
+    const dt_run *run = e->run;
+    int64_t most = 0;
+    dt_status status = DT_OK;
+    for (int i = 0; i < run->observer_count; i++) {
+        const dt_observer *o = &run->observers[i];
+        most = dt_max(most, o->probe_count);
+        if (status == DT_OK && o->watches && o->probe_count > 0 && !e->probe_data[i])
+            status = dt_dataset_pick(&e->probe_data[i], run->train, o->probe_rows, o->probe_count, error);
+    }
+    if (status != DT_OK || most == 0)
+        return status;
+    dt_release(e->probe_sample);
+    e->probe_sample = dt_allocate((size_t)most, sizeof *e->probe_sample);
+    for (int64_t i = 0; e->probe_sample && i < most; i++)
+        e->probe_sample[i] = i;
+    return e->probe_sample ? DT_OK : dt_fail_memory(error, "rows to capture");
+}
+
 static dt_status prepare(dt_engine *e, dt_error *error)
 {
     dt_network_settle(e->network);
+    const dt_status kept = e->run->train->feed ? keep_probes(e, error) : DT_OK;
+    if (kept != DT_OK)
+        return kept;
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
         if (o->watches && o->probe_count > 0 && !e->probe[i]) {
@@ -269,9 +298,11 @@ static void run_probes(const step *s)
             continue;
         const dt_observer *o = &run->observers[i];
         const dt_span rows = probe_rows(s, i);
-        dt_pass_gather(e->probe[i], 0, run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
+        const dt_dataset *data = e->probe_data[i] ? e->probe_data[i] : run->train;
+        const int64_t *sample = e->probe_data[i] ? e->probe_sample : o->probe_rows;
+        dt_pass_gather(e->probe[i], 0, data, (dt_real)run->experiment->data.scale, sample, rows);
         dt_pass_forward(e->probe[i], rows, true, NULL);
-        dt_pass_cost(e->probe[i], run->train, o->probe_rows, rows);
+        dt_pass_cost(e->probe[i], data, sample, rows);
         dt_pass_backward(e->probe[i], rows, true, NULL);
     }
 }
@@ -427,8 +458,11 @@ static bool train_step(step *s)
     }
     s->reducer->strategy->sum(s->reducer, plan, s->worker->index, &finish, s->laps); /* shows own slice, W before */
     dt_update_rest(&s->update);
-    if (one)
+    if (one) {
         count_step(s, loss_sum);
+        if (run->done < run->last)
+            (void)dt_run_feed(run, run->done);
+    }
     dt_lap(s->laps, DT_PHASE_REST, 0);
     dt_worker_barrier(s->worker); /* the next step may read the weights */
     dt_lap(s->laps, DT_PHASE_WAIT, 0);

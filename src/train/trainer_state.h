@@ -20,6 +20,7 @@ typedef struct dt_pace {
 struct dt_trainer {
     const dt_experiment *experiment;
     dt_trainer_data data;
+    bool feeds; /* the training set's feed goes by this trainer */
     dt_rows train_rows, validation_rows; /* of data.train; validation_rows.count 0 without data.validation_fraction */
     int64_t layers, *units;              /* units[0 .. layers] */
     dt_trainer_info info;
