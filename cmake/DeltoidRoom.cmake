@@ -86,3 +86,11 @@ function(deltoid_link_rooms target scope)
     endforeach()
   endforeach()
 endfunction()
+
+# deltoid_embed(VARIABLE NAME FILE): appends to the C source in VARIABLE the definition of a string NAME that holds the file.
+function(deltoid_embed variable name file)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  file(READ ${file} bytes HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${bytes}")
+  set(${variable} "${${variable}}\nconst char ${name}[] = {${bytes}0};\n" PARENT_SCOPE)
+endfunction()

@@ -1,6 +1,6 @@
-# What all pictures share: the format (term), colours, symbols, grid, tics. Lengths are in pixels of a picture 960 wide.
+# What all pictures share: the format (term), colours, symbols, grid, tics. Lengths are in pixels of a picture 'width' wide, 960 where the settings say nothing.
 
-width = 960
+if (!exists('width')) width = 960
 set encoding utf8
 # The same sizes in all formats: svg counts pixels, pngcairo points, pdfcairo points of its own.
 if (term eq 'svg') {

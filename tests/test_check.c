@@ -105,7 +105,7 @@ static bool check(small *m, const char *activation, const char *loss, dt_precisi
     m->experiment.loss = loss;
     m->experiment.precision = precision;
     m->experiment.training.batch_size = 13;
-    m->experiment.parallel = (dt_parallel_spec){2, 4, "tree"};
+    m->experiment.parallel = (dt_parallel_spec){2, 4, "tree", 0};
     *f = (findings){.compared_all = true};
     if (dt_check(&m->experiment, &m->data, &(dt_check_options){.steps = 3}, note, f, &right, &error) != DT_OK)
         fail_msg("%s, %s: %s", activation, loss, error.message);
@@ -252,7 +252,7 @@ static void weights_of(small *m, const char *activation, dt_precision precision,
     small_make(m, 5, 50, units, 2, activation);
     m->experiment.precision = precision;
     m->experiment.training = (dt_training_spec){.epochs = 4, .batch_size = 12, .shuffle = true};
-    m->experiment.parallel = (dt_parallel_spec){workers, 3, "tree"};
+    m->experiment.parallel = (dt_parallel_spec){workers, 3, "tree", 0};
     const dt_trainer_data data = small_data(m);
     if (dt_trainer_create(&t, &m->experiment, &data, &error) != DT_OK || dt_trainer_run(t, &error) != DT_OK ||
         dt_trainer_weights_sha256(t, hex, &error) != DT_OK)

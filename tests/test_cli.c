@@ -691,7 +691,8 @@ static void json_of_a_plan_and_of_a_run(void **state)
     assert_int_equal(atoi(json_text(memory, "all")),
                      atoi(json_text(memory, "data")) + atoi(json_text(memory, "parameters")) +
                          2 * atoi(json_text(memory, "worker")) + atoi(json_text(memory, "activations")) +
-                         atoi(json_text(memory, "model")) + atoi(json_text(memory, "capture")));
+                         atoi(json_text(memory, "checkpoint")) + atoi(json_text(memory, "model")) +
+                         atoi(json_text(memory, "capture")));
     assert_int_equal(atoi(json_text(memory, "model")), 16 * 8 * (int)sizeof(float));
     assert_string_equal(json_text(dt_node_child(dt_node_child(plan, "capture"), "probe"), "steps"), "8");
     forget(&r);

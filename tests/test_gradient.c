@@ -98,7 +98,7 @@ static double check_network(small *m, int64_t workers, const char *reduction)
     dt_trainer *t;
     memset(&s, 0, sizeof s);
     m->experiment.precision = DT_FLOAT64;
-    m->experiment.parallel = (dt_parallel_spec){workers, 4, reduction};
+    m->experiment.parallel = (dt_parallel_spec){workers, 4, reduction, 0};
     m->experiment.training.batch_size = m->data.rows;
     const dt_trainer_data data = small_data(m);
     if (dt_trainer_create(&t, &m->experiment, &data, &error) != DT_OK)

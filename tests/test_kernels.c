@@ -3,6 +3,7 @@
 #include "variants.h"
 
 #include "kernels/products.h"
+#include "shard_tree.h"
 
 static const dt_products *const variants[DT_ISAS] = VARIANTS(dt_products, &);
 
@@ -95,24 +96,6 @@ static void test_product_of_nothing(void **state)
 }
 
 /* --- equations (5) and (6): gradient --- */
-
-/* The node of the tree over `shards` leaves that starts at `first` and has size `size`, by its definition
- * (base/tree.h). */
-static dt_real node(const dt_real *leaf, int64_t shards, int64_t first, int64_t size)
-{
-    if (size == 1)
-        return leaf[first];
-    const dt_real left = node(leaf, shards, first, size / 2);
-    return first + size / 2 < shards ? left + node(leaf, shards, first + size / 2, size / 2) : left;
-}
-
-static dt_real tree_sum(const dt_real *leaf, int64_t shards)
-{
-    int64_t size = 1;
-    while (size < shards)
-        size *= 2;
-    return node(leaf, shards, 0, size);
-}
 
 /* sum_i delta_ij a_ik: a chain for each shard, and the tree of shards. */
 static dt_real gradient_element(const dt_gradient_task *t, int64_t k, int64_t j, dt_real *leaf)
@@ -406,6 +389,18 @@ static void test_gradient_shapes(void **state)
     }
 }
 
+/* So many samples that groups of panels go through the inputs together. */
+static void test_gradient_of_many_samples(void **state)
+{
+    (void)state;
+    uint64_t random = 11;
+    for (int64_t panels = 1; panels <= 27; panels += 1 + panels % 3)
+        check_gradient((gradient_case){draw_integer(&random, 257, 600), draw_integer(&random, 20, 130),
+                                       draw_integer(&random, 1, 2 * DT_LANES + 2),
+                                       panels * DT_LANES - draw_integer(&random, 0, DT_LANES - 1), panels % 2 == 1},
+                       &random);
+}
+
 /* --- join --- */
 
 static void check_join(int64_t inputs, int64_t units, uint64_t *random)
@@ -561,6 +556,7 @@ int main(void)
         cmocka_unit_test(test_gradient_pairs),
         cmocka_unit_test(test_gradient_tiles),
         cmocka_unit_test(test_gradient_shapes),
+        cmocka_unit_test(test_gradient_of_many_samples),
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_add),
         cmocka_unit_test(test_transpose),

@@ -428,7 +428,7 @@ static void random_network(small *m, uint64_t seed, int64_t layers, int64_t batc
     small_make(m, seed, batch, units, layers, activation);
     m->experiment.training.batch_size = batch;
     m->experiment.parallel =
-        (dt_parallel_spec){1 + (int64_t)(seed % 2), 1 + (int64_t)(seed % 4), reductions[seed / 3 % 3]};
+        (dt_parallel_spec){1 + (int64_t)(seed % 2), 1 + (int64_t)(seed % 4), reductions[seed / 3 % 3], 0};
 }
 
 static void check_combination(dt_precision precision, size_t a, size_t c, tally *total)

@@ -26,13 +26,13 @@ static const struct {
     const char *sha256;
 } shapes[] = {
     {"units 33-7", "relu", "cross_entropy", {20, 33, 7, 10}, 3, 200, 61, 5, DT_FLOAT32, 0.9, "0b91a505bfaed0c5"},
-    {"units 1", "sigmoid", "squared_error", {20, 1, 7}, 2, 200, 100, 1, DT_FLOAT32, 0, "bdd2ac1c8216f754"},
-    {"units 16", "tanh", "cross_entropy", {33, 16, 32, 10}, 3, 200, 100, 16, DT_FLOAT32, 0, "b90d43141fd8b6a8"},
+    {"units 1", "sigmoid", "squared_error", {20, 1, 7}, 2, 200, 100, 1, DT_FLOAT32, 0, "9de884f2fd53b419"},
+    {"units 16", "tanh", "cross_entropy", {33, 16, 32, 10}, 3, 200, 100, 16, DT_FLOAT32, 0, "f8655eec4979c232"},
     {"batch 1", "softsign", "multiclass_svm", {50, 64, 10}, 2, 40, 1, 0, DT_FLOAT32, 0.5, "4069326111823bf4"},
     {"float64", "leaky_relu", "cross_entropy", {20, 33, 7, 10}, 3, 200, 61, 5, DT_FLOAT64, 0.9, "55e042fb2d7a509c"},
     {"float64 units 9", "sigmoid", "cross_entropy", {9, 5, 8, 3}, 3, 150, 37, 3, DT_FLOAT64, 0, "3552ed2ebed51c1b"},
     {"by units", "relu", "cross_entropy", {20, 96, 64, 10}, 3, 100, 24, 7, DT_FLOAT32, 0, "1732fae074a4fa76"},
-    {"by units, momentum", "tanh", "squared_error", {33, 150, 9}, 2, 90, 8, 3, DT_FLOAT64, 0.9, "740f937f716091f2"},
+    {"by units, momentum", "tanh", "squared_error", {33, 150, 9}, 2, 90, 8, 3, DT_FLOAT64, 0.9, "62b85732fdd9ec01"},
     {"shards auto", "relu", "cross_entropy", {17, 40, 12}, 2, 256, 128, 0, DT_FLOAT32, 0, "dffdedabfdd7a0d0"},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
@@ -62,7 +62,7 @@ static void make_shape(small *m, int i, int64_t workers, const char *reduction)
     e->optimizer.weight_decay = shapes[i].momentum > 0 ? 1e-3 : 0;
     e->training.epochs = 12;
     e->training.batch_size = shapes[i].batch;
-    e->parallel = (dt_parallel_spec){workers, shapes[i].shard, reduction};
+    e->parallel = (dt_parallel_spec){workers, shapes[i].shard, reduction, 0};
 }
 
 static void train_shape(small *m, const dt_observer *observer, char hex[65])
@@ -80,24 +80,80 @@ static void train_shape(small *m, const dt_observer *observer, char hex[65])
     dt_trainer_destroy(t);
 }
 
+/* What is planned for an experiment. */
+static dt_trainer_info plan_of(small *m)
+{
+    dt_trainer_info info;
+    dt_error error = {0};
+    const dt_trainer_data data = small_data(m);
+    if (dt_trainer_plan(&m->experiment, &data, &info, &error) != DT_OK)
+        fail_msg("%s", error.message);
+    return info;
+}
+
+/* The reductions whose bits don't depend on the team, by the table. */
+static size_t deterministic(const char *names[16])
+{
+    static small m;
+    const dt_entry *entry;
+    size_t count = 0;
+    for (size_t r = 0; (entry = dt_table_at(DT_REDUCTIONS, r)); r++) {
+        make_shape(&m, 1, 2, entry->name);
+        if (plan_of(&m).deterministic)
+            names[count++] = entry->name;
+        else
+            assert_non_null(strstr(entry->note, "not reproducible"));
+    }
+    assert_in_range(count, 5, 16);
+    return count;
+}
+
+static int shapes_trained;
+
+static void check_shape(small *m, int i)
+{
+    char hex[65];
+    shapes_trained++;
+    const dt_parallel_spec *p = &m->experiment.parallel;
+    train_shape(m, NULL, hex);
+    if (strncmp(hex, shapes[i].sha256, 16) != 0)
+        fail_msg("%s, %d workers in %d groups, %s: weights %.16s, not %s", shapes[i].name, (int)p->threads,
+                 (int)p->groups, p->reduction, hex, shapes[i].sha256);
+}
+
 static void test_teams_and_strategies(void **state)
 {
     (void)state;
     static small m;
-    const dt_entry *reduction;
-    int runs = 0;
+    const char *names[16];
+    const size_t count = deterministic(names);
     for (int i = 0; i < SHAPES; i++)
         for (int t = 0; t < TEAMS; t++)
-            for (size_t r = 0; (reduction = dt_table_at(DT_REDUCTIONS, r)); r++) {
-                char hex[65];
-                make_shape(&m, i, teams[t], reduction->name);
-                train_shape(&m, NULL, hex);
-                if (strncmp(hex, shapes[i].sha256, 16) != 0)
-                    fail_msg("%s, %d workers, %s: weights %.16s, not %s", shapes[i].name, (int)teams[t],
-                             reduction->name, hex, shapes[i].sha256);
-                runs++;
+            for (size_t r = 0; r < count; r++) {
+                make_shape(&m, i, teams[t], names[r]);
+                check_shape(&m, i);
             }
-    print_message("%d runs of %d experiments: one hash each\n", runs, SHAPES);
+}
+
+/* Tensor and hybrid parallelism: one group, uneven ones, more workers than shards, layers with fewer panels of units
+ * than a group has members. */
+static void test_groups(void **state)
+{
+    (void)state;
+    static small m;
+    static const int64_t groups[] = {1, 2, 3, 5};
+    const char *names[16];
+    const size_t count = deterministic(names);
+    for (int i = 0; i < SHAPES; i++)
+        for (int t = 0; t < TEAMS && teams[t] <= 8; t++)
+            for (size_t g = 0; g < sizeof groups / sizeof *groups && groups[g] < teams[t]; g++)
+                for (size_t r = 0; r < count; r++) {
+                    make_shape(&m, i, teams[t], names[r]);
+                    m.experiment.parallel.groups = groups[g];
+                    assert_int_equal(plan_of(&m).groups, groups[g]);
+                    check_shape(&m, i);
+                }
+    print_message("%d runs of %d experiments in all: one hash each\n", shapes_trained, SHAPES);
 }
 
 /* The instruction set is read once a process: each runs in a child. It writes the hashes of all shapes, or nothing
@@ -200,7 +256,7 @@ static void test_workers_found_out(void **state)
     for (int r = 0; r < 2; r++) {
         small_make(&m, 9, 240, units, 3, "relu");
         m.experiment.training = (dt_training_spec){.epochs = 8, .batch_size = 16, .shuffle = true};
-        m.experiment.parallel = (dt_parallel_spec){1, 4, reductions[r]};
+        m.experiment.parallel = (dt_parallel_spec){1, 4, reductions[r], 0};
         train_shape(&m, NULL, want);
         m.experiment.parallel.threads = 0;
         for (int watched = 0; watched < 2; watched++) {
@@ -319,7 +375,7 @@ static void test_plain_loop(void **state)
     m.experiment.optimizer = (dt_optimizer_spec){
         .name = "sgd", .learning_rate = rate, .momentum = momentum, .nesterov = true, .weight_decay = decay};
     m.experiment.schedule = (dt_schedule_spec){.name = "step", .every = 4, .factor = 0.5};
-    m.experiment.parallel = (dt_parallel_spec){2, 2, "tree"};
+    m.experiment.parallel = (dt_parallel_spec){2, 2, "tree", 0};
     dt_error error = {0};
     dt_trainer *t;
     const dt_trainer_data data = small_data(&m);
@@ -455,7 +511,7 @@ static void test_memory_is_as_planned(void **state)
                 e->precision = (dt_precision)precision;
                 e->training.batch_size = 100;
                 e->optimizer.momentum = captured ? 0.9 : 0;
-                e->parallel = (dt_parallel_spec){workers, 8, workers == 2 ? "owner" : "tree"};
+                e->parallel = (dt_parallel_spec){workers, 8, workers == 2 ? "owner" : "tree", 0};
                 e->capture = &rule;
                 e->capture_count = (size_t)captured;
                 const dt_trainer_data data = small_data(&m);
@@ -724,6 +780,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instruction_sets), /* first: its children must find OpenMP unused */
         cmocka_unit_test(test_teams_and_strategies),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_workers_found_out),
         cmocka_unit_test(test_watching_changes_nothing),
         cmocka_unit_test(test_plain_loop),

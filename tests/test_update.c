@@ -70,7 +70,7 @@ static void make_case(small *m, size_t optimizer, int v, dt_precision precision,
     e->schedule.patience = 0;
     e->training.epochs = 3;
     e->training.batch_size = strcmp(e->optimizer.name, "rprop") == 0 ? 100 : 24;
-    e->parallel = (dt_parallel_spec){workers, 7, reduction};
+    e->parallel = (dt_parallel_spec){workers, 7, reduction, 0};
     variations[v].change(e);
 }
 
@@ -311,7 +311,7 @@ static void make_plain(small *m, int64_t workers)
     e->precision = DT_FLOAT64;
     e->training = (dt_training_spec){10, BATCH, true};
     e->optimizer.learning_rate = 0.3;
-    e->parallel = (dt_parallel_spec){workers, 2, "tree"};
+    e->parallel = (dt_parallel_spec){workers, 2, "tree", 0};
 }
 
 static void run_plain(small *m, shown *s, plain *last)

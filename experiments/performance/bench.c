@@ -1,6 +1,6 @@
 /* deltoid as a tool that run.sh measures (tool.h has the protocol). Usage:
  *
- *     performance_bench --units 784,128,10 --batch 32 --threads 2 --reduction tree [--shard-size N] [...]
+ *     performance_bench --units 784,128,10 --batch 32 --threads 2 --reduction tree [--groups N] [--shard-size N] [...]
  *     performance_bench --strategies      the deterministic reductions, one a line
  */
 #include <deltoid/deltoid.h>
@@ -38,6 +38,7 @@ static void describe(bench *b, const tool_arguments *a)
     e->parallel.threads = a->threads;
     e->parallel.shard_size = a->shard_size;
     e->parallel.reduction = a->reduction;
+    e->parallel.groups = a->groups;
 }
 
 static dt_status create(bench *b, dt_error *error)
@@ -131,8 +132,9 @@ int main(int count, char **words)
     if (status == DT_OK) {
         dt_trainer_info info;
         dt_trainer_describe(b.trainer, &info);
-        printf("ready version=%s isa=%s workers=%lld shard_size=%lld deterministic=%d\n", dt_version(), info.isa,
-               (long long)info.workers, (long long)info.shard_size, info.deterministic);
+        printf("ready version=%s isa=%s workers=%lld shard_size=%lld reduction=%s groups=%lld deterministic=%d\n",
+               dt_version(), info.isa, (long long)info.workers, (long long)info.shard_size, info.reduction,
+               (long long)info.groups, info.deterministic);
         result = tool_serve(&(tool_work){&b, train, accuracy});
     } else {
         fprintf(stderr, "%s: %s\n", words[0], error.message);

@@ -60,6 +60,8 @@ static bool parse_option(tool_arguments *a, const char *name, const char *value)
         return parse_int(value, 0, &a->threads);
     else if (strcmp(name, "--shard-size") == 0)
         return parse_int(value, 0, &a->shard_size);
+    else if (strcmp(name, "--groups") == 0)
+        return parse_int(value, 0, &a->groups);
     else if (strcmp(name, "--rate") == 0)
         return parse_real(value, &a->learning_rate);
     else if (strcmp(name, "--seed") == 0 && parse_int(value, 0, &seed))

@@ -31,7 +31,8 @@ typedef struct tool_arguments {
     uint64_t seed;
     int64_t threads;    /* 0: as many as the tool thinks right for the processors it may use */
     int64_t shard_size; /* deltoid's own; 0: auto */
-    const char *reduction;
+    const char *reduction; /* deltoid's own, */
+    int64_t groups;        /* and this; 0: auto */
 } tool_arguments;
 
 /* --units 784,128,10 --batch 32 ... On stderr what is wrong, and false. */

@@ -1,7 +1,8 @@
 /* The trainer: runs an experiment's steps on a team of OpenMP workers.
  *
  * The weights it produces are a function of the experiment and the data alone: the same bits for any number of workers,
- * any instruction set, any compiler (deterministic reductions; see dt_reduction).
+ * any instruction set, any compiler; but for the reductions critical, atomic, omp and hogwild, which say so in the
+ * table and in dt_trainer_info.
  *
  *     dt_trainer *t;
  *     dt_trainer_create(&t, &experiment, &(dt_trainer_data){.train = train, .test = test}, &error);
@@ -122,22 +123,28 @@ dt_status dt_trainer_set_position(dt_trainer *trainer, const dt_trainer_position
 /* SHA-256 over W^1 (row-major, little-endian), b^1, W^2, b^2, ...: 64 hexadecimal digits and a NUL. */
 dt_status dt_trainer_weights_sha256(const dt_trainer *trainer, char hex[65], dt_error *error);
 
+enum { DT_CHOICE_TEXT = 256 };
+
 /* What was decided, for reports and --dry-run. Bytes are those of memory, large arrays in whole huge pages. */
 typedef struct dt_trainer_info {
     int64_t layers;                      /* L */
     int64_t features;                    /* units of layer 0 */
     int64_t parameters;                  /* weights and biases, without padding */
     int64_t workers, shard_size, shards; /* shards of a full minibatch */
+    int64_t groups;                      /* of workers that share each shard; as many as workers: data parallelism */
     int64_t train_rows, validation_rows, test_rows;
     int64_t steps_per_epoch;
-    size_t parameter_bytes;  /* parameters with padding and transposed copies, optimizer's state */
+    bool sparse;             /* layer 1 skips inputs that are 0 (data.sparse) */
+    double density;          /* share of the training set's inputs that are held: 1 where it isn't sparse */
+    size_t parameter_bytes;  /* parameters with padding and transposed copies, optimizer's state, a shared gradient */
     size_t bytes_per_worker; /* gradient buffers and scratch, the largest worker's */
-    size_t bytes_of_buffers; /* gradient buffers alone; 0 where each worker forms its own slice */
+    size_t bytes_of_buffers; /* gradient buffers alone; 0 where there are none */
     size_t activation_bytes; /* z, a, delta of a whole minibatch, an evaluation's chunks, and captured rows */
     const char *isa;         /* "generic", "avx2", "avx512" */
     const char *reduction;   /* the one in use, where the experiment says auto */
-    bool deterministic;
-    int64_t created; /* when the trainer (or the plan) was made: seconds since 1970, UTC */
+    bool deterministic;      /* the same bits for any number of workers; else they differ from run to run */
+    char choice[DT_CHOICE_TEXT]; /* why this reduction, or these groups, where the experiment says auto; "" else */
+    int64_t created;             /* when the trainer (or the plan) was made: seconds since 1970, UTC */
 } dt_trainer_info;
 
 /* Borrowed strings. Also without a trainer, from the data's sizes alone, nothing allocated: dt_trainer_plan. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -221,4 +222,58 @@ dt_status dt_file_write(const char *path, const void *bytes, size_t size, dt_err
         return status;
     }
     return dt_new_file_publish(&file, true, error);
+}
+
+/* --- reading --- */
+
+static dt_status fail_file(dt_error *error, const char *path, const char *doing)
+{
+    const int number = errno;
+    char room[128];
+    if (number == ENOENT || number == ENOTDIR)
+        return dt_fail(error, DT_NOT_FOUND, "%s: there is no such file; name a folder that deltoid train has written",
+                       path);
+    return dt_fail(error, DT_IO, "%s: can't %s: %s", path, doing, reason(number, room, sizeof room));
+}
+
+static dt_status read_all(int fd, const char *path, char *text, size_t size, size_t *used, dt_error *error)
+{
+    *used = 0;
+    while (*used < size) {
+        ssize_t n = read(fd, text + *used, size - *used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_file(error, path, "read");
+        if (n == 0)
+            break; /* became shorter meanwhile */
+        *used += (size_t)n;
+    }
+    return DT_OK;
+}
+
+dt_status dt_file_read(const char *path, size_t most, dt_arena *arena, char **text, size_t *size, dt_error *error)
+{
+    struct stat facts;
+    size_t used = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return fail_file(error, path, "open");
+    dt_status status = DT_OK;
+    if (fstat(fd, &facts) != 0)
+        status = fail_file(error, path, "read");
+    else if (!S_ISREG(facts.st_mode))
+        status = dt_fail(error, DT_INVALID, "%s: not a regular file", path);
+    else if (facts.st_size < 0 || (uintmax_t)facts.st_size > most)
+        status = dt_fail(error, DT_MALFORMED, "%s: larger than %zu bytes, which no such file is", path, most);
+    else if (!(*text = dt_arena_allocate(arena, (size_t)facts.st_size + 1, 1)))
+        status = dt_fail(error, DT_NO_MEMORY, "%s: out of memory for its text", path);
+    else
+        status = read_all(fd, path, *text, (size_t)facts.st_size, &used, error);
+    close(fd);
+    if (status == DT_OK && strlen(*text) != used)
+        status = dt_fail(error, DT_MALFORMED, "%s: has a NUL byte, so it is no text", path);
+    if (size)
+        *size = used;
+    return status;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/memory.h"
 #include "deltoid/status.h"
 
 /* A file in the making: begin, write to `fd` or over `temporary`, then publish or discard. */
@@ -38,5 +39,9 @@ dt_status dt_sync_folder(const char *path, dt_error *error);
 /* Records errno `number` for `path`, with what to do where that is known: "run/metrics.tsv: can't write: No space left
  * on device; ..." */
 dt_status dt_fail_errno(dt_error *error, int number, const char *path, const char *doing);
+
+/* The whole of a regular file of at most `most` bytes, terminated, without NUL bytes; *size may be NULL. DT_NOT_FOUND,
+ * DT_INVALID, DT_MALFORMED, DT_IO, DT_NO_MEMORY. */
+dt_status dt_file_read(const char *path, size_t most, dt_arena *arena, char **text, size_t *size, dt_error *error);
 
 #endif

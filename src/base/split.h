@@ -20,6 +20,13 @@ static inline dt_span dt_split(int64_t n, int64_t parts, int64_t part)
     return (dt_span){first, first + each + (part < more)};
 }
 
+/* The part that holds i: dt_split's way back. */
+static inline int64_t dt_split_part(int64_t n, int64_t parts, int64_t i)
+{
+    const int64_t each = n / parts, more = n % parts, larger = more * (each + 1);
+    return i < larger ? i / (each + 1) : more + (i - larger) / each;
+}
+
 static inline int64_t dt_span_count(dt_span s)
 {
     return s.last - s.first;

@@ -16,6 +16,7 @@
 
 static void print_experiment(void);
 static void print_quantities(void);
+static void print_parallel(void);
 static void print_plots(void);
 
 /* What deltoid help explains beside commands: one of the library's tables, or a page of its own. */
@@ -30,6 +31,7 @@ static const struct topic {
     {"initializers", "how first weights are drawn", NULL, DT_INITIALIZERS},
     {"optimizers", "how a step changes the weights", NULL, DT_OPTIMIZERS},
     {"schedules", "how the learning rate changes", NULL, DT_SCHEDULES},
+    {"parallel", "how a step is shared out among workers", print_parallel, DT_TABLES},
     {"reductions", "how the workers' gradients are added", NULL, DT_REDUCTIONS},
     {"formats", "data formats", NULL, DT_FORMATS},
     {"metrics", "by what an epoch is better than another", NULL, DT_METRICS},
@@ -53,6 +55,42 @@ static void print_table(dt_table table)
             printf("  %-*s  %-*s  %s\n", names, entry->name, formulas, entry->formula, entry->note);
         else
             printf("  %-*s  %s\n", names, entry->name, entry->formula);
+}
+
+static void print_key(const dt_key *key)
+{
+    char accepts[320];
+    dt_key_accepts(key, accepts, sizeof accepts);
+    printf("\n%s\n    %s\n    %s; ", key->pattern, key->help, accepts);
+    dt_text text = {0};
+    dt_help_default(&text, key);
+    printf("%s\n", text.bytes ? text.bytes : "");
+    dt_text_clear(&text);
+}
+
+static void print_parallel(void)
+{
+    const dt_key *key;
+    printf(
+        "A minibatch is cut into shards, by its size alone. Workers (threads) are divided into groups; a group has a "
+        "run of\n"
+        "shards, and its workers split the units of every layer. As many groups as workers is data parallelism, one "
+        "group\n"
+        "tensor parallelism, which has a use for more threads than shards; between them lie hybrids. Then the groups' "
+        "gradients\n"
+        "are added (reduction). None of it changes a bit of the weights, but for the reductions that are labelled not\n"
+        "reproducible.\n"
+        "\n"
+        "reduction: auto picks reduction and groups by a model of a step's time: operations, bytes that move between "
+        "workers,\n"
+        "own buffers, barriers; from sizes, batch_size and threads alone. deltoid train --dry-run, a run's first line "
+        "and\n"
+        "provenance.json say what it found.\n");
+    for (size_t i = 0; (key = dt_key_at(i)); i++)
+        if (strncmp(key->pattern, "parallel.", strlen("parallel.")) == 0)
+            print_key(key);
+    printf("\nreductions:\n");
+    print_table(DT_REDUCTIONS);
 }
 
 static void print_quantities(void)
@@ -112,6 +150,9 @@ static void print_plots(void)
     const dt_plot_kind *kind;
     for (size_t i = 0; (kind = dt_plot_kind_at(i)); i++)
         printf("  %-12s %s\n", kind->name, kind->summary);
+    printf("\nOf scaling studies (deltoid scale):\n");
+    for (size_t i = 0; (kind = dt_plot_study_kind_at(i)); i++)
+        printf("  %-12s %s\n", kind->name, kind->summary);
 }
 
 void dt_help_default(dt_text *text, const dt_key *key)
@@ -123,7 +164,8 @@ void dt_help_default(dt_text *text, const dt_key *key)
     } defaults;
     if (key->required || key->required_in) {
         dt_text_add(text, "%s", key->required ? "required" : "required in its section");
-    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS || key->kind == DT_KEY_INTEGERS) {
+    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_TEXT || key->kind == DT_KEY_STEPS ||
+               key->kind == DT_KEY_INTEGERS) {
         dt_text_add(text, "default: %s", key->text);
     } else if (key->kind == DT_KEY_FILE) {
         dt_text_add(text, "default: none");
@@ -164,15 +206,8 @@ static void print_experiment(void)
            "counts them, and * a name of your choice. A name that other keys lie under is written as a word, or as a "
            "section\n"
            "with the name in it: loss: huber, or loss: {name: huber, delta: 2}.\n");
-    for (size_t i = 0; (key = dt_key_at(i)); i++) {
-        char accepts[320];
-        dt_key_accepts(key, accepts, sizeof accepts);
-        printf("\n%s\n    %s\n    %s; ", key->pattern, key->help, accepts);
-        dt_text text = {0};
-        dt_help_default(&text, key);
-        printf("%s\n", text.bytes ? text.bytes : "");
-        dt_text_clear(&text);
-    }
+    for (size_t i = 0; (key = dt_key_at(i)); i++)
+        print_key(key);
     printf("\nExample:\n\n%s", dt_help_example);
 }
 

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
+#include "base/file.h"
 #include "cli/paths.h"
 #include "cli/yaml.h"
-#include "plot/sheet.h"
 
 dt_status dt_provenance_open(const dt_node **root, const char *run, dt_arena *arena, dt_error *error)
 {

@@ -20,7 +20,8 @@
 /* --- the experiment --- */
 
 /* Keys that a run that goes on may change. */
-static const char *const changeable[] = {"parallel.threads", "parallel.reduction", "training.epochs"};
+static const char *const changeable[] = {"parallel.threads", "parallel.reduction", "parallel.groups",
+                                         "training.epochs"};
 
 static bool is_key(const char *override, const char *key)
 {
@@ -35,7 +36,7 @@ static dt_status check_override(const char *override, dt_error *error)
             return DT_OK;
     return dt_fail(error, DT_INVALID,
                    "command line: key '%.120s': it would change the numbers of a run that goes on, which may change "
-                   "parallel.threads, parallel.reduction and training.epochs; start a new run",
+                   "parallel.threads, parallel.reduction, parallel.groups and training.epochs; start a new run",
                    override);
 }
 
@@ -100,6 +101,7 @@ dt_status dt_resume_experiment_id(const dt_experiment *experiment, char id[65], 
         same.training.epochs = defaults.training.epochs;
     same.parallel.threads = defaults.parallel.threads;
     same.parallel.reduction = defaults.parallel.reduction;
+    same.parallel.groups = defaults.parallel.groups;
     same.checkpoint = defaults.checkpoint;
     same.data.train = anonymous(same.data.train);
     same.data.test = anonymous(same.data.test);
@@ -187,8 +189,9 @@ static int64_t model_step(const char *model)
     return access(model, R_OK) == 0 && dt_checkpoint_step(model, &step, NULL) == DT_OK ? step : -1;
 }
 
-static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const char *experiment_id,
-                                 const char *data_id, dt_arena *arena, dt_error *error)
+/* The newest good one of no step after `limit`. */
+static dt_status find_until(dt_resumed *resumed, int64_t limit, dt_trainer *trainer, const char *experiment_id,
+                            const char *data_id, dt_arena *arena, dt_error *error)
 {
     const char *checkpoints = dt_path_join(arena, resumed->folder, "checkpoints");
     const char *model = dt_path_join(arena, resumed->folder, "model.h5");
@@ -207,6 +210,10 @@ static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const
         char *path = dt_arena_allocate(arena, size, 1);
         if (!path) {
             status = dt_fail_memory(error, "a path");
+        } else if (last > limit) {
+            last = -1;
+        } else if (i < count && steps[i] > limit) {
+            i++;
         } else if (last >= 0 && (i == count || last > steps[i])) {
             last = -1;
             status = try_checkpoint(resumed, model, rows, trainer, experiment_id, data_id, error);
@@ -219,13 +226,45 @@ static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const
     return status;
 }
 
+/* Up to which step the run's capture is whole. */
+static dt_status captured_until(const dt_resumed *resumed, const dt_trainer *trainer, int64_t *safe, bool *lost,
+                                dt_arena *arena, dt_error *error)
+{
+    const char *folder = dt_path_join(arena, resumed->folder, "capture");
+    const char *capture = dt_path_join(arena, resumed->folder, "capture.h5");
+    *safe = INT64_MAX;
+    *lost = false;
+    if (!folder || !capture)
+        return dt_fail_memory(error, "a path");
+    if (!dt_trainer_experiment(trainer)->capture_count || access(folder, F_OK) != 0)
+        return DT_OK;
+    return dt_capture_safe_in(capture, trainer, safe, lost, error);
+}
+
+/* The newest whose captured steps are all on the disk: those between it and a newer one are captured again. Where some
+ * were lost for good the run goes on without them. */
+static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const char *experiment_id,
+                                 const char *data_id, dt_arena *arena, dt_error *error)
+{
+    int64_t safe;
+    bool lost;
+    dt_status status = captured_until(resumed, trainer, &safe, &lost, arena, error);
+    if (status == DT_OK)
+        status = find_until(resumed, safe, trainer, experiment_id, data_id, arena, error);
+    if (status == DT_OK && !resumed->checkpoint && lost)
+        status = find_until(resumed, INT64_MAX, trainer, experiment_id, data_id, arena, error);
+    return status;
+}
+
 /* --- provenance --- */
 
 static void read_session(dt_session *session, const dt_node *node)
 {
     struct tm t = {0};
     *session = (dt_session){.from_step = strtoll(dt_provenance_text(node, "from_step"), NULL, 10),
-                            .threads = strtoll(dt_provenance_text(node, "threads"), NULL, 10)};
+                            .threads = strtoll(dt_provenance_text(node, "threads"), NULL, 10),
+                            .racing = strcmp(dt_provenance_text(node, "deterministic"), "false") == 0};
+    snprintf(session->reduction, sizeof session->reduction, "%s", dt_provenance_text(node, "reduction"));
     if (sscanf(dt_provenance_text(node, "started"), "%d-%d-%dT%d:%d:%dZ", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour,
                &t.tm_min, &t.tm_sec) == 6) {
         t.tm_year -= 1900;

@@ -173,7 +173,7 @@ static void print_line(const sweep *s, size_t run, size_t done)
         return;
     printf("%zu/%zu  %s ", done, s->plan->run_count, s->plan->runs[run].name);
     for (size_t k = 0; k < s->plan->key_count; k++)
-        printf(" %s=%s", s->plan->keys[k], s->plan->points[s->plan->runs[run].point].values[k]);
+        printf(" %s=%s", s->plan->keys[k], s->plan->points[s->plan->runs[run].point].values[k].shown);
     const bool complete = r->state == DT_SWEEP_COMPLETE;
     if (complete)
         printf("  train loss %.4f", r->figures[1]);
@@ -316,7 +316,7 @@ static dt_status print_plan(const dt_sweep_plan *plan, dt_error *error)
     for (size_t r = 0; r < plan->run_count; r++) {
         printf("%s ", plan->runs[r].name);
         for (size_t k = 0; k < plan->key_count; k++)
-            printf(" %s=%s", plan->keys[k], plan->points[plan->runs[r].point].values[k]);
+            printf(" %s=%s", plan->keys[k], plan->points[plan->runs[r].point].values[k].shown);
         printf("\n");
     }
     return dt_terminal_flush(error);
@@ -347,6 +347,9 @@ const dt_command dt_command_sweep = {
         "  grid:                                  # every combination of\n"
         "    optimizer.learning_rate: [0.03, 0.1, 0.3]\n"
         "    network.0.units: [64, 256]\n"
+        "  together:                              # for each of these, the first values, the second, ...\n"
+        "    data.train.file: [train1.csv, train2.csv]\n"
+        "    data.test.file: [test1.csv, test2.csv]\n"
         "  random:                                # for each of them (or alone), this many draws\n"
         "    trials: 20\n"
         "    seed: 1\n"

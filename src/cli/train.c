@@ -18,6 +18,7 @@
 #include "cli/runfolder.h"
 #include "cli/schema.h"
 #include "cli/signals.h"
+#include "cli/strategy.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
 #include "deltoid/record.h"
@@ -118,6 +119,11 @@ static dt_status seal_capture(void *capture, dt_error *error)
     return dt_capture_seal(capture, error);
 }
 
+static int64_t capture_is_safe(const void *capture)
+{
+    return dt_capture_safe(capture);
+}
+
 /* What is known before the first step, and those who watch. Checkpoints come last: an epoch is done when all others
  * have recorded it. */
 /* What statistics of the capture remember from step to step goes with checkpoints, and comes back from one. */
@@ -167,6 +173,7 @@ static dt_status begin_records(run *r, dt_error *error)
                                            .experiment_id = r->experiment_id,
                                            .data_id = r->data_id,
                                            .before = r->capture ? seal_capture : NULL,
+                                           .safe = r->capture ? capture_is_safe : NULL,
                                            .context = r->capture,
                                            .sources = &source,
                                            .source_count = source.size > 0,
@@ -174,13 +181,28 @@ static dt_status begin_records(run *r, dt_error *error)
     return status == DT_OK ? dt_checkpoints_create(&r->checkpoints, checkpoints, r->trainer, &options, error) : status;
 }
 
-/* The message of a run that goes on, before its first step. */
-static dt_status tell_where(const run *r, dt_error *error)
+/* How gradients are added, where that isn't as ever. */
+static void tell_strategy(const run *r)
+{
+    dt_trainer_info info;
+    dt_text text = {0};
+    dt_trainer_describe(r->trainer, &info);
+    dt_strategy_add(&text, &info);
+    if (dt_strategy_is_special(&info) && !text.failed)
+        printf("reduction %s\n", text.bytes);
+    dt_text_clear(&text);
+}
+
+/* The messages of a run before its first step. */
+static dt_status tell_begin(const run *r, dt_error *error)
 {
     if (r->json || r->quiet)
         return DT_OK;
+    tell_strategy(r);
     dt_trainer_position p;
     dt_trainer_position_of(r->trainer, &p);
+    if (!r->resumes)
+        return dt_terminal_flush(error);
     if (r->resumed.checkpoint)
         printf("going on after step %" PRId64 " (epoch %" PRId64 "), from %s\n", p.step, p.epochs + (p.epoch_step > 0),
                r->resumed.path);
@@ -194,8 +216,8 @@ static dt_status begin(run *r, const char *out, dt_error *error)
     dt_status status = r->profiled ? dt_profiling_start(&r->profiling, r->trainer, error) : DT_OK;
     if (status == DT_OK)
         status = r->resumes ? enter_folder(r, error) : begin_folder(r, out, error);
-    if (status == DT_OK && r->resumes)
-        status = tell_where(r, error);
+    if (status == DT_OK)
+        status = tell_begin(r, error);
     return status == DT_OK ? begin_records(r, error) : status;
 }
 
@@ -235,6 +257,13 @@ static dt_status finish(run *r, bool complete, bool model, dt_error *error)
     return status == DT_OK ? own : status;
 }
 
+/* All of the run's sessions were. */
+static bool is_deterministic(const run *r)
+{
+    return r->resumes ? dt_sessions_deterministic(r->resumed.sessions, r->resumed.session_count)
+                      : dt_sessions_deterministic(&r->session, 1);
+}
+
 static void print_end_json(const run *r, dt_status status, dt_text *text)
 {
     const dt_epoch_report *last = &r->progress.last;
@@ -247,6 +276,7 @@ static void print_end_json(const run *r, dt_status status, dt_text *text)
         dt_text_add_json(text, r->weights);
     else
         dt_text_add(text, "null");
+    dt_text_add(text, ", \"deterministic\": %s", is_deterministic(r) ? "true" : "false");
     dt_text_add(text, ", \"capture_dropped\": %" PRId64, r->dropped);
     dt_text_add(text, ", \"epochs\": %" PRId64 ", \"steps\": %" PRId64, last->epoch, dt_trainer_step(r->trainer));
     const struct {
@@ -278,7 +308,8 @@ static void print_end_text(const run *r, dt_status status, dt_text *text)
     if (r->dropped)
         dt_text_add(text, "capture         %" PRId64 " steps were left out: the disk was too slow for them\n",
                     r->dropped);
-    dt_text_add(text, "weights sha256  %s\nrun             %s\n", r->weights, r->folder);
+    dt_text_add(text, "weights sha256  %s%s\nrun             %s\n", r->weights,
+                is_deterministic(r) ? "" : " (not reproducible)", r->folder);
 }
 
 static dt_status print_end(const run *r, dt_status status, dt_error *error)
@@ -542,8 +573,8 @@ const dt_command dt_command_train = {
         "bits "
         "it\n"
         "would have had without an interruption. Its experiment is RUN/experiment.yaml; parallel.threads, "
-        "parallel.reduction\n"
-        "and a larger training.epochs may be given.",
+        "parallel.reduction,\n"
+        "parallel.groups and a larger training.epochs may be given.",
     .options =
         {
             {"out", "DIR",

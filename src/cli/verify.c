@@ -18,6 +18,7 @@
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
+#include "data/stream.h"
 #include "deltoid/record.h"
 
 /* What a run left, and what training it again gives. */
@@ -145,12 +146,33 @@ static dt_status check_data(const verification *v, const dt_data *data, dt_error
     return DT_OK;
 }
 
+/* And the same weights to begin with, where the experiment names files of them. */
+static dt_status check_initial_weights(const verification *v, const dt_experiment *experiment, dt_error *error)
+{
+    const char *file;
+    int64_t layer;
+    for (size_t i = 0; (file = dt_weights_file(experiment, i, &layer)); i++) {
+        char path[48], sha256[65];
+        snprintf(path, sizeof path, "initial_weights.%zu.sha256", i);
+        const char *was = dt_provenance_text(v->provenance, path);
+        const dt_status status = dt_stream_hash_file(file, sha256, error);
+        if (status != DT_OK)
+            return status;
+        if (strlen(was) == 64 && strcmp(was, sha256) != 0)
+            return dt_fail(error, DT_INVALID,
+                           "%s: isn't what the run began with (its SHA-256 differs from provenance.json's); put the "
+                           "same file back",
+                           file);
+    }
+    return DT_OK;
+}
+
 /* --- again --- */
 
 /* Changes that leave the numbers as they are. */
 static dt_status check_overrides(const dt_arguments *arguments, dt_error *error)
 {
-    static const char *const harmless[] = {"parallel.threads=", "parallel.reduction=", "data."};
+    static const char *const harmless[] = {"parallel.threads=", "parallel.reduction=", "parallel.groups=", "data."};
     for (size_t i = 0; i < arguments->override_count; i++) {
         bool good = false;
         for (size_t h = 0; h < sizeof harmless / sizeof *harmless; h++)
@@ -158,10 +180,22 @@ static dt_status check_overrides(const dt_arguments *arguments, dt_error *error)
         if (!good)
             return dt_fail(error, DT_INVALID,
                            "command line: key '%.120s': would train something else; verify takes parallel.threads, "
-                           "parallel.reduction and the places of data",
+                           "parallel.reduction, parallel.groups and the places of data",
                            arguments->overrides[i]);
     }
     return DT_OK;
+}
+
+/* A run whose workers raced has weights that no other run has: there is nothing to find out. */
+static dt_status check_reproducible(const verification *v, dt_error *error)
+{
+    if (strcmp(dt_provenance_text(v->provenance, "parallel.deterministic"), "false") != 0)
+        return DT_OK;
+    return dt_fail(
+        error, DT_INVALID,
+        "%s: was trained with a reduction that isn't reproducible (provenance.json: parallel): every run of it has "
+        "other weights, so comparing their SHA-256 makes no sense; train with parallel.reduction=tree",
+        v->run);
 }
 
 static dt_status train(verification *v, const dt_config *config, const dt_data *data, dt_error *error)
@@ -173,6 +207,16 @@ static dt_status train(verification *v, const dt_config *config, const dt_data *
     if (status != DT_OK) {
         dt_schema_place(error, config->root);
         return status;
+    }
+    dt_trainer_info info;
+    dt_trainer_describe(trainer, &info);
+    if (!info.deterministic) {
+        dt_trainer_destroy(trainer);
+        return dt_fail(
+            error, DT_INVALID,
+            "command line: parallel.reduction=%s isn't reproducible: it would give other weights than the run's; "
+            "use tree, or another that is (deltoid help reductions)",
+            info.reduction);
     }
     dt_signals_watch(trainer);
     dt_progress_start(&progress, trainer, false, v->quiet);
@@ -233,6 +277,8 @@ static dt_status run_verify(const dt_arguments *arguments, dt_error *error)
     if (status == DT_OK)
         status = read_provenance(&v, &arena, error);
     if (status == DT_OK)
+        status = check_reproducible(&v, error);
+    if (status == DT_OK)
         status = dt_config_open(&config, file, arguments->overrides, arguments->override_count, error);
     if (status == DT_OK) {
         config.experiment.capture_count = 0; /* watching changes no bit */
@@ -240,6 +286,8 @@ static dt_status run_verify(const dt_arguments *arguments, dt_error *error)
     }
     if (status == DT_OK)
         status = check_data(&v, &data, error);
+    if (status == DT_OK)
+        status = check_initial_weights(&v, &config.experiment, error);
     if (status == DT_OK) {
         open_metrics(&v, &arena);
         status = train(&v, &config, &data, error);
@@ -258,14 +306,17 @@ const dt_command dt_command_verify = {
     .name = "verify",
     .usage = "RUN [key=value ...] [--json] [--quiet]",
     .summary = "train a run again and compare the weights' bits",
-    .details = "Reads RUN/experiment.yaml, makes sure that the data are those that RUN/provenance.json knows, trains, "
-               "and compares the\n"
-               "SHA-256 of the weights with the run's, and each row of metrics.tsv but for its columns of time. "
-               "Nothing is written.\n"
-               "\n"
-               "key=value may change what changes no bit: parallel.threads=1 parallel.reduction=owner, and where the "
-               "data lie.\n"
-               "Exit status 1 where anything differs.",
+    .details =
+        "Reads RUN/experiment.yaml, makes sure that the data are those that RUN/provenance.json knows, trains, "
+        "and compares the\n"
+        "SHA-256 of the weights with the run's, and each row of metrics.tsv but for its columns of time. "
+        "Nothing is written.\n"
+        "\n"
+        "key=value may change what changes no bit: parallel.threads=1 parallel.reduction=owner, and where the "
+        "data lie.\n"
+        "Exit status 1 where anything differs; 2 for a run whose reduction isn't reproducible, of which no other "
+        "run has the\n"
+        "weights.",
     .options = {{"json", NULL, "print one JSON object: run, weights_sha256, again, same, metrics_rows, metrics_equal"},
                 {"quiet", NULL, "no line an epoch"}},
     .least = 1,

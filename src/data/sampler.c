@@ -136,13 +136,19 @@ static int64_t window_at(const dt_sampler *s, int64_t i)
     return first;
 }
 
-dt_span dt_sampler_windows(const dt_sampler *sampler, int64_t step_in_epoch)
+dt_span dt_sampler_windows(const dt_sampler *sampler, int64_t step_in_epoch, int64_t *end)
 {
-    int64_t count;
-    const int64_t first = dt_sampler_minibatch(sampler, step_in_epoch, &count) - sampler->order;
-    if (sampler->windows.count == 1)
+    const dt_sampler *s = sampler;
+    const int64_t first = step_in_epoch * s->batch, last = dt_min(first + s->batch, s->rows.count) - 1;
+    *end = dt_sampler_steps_per_epoch(s);
+    if (s->windows.count == 1)
         return (dt_span){0, 1};
-    return (dt_span){window_at(sampler, first), window_at(sampler, first + count - 1) + 1};
+    const dt_span windows = {window_at(s, first), window_at(s, last) + 1};
+    if (dt_span_count(windows) > 1)
+        *end = step_in_epoch + 1;
+    else if (s->end[windows.first] < s->rows.count)
+        *end = s->end[windows.first] / s->batch;
+    return windows;
 }
 
 /* --- an epoch --- */

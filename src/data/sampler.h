@@ -37,8 +37,9 @@ void dt_sampler_destroy(dt_sampler *sampler); /* NULL is allowed */
  * at a time; DT_NO_MEMORY. */
 dt_status dt_sampler_set_windows(dt_sampler *sampler, const dt_windows *windows, dt_error *error);
 
-/* The windows first .. last-1, one or two, that hold the minibatch of that step; 0 .. 0 (one) without any. */
-dt_span dt_sampler_windows(const dt_sampler *sampler, int64_t step_in_epoch);
+/* The windows first .. last-1, one or two, that hold the minibatch of that step, and those of the steps from it up to
+ * *end. */
+dt_span dt_sampler_windows(const dt_sampler *sampler, int64_t step_in_epoch, int64_t *end);
 
 /* ceil(rows / batch_size): the last, short minibatch trains too. */
 int64_t dt_sampler_steps_per_epoch(const dt_sampler *sampler);

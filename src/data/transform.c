@@ -9,6 +9,7 @@
 #include "data/columns.h"
 #include "data/lines.h"
 #include "data/scan.h"
+#include "data/sparse.h"
 
 /* --- life --- */
 
@@ -248,25 +249,16 @@ static dt_status read_inputs(unsigned char *inputs, size_t size, const dt_datase
     return status;
 }
 
-/* The inputs of the rows, dense: a sparse row is written out. */
 static dt_status copy_inputs(dt_dataset *to, const dt_dataset *from, const int64_t *rows, int64_t count,
                              dt_error *error)
 {
-    const size_t size = dt_element_size(from->element), row = (size_t)from->features * size;
+    const size_t row = (size_t)from->features * dt_element_size(from->element);
     unsigned char *inputs = dt_allocate_array((size_t)count, row);
     to->inputs = inputs;
     if (inputs && from->feed)
         return read_inputs(inputs, row, from, rows, count, error);
-    for (int64_t i = 0; inputs && i < count; i++) {
-        unsigned char *x = inputs + (size_t)i * row;
-        if (!from->start) {
-            memcpy(x, (const unsigned char *)from->inputs + (size_t)rows[i] * row, row);
-            continue;
-        }
-        memset(x, 0, row);
-        for (int64_t at = from->start[rows[i]]; at < from->start[rows[i] + 1]; at++)
-            memcpy(x + (size_t)from->column[at] * size, (const unsigned char *)from->inputs + (size_t)at * size, size);
-    }
+    for (int64_t i = 0; inputs && i < count; i++)
+        memcpy(inputs + (size_t)i * row, (const unsigned char *)from->inputs + (size_t)rows[i] * row, row);
     return inputs ? DT_OK : dt_fail_memory(error, "rows of a data set");
 }
 
@@ -300,10 +292,10 @@ dt_status dt_dataset_pick(dt_dataset **picked, const dt_dataset *dataset, const 
             labels[i] = dataset->labels[rows[i]];
         if ((dataset->targets && !copy_targets(d, dataset, rows, count)) ||
             (dataset->label_names && !(d->label_names = dt_label_names(dataset->label_names, (size_t)names))) ||
-            !copy_transform(d, dataset))
+            !copy_transform(d, dataset) || (dataset->start && !dt_dataset_pick_sparse(d, dataset, rows, count)))
             status = dt_fail_memory(error, "rows of a data set");
     }
-    if (status == DT_OK)
+    if (status == DT_OK && !dataset->start)
         status = copy_inputs(d, dataset, rows, count, error);
     if (status == DT_OK)
         *picked = d;

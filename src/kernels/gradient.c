@@ -24,6 +24,10 @@ enum { DT_PAIR_SAMPLES = 32 };
 /* Samples whose lines of one column fit it, beside the rest. */
 enum { DT_NEAR_SAMPLES = 256 };
 
+/* Of more samples, a has no place in the second-level cache. Then several groups of panels, whose delta takes at most
+ * these bytes of it, go through the columns of a together, each of which comes from afar once for all of them. */
+enum { DT_NEAR_BYTES = 400 << 10, DT_NEAR_GROUPS = 4 };
+
 /* Where a finished sum of some shards goes. */
 typedef struct target {
     uint64_t joins; /* levels of the scratch that it joins on its way, ascending */
@@ -42,10 +46,16 @@ typedef struct source {
     int64_t apart;         /* samples from the start of the first to that of the second */
 } source;
 
-/* Where vector v of row r lies in blocks side by side, panels `panel` numbers apart. */
-DT_INLINE int64_t block_offset(int r, int v, int64_t panel)
+/* Where vector v of row r lies in a block, v counted over panels. */
+DT_INLINE int64_t block_offset(int r, int v)
 {
-    return (v / DT_VECTORS_A_PANEL) * panel + r * DT_LANES + (v % DT_VECTORS_A_PANEL) * DT_WIDTH;
+    return r * DT_LANES + (v % DT_VECTORS_A_PANEL) * DT_WIDTH;
+}
+
+/* Blocks of the scratch lie side by side. */
+DT_INLINE int64_t scratch_offset(int r, int v)
+{
+    return (v / DT_VECTORS_A_PANEL) * DT_BLOCK + block_offset(r, v);
 }
 
 /* acc + what it joins, to its target. `scratch` and `to` are at the tile's first row. */
@@ -57,18 +67,26 @@ DT_INLINE void finish_tile(const int rows, const int panels, const dt_real *scra
         const dt_real *left = scratch + __builtin_ctzll(rest) * (DT_GROUP * DT_BLOCK);
         DT_REPEAT (r, rows)
             DT_REPEAT (v, vectors)
-                acc[r][v] = dt_add(dt_load(left + block_offset(r, v, DT_BLOCK)), acc[r][v]);
+                acc[r][v] = dt_add(dt_load(left + scratch_offset(r, v)), acc[r][v]);
     }
-    const int64_t panel = t->panel;
+    /* One pointer a panel, and all else displacements: gcc would rather keep an address for each vector, which take
+     * more registers than there are. */
+    dt_real *block[DT_TILE_PANELS];
+    DT_REPEAT (w, panels) {
+        block[w] = to + w * t->panel;
+        if (panels > 2)
+            DT_HIDE(block[w]);
+    }
     if (t->step) { /* all loads before the first store, which might alias for all the compiler knows */
         const dt_vector factor = dt_broadcast(&t->factor), rate = dt_broadcast(&t->rate);
         DT_REPEAT (r, rows)
             DT_REPEAT (v, vectors)
-                acc[r][v] = dt_fma(rate, dt_mul(acc[r][v], factor), dt_load(to + block_offset(r, v, panel)));
+                acc[r][v] = dt_fma(rate, dt_mul(acc[r][v], factor),
+                                   dt_load(block[v / DT_VECTORS_A_PANEL] + block_offset(r, v)));
     }
     DT_REPEAT (r, rows)
         DT_REPEAT (v, vectors)
-            dt_store(to + block_offset(r, v, panel), acc[r][v]);
+            dt_store(block[v / DT_VECTORS_A_PANEL] + block_offset(r, v), acc[r][v]);
 }
 
 DT_INLINE void single_tile(const int rows, const int panels, const source *s, const dt_real *left, const dt_real *right,
@@ -128,23 +146,24 @@ typedef struct group {
     const dt_real *left, *right;
     int64_t left_stride, right_stride;
     int64_t rows, panels;
-    bool columns; /* the next group's columns of `left` are not at hand: another worker's, or too many for a near cache
-                   */
+    int64_t turn, turns; /* this is one of `turns` groups that share columns of `left` and ask for the next ones. 0:
+                            those are at hand, neither another worker's nor too many for a near cache */
 } group;
 
-/* Asks for the sums of the next group of the same panels, to be written, which another worker has read. This and the
- * next are inline, as gcc drops calls of a function that only prefetches. */
-DT_INLINE void prefetch_sums(const group *g, const target *root)
+/* Asks for sums of the group's panels, to be written, which another worker has read or which are far. This and the next
+ * are inline, as gcc drops calls of a function that only prefetches. */
+DT_INLINE void prefetch_sums(const group *g, const dt_real *to, int64_t panel)
 {
     for (int64_t w = 0; w < g->panels; w++)
         for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES)
-            __builtin_prefetch(root->to + w * root->panel + DT_BLOCK + i, 1, 3);
+            __builtin_prefetch(to + w * panel + i, 1, 3);
 }
 
-/* Asks for the next group's columns of `left`, in the samples at hand: a line in each row. */
-DT_INLINE void prefetch_columns(const source *s)
+/* Asks for the group's part of the next columns of `left`, in the samples at hand: a line in each row. */
+DT_INLINE void prefetch_columns(const source *s, const group *g)
 {
-    for (int64_t i = 0; i < s->first + s->second; i++)
+    const dt_span own = dt_split(s->first + s->second, g->turns, g->turn);
+    for (int64_t i = own.first; i < own.last; i++)
         __builtin_prefetch(s->left + DT_LANES + i * s->left_stride, 0, 2);
 }
 
@@ -152,8 +171,8 @@ DT_INLINE void prefetch_columns(const source *s)
 static void form_tiles(const dt_gradient_task *task, const group *g, const source *from, const target *to)
 {
     const int64_t most = from->second ? DT_PAIR_ROWS : DT_TILE_ROWS;
-    if (g->columns)
-        prefetch_columns(from);
+    if (g->turns)
+        prefetch_columns(from, g);
     for (int64_t w = 0, width; w < g->panels; w += width) {
         width = dt_tile_width(g->panels - w);
         for (int64_t r = 0; r < g->rows; r += most) {
@@ -225,45 +244,75 @@ static dt_real *own_sums(const dt_gradient_task *task)
     return task->scratch + DT_TREE_LEVELS * (DT_GROUP * DT_BLOCK);
 }
 
+/* A group: blocks kb of `panels` panels from `panel` on, the `turn`th of `turns` with the same columns of a. `more`:
+ * those of kb + 1 follow. */
+DT_INLINE void form_row(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t kb, bool more,
+                        int64_t turn, int64_t turns, const dt_finish *finish)
+{
+    const bool far = task->samples > DT_NEAR_SAMPLES;
+    const dt_blocks *layer = &task->layer;
+    const int64_t column = dt_blocks_a_panel(layer->inputs), block = panel * column + kb;
+    dt_real *vector = finish->W ? finish->W : finish->out, *own = own_sums(task);
+    const group g = {
+        .left = task->a + kb * DT_LANES,
+        .right = task->delta + panel * DT_LANES,
+        .left_stride = task->a_stride,
+        .right_stride = task->delta_stride,
+        .rows = rows_of(layer, kb),
+        .panels = panels,
+        .turn = turn,
+        .turns = more && (task->shared || far) ? turns : 0,
+    };
+    const target root = {
+        .to = vector ? vector + layer->offset + block * DT_BLOCK : own,
+        .panel = vector ? column * DT_BLOCK : DT_BLOCK,
+        .step = finish->W != NULL,
+        .factor = finish->factor,
+        .rate = finish->rate,
+    };
+    if (far) /* there is time enough to fetch these */
+        prefetch_sums(&g, root.to, root.panel);
+    else if (task->shared && more)
+        prefetch_sums(&g, root.to + DT_BLOCK, root.panel);
+    form_group(task, &g, &root);
+    for (int64_t w = 0; w < panels; w++) {
+        dt_real *sum = root.to + w * root.panel;
+        if (finish->W) {
+            copy_transposed(layer, block + w * column, sum);
+            continue;
+        }
+        clear_rows(sum, g.rows);
+        if (!finish->out)
+            finish->sink(finish->context, layer->l, block + w * column, sum);
+    }
+}
+
+/* Panels of the next group, of those left: as tiles do. */
+static int64_t group_width(int64_t panels)
+{
+    return panels == DT_GROUP + 1 ? DT_GROUP - 1 : dt_min(DT_GROUP, panels);
+}
+
+/* Of `whole` panels, those that go through the columns of a together. */
+static int64_t panels_at_once(const dt_gradient_task *task, int64_t whole)
+{
+    if (task->samples <= DT_NEAR_SAMPLES)
+        return group_width(whole);
+    const int64_t a_group = task->samples * (DT_GROUP * DT_LANES * (int64_t)sizeof(dt_real));
+    const int64_t panels = DT_GROUP * dt_max(1, dt_min(DT_NEAR_GROUPS, DT_NEAR_BYTES / a_group));
+    return whole == panels + 1 ? whole : dt_min(panels, whole); /* one is never left alone */
+}
+
 /* Rows first .. last-1 of blocks of `panels` panels from `panel` on. */
 static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t first, int64_t last,
                         const dt_finish *finish)
 {
-    const dt_blocks *layer = &task->layer;
-    const int64_t column = dt_blocks_a_panel(layer->inputs);
-    dt_real *vector = finish->W ? finish->W : finish->out, *own = own_sums(task);
-    for (int64_t kb = first; kb < last; kb++) {
-        const group g = {
-            .left = task->a + kb * DT_LANES,
-            .right = task->delta + panel * DT_LANES,
-            .left_stride = task->a_stride,
-            .right_stride = task->delta_stride,
-            .rows = rows_of(layer, kb),
-            .panels = panels,
-            .columns = kb + 1 < last && (task->shared || task->samples > DT_NEAR_SAMPLES),
-        };
-        const int64_t block = panel * column + kb;
-        const target root = {
-            .to = vector ? vector + layer->offset + block * DT_BLOCK : own,
-            .panel = vector ? column * DT_BLOCK : DT_BLOCK,
-            .step = finish->W != NULL,
-            .factor = finish->factor,
-            .rate = finish->rate,
-        };
-        if (task->shared && kb + 1 < last)
-            prefetch_sums(&g, &root);
-        form_group(task, &g, &root);
-        for (int64_t w = 0; w < panels; w++) {
-            dt_real *sum = root.to + w * root.panel;
-            if (finish->W) {
-                copy_transposed(layer, block + w * column, sum);
-                continue;
-            }
-            clear_rows(sum, g.rows);
-            if (!finish->out)
-                finish->sink(finish->context, layer->l, block + w * column, sum);
+    const int64_t turns = dt_ceil_div(panels, DT_GROUP);
+    for (int64_t kb = first; kb < last; kb++)
+        for (int64_t p = 0, turn = 0, width; p < panels; p += width) {
+            width = group_width(panels - p);
+            form_row(task, panel + p, width, kb, kb + 1 < last, turn++, turns, finish);
         }
-    }
 }
 
 /* The step of one block in place. */
@@ -305,7 +354,7 @@ static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
         clear_rows(own + w * DT_BLOCK, task->layer.units);
     for (int64_t kb = task->first, panels; kb < task->last; kb += panels) {
         const int64_t rest = task->last - kb;
-        panels = rest == DT_GROUP + 1 ? DT_GROUP - 1 : dt_min(DT_GROUP, rest); /* as tiles do */
+        panels = group_width(rest);
         const group g = {
             .left = task->delta,
             .right = task->a + kb * DT_LANES,
@@ -331,7 +380,7 @@ void DT_VARIANT(dt_gradient)(const dt_gradient_task *task, const dt_finish *fini
     while (at < task->last) {
         const int64_t panel = at / column, kb = at % column, whole = (task->last - at) / column;
         if (kb == 0 && whole > 0) { /* whole panels, as many at once as a tile takes */
-            const int64_t panels = whole == DT_GROUP + 1 ? DT_GROUP - 1 : dt_min(DT_GROUP, whole); /* as tiles do */
+            const int64_t panels = panels_at_once(task, whole);
             form_blocks(task, panel, panels, 0, column, finish);
             at += panels * column;
         } else {

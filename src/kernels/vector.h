@@ -16,6 +16,9 @@
 #define DT_UNROLL_2 _Pragma("GCC unroll 2")
 #endif
 
+/* The compiler forgets what it knows about a pointer's value, so that it can't compute others from it in advance. */
+#define DT_HIDE(p) __asm__("" : "+r"(p))
+
 /* A loop of constant length that is unrolled whole, so that the arrays it indexes become registers. Not under
  * sanitizers: with a check at each access, what is unrolled takes minutes to compile. */
 #if !defined(__clang__)

@@ -64,6 +64,20 @@ static dt_status make_weights(dt_layer *layer, int64_t l, uint64_t seed, dt_erro
     return layer->initializer->matrix(seed, l, layer->inputs, layer->units, layer->init_parameter, layer->drawn, error);
 }
 
+/* Weights and transposed copies in one block, so that huge pages hold both. */
+static bool allocate_parameters(dt_network *n)
+{
+    n->parameters = dt_allocate_hot((size_t)(n->blocks * DT_BLOCK + n->transposed_count), sizeof(dt_real));
+    if (!n->parameters)
+        return false;
+    dt_real *at = n->parameters + n->blocks * DT_BLOCK;
+    for (int64_t l = 2; l <= n->layers; l++) {
+        n->layer[l].transposed = at;
+        at += transposed_size(n->layer[l].inputs, n->layer[l].units);
+    }
+    return true;
+}
+
 dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, int64_t layers, int64_t features,
                             uint64_t seed, dt_error *error)
 {
@@ -94,14 +108,8 @@ dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, in
         if (l > 1)
             n->transposed_count += transposed_size(layer->inputs, layer->units);
     }
-    n->parameters = dt_allocate_hot((size_t)(n->blocks * DT_BLOCK + n->transposed_count), sizeof(dt_real));
-    if (!n->parameters)
+    if (!allocate_parameters(n))
         goto fail;
-    dt_real *at = n->parameters + n->blocks * DT_BLOCK; /* one block, so that huge pages hold both */
-    for (int64_t l = 2; l <= layers; l++) {
-        n->layer[l].transposed = at;
-        at += transposed_size(n->layer[l].inputs, n->layer[l].units);
-    }
     dt_status status = DT_OK;
     for (int64_t l = 1; status == DT_OK && l <= layers; l++)
         status = make_weights(&n->layer[l], l, seed, error);
@@ -114,6 +122,28 @@ dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, in
 fail:
     dt_network_destroy(n);
     return dt_fail_memory(error, "the network's parameters");
+}
+
+dt_status dt_network_create_like(dt_network **network, const dt_network *like, dt_error *error)
+{
+    const size_t layers = (size_t)like->layers + 1;
+    dt_network *n = dt_allocate_zeroed(1, sizeof *n);
+    *network = NULL;
+    if (!n)
+        return dt_fail_memory(error, "a worker's weights");
+    *n = *like;
+    n->parameters = NULL;
+    if ((n->layer = dt_allocate_zeroed(layers, sizeof *n->layer))) {
+        memcpy(n->layer, like->layer, layers * sizeof *n->layer);
+        for (int64_t l = 1; l <= n->layers; l++)
+            n->layer[l].drawn = NULL; /* that one's */
+    }
+    if (!n->layer || !allocate_parameters(n)) {
+        dt_network_destroy(n);
+        return dt_fail_memory(error, "a worker's weights");
+    }
+    *network = n;
+    return DT_OK;
 }
 
 void dt_network_destroy(dt_network *network)

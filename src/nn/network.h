@@ -53,6 +53,9 @@ bool dt_network_measure(int64_t layers, const int64_t *units, size_t *network, s
 #define dt_network_create DT_R(dt_network_create)
 dt_status dt_network_create(dt_network **network, const dt_layer_spec *specs, int64_t layers, int64_t features,
                             uint64_t seed, dt_error *error);
+/* Another network of the same layers, for weights of its own, which are not copied. */
+#define dt_network_create_like DT_R(dt_network_create_like)
+dt_status dt_network_create_like(dt_network **network, const dt_network *like, dt_error *error);
 #define dt_network_destroy DT_R(dt_network_destroy)
 void dt_network_destroy(dt_network *network);
 

@@ -12,11 +12,16 @@
 
 enum { SPINS = 4000, WORKERS_MAX = 1024 };
 
-struct dt_team {
-    int64_t count;
-    int spins; /* 0 with more workers than processors: yield at once */
+typedef struct barrier {
     _Alignas(DT_CACHE_LINE) atomic_uint_fast32_t arrived;
     _Alignas(DT_CACHE_LINE) atomic_uint_fast32_t phase;
+} barrier;
+
+struct dt_team {
+    int64_t count, groups;
+    int spins; /* 0 with more workers than processors: yield at once */
+    barrier all;
+    barrier *group; /* [groups]; NULL: each worker is one */
 };
 
 int64_t dt_processors(void)
@@ -52,16 +57,36 @@ dt_status dt_team_create(dt_team **team, int64_t workers, dt_error *error)
     dt_team *t = dt_allocate_zeroed(1, sizeof *t);
     if (!t)
         return dt_fail_memory(error, "the team of workers");
-    t->count = count;
+    t->count = t->groups = count;
     t->spins = count <= dt_processors() ? SPINS : 0;
-    atomic_init(&t->arrived, 0);
-    atomic_init(&t->phase, 0);
+    atomic_init(&t->all.arrived, 0);
+    atomic_init(&t->all.phase, 0);
     *team = t;
+    return DT_OK;
+}
+
+dt_status dt_team_divide(dt_team *team, int64_t groups, dt_error *error)
+{
+    barrier *group = NULL;
+    if (groups < 1 || groups > team->count)
+        return dt_fail(error, DT_INVALID, "parallel.groups: must be 1 to %lld, the workers, not %lld",
+                       (long long)team->count, (long long)groups);
+    if (groups < team->count && !(group = dt_allocate_zeroed((size_t)groups, sizeof *group)))
+        return dt_fail_memory(error, "the team's groups");
+    for (int64_t g = 0; group && g < groups; g++) {
+        atomic_init(&group[g].arrived, 0);
+        atomic_init(&group[g].phase, 0);
+    }
+    dt_release(team->group);
+    team->group = group;
+    team->groups = groups;
     return DT_OK;
 }
 
 void dt_team_destroy(dt_team *team)
 {
+    if (team)
+        dt_release(team->group);
     dt_release(team);
 }
 
@@ -109,12 +134,29 @@ static void restore_denormals(uint64_t before)
 }
 #endif
 
+/* Barriers go on where the last run's ended: no phase changes before this worker, too, has come to it. */
+static dt_worker worker_of(dt_team *team, int64_t index)
+{
+    const int64_t group = dt_split_part(team->count, team->groups, index);
+    const dt_span members = dt_split(team->count, team->groups, group);
+    return (dt_worker){
+        .team = team,
+        .index = index,
+        .count = team->count,
+        .phase = (uint32_t)atomic_load(&team->all.phase),
+        .group = group,
+        .groups = team->groups,
+        .member = index - members.first,
+        .members = dt_span_count(members),
+        .group_phase = team->group ? (uint32_t)atomic_load(&team->group[group].phase) : 0,
+    };
+}
+
 void dt_team_run(dt_team *team, void (*work)(dt_worker *worker, void *context), void *context)
 {
-    const uint32_t phase = (uint32_t)atomic_load(&team->phase);
-#pragma omp parallel default(none) num_threads((int)team->count) shared(team, work, context, phase)
+#pragma omp parallel default(none) num_threads((int)team->count) shared(team, work, context)
     {
-        dt_worker worker = {team, omp_get_thread_num(), team->count, phase};
+        dt_worker worker = worker_of(team, omp_get_thread_num());
         const uint64_t before = flush_denormals();
         work(&worker, context);
         restore_denormals(before);
@@ -123,7 +165,7 @@ void dt_team_run(dt_team *team, void (*work)(dt_worker *worker, void *context), 
 
 void dt_team_run_alone(dt_team *team, void (*work)(dt_worker *worker, void *context), void *context)
 {
-    dt_worker worker = {team, 0, 1, 0};
+    dt_worker worker = {.team = team, .count = 1, .groups = 1, .members = 1};
     const uint64_t before = flush_denormals();
     work(&worker, context);
     restore_denormals(before);
@@ -138,21 +180,30 @@ static void pause_a_moment(void)
 #endif
 }
 
-void dt_worker_barrier(dt_worker *worker)
+/* The last of `count` to arrive lets all go on. */
+static void meet(barrier *b, int64_t count, uint32_t next, int spins)
 {
-    dt_team *team = worker->team;
-    if (worker->count == 1)
-        return;
-    const uint32_t next = ++worker->phase;
-    if (atomic_fetch_add_explicit(&team->arrived, 1, memory_order_acq_rel) + 1 == (uint_fast32_t)worker->count) {
-        atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&team->phase, next, memory_order_release);
+    if (atomic_fetch_add_explicit(&b->arrived, 1, memory_order_acq_rel) + 1 == (uint_fast32_t)count) {
+        atomic_store_explicit(&b->arrived, 0, memory_order_relaxed);
+        atomic_store_explicit(&b->phase, next, memory_order_release);
         return;
     }
-    for (int spin = 0; (uint32_t)atomic_load_explicit(&team->phase, memory_order_acquire) != next; spin++) {
-        if (spin < team->spins)
+    for (int spin = 0; (uint32_t)atomic_load_explicit(&b->phase, memory_order_acquire) != next; spin++) {
+        if (spin < spins)
             pause_a_moment();
         else
             sched_yield();
     }
+}
+
+void dt_worker_barrier(dt_worker *worker)
+{
+    if (worker->count > 1)
+        meet(&worker->team->all, worker->count, ++worker->phase, worker->team->spins);
+}
+
+void dt_group_barrier(dt_worker *worker)
+{
+    if (worker->members > 1)
+        meet(&worker->team->group[worker->group], worker->members, ++worker->group_phase, worker->team->spins);
 }

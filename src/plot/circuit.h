@@ -4,8 +4,8 @@
 #ifndef DT_PLOT_CIRCUIT_H
 #define DT_PLOT_CIRCUIT_H
 
+#include "base/buffer.h"
 #include "circuit/figure.h"
-#include "plot/buffer.h"
 #include "plot/text.h"
 
 /* Draws into `path`, FOLDER/STEM.svg, .png or .pdf, in a folder that is there; STEM.gp with what gnuplot was told stays

@@ -12,18 +12,26 @@
 #include "deltoid/version.h"
 #include "plot/gnuplot.h"
 #include "plot/maker.h"
+#include "study/analysis.h"
 
 static const dt_plot_kind kinds[] = {
-    {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, true, &dt_curves_maker},
+    {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, true, false,
+     &dt_curves_maker},
     {"layers", "per layer, over the captured steps: norms of delta and dW, share of zero activations", false, true,
-     &dt_layers_maker},
-    {"deltas", "heat map of |delta| by layer and step", false, false, &dt_deltas_maker},
-    {"activations", "per layer: share of dead and of saturated units; mean and deviation of a", false, false,
+     false, &dt_layers_maker},
+    {"deltas", "heat map of |delta| by layer and step", false, false, false, &dt_deltas_maker},
+    {"activations", "per layer: share of dead and of saturated units; mean and deviation of a", false, false, false,
      &dt_activations_maker},
-    {"histograms", "per layer: how a quantity's numbers are distributed, over the steps", false, false,
+    {"histograms", "per layer: how a quantity's numbers are distributed, over the steps", false, false, false,
      &dt_histograms_maker},
-    {"noise_scale", "gradient noise scale by layer and of the whole network", false, false, &dt_noise_scale_maker},
-    {"units", "one unit's z, a, delta over the captured samples, and its weights", false, false, &dt_units_maker},
+    {"noise_scale", "gradient noise scale by layer and of the whole network", false, false, false,
+     &dt_noise_scale_maker},
+    {"units", "one unit's z, a, delta over the captured samples, and its weights", false, false, false,
+     &dt_units_maker},
+    {"sweep_keys", "a sweep's loss and accuracy against each swept key, mean and interval over seeds", false, true,
+     true, &dt_sweep_keys_maker},
+    {"sweep_curves", "a sweep's loss and accuracy against epochs, a line with its interval for each setting", false,
+     true, true, &dt_sweep_curves_maker},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -43,10 +51,28 @@ const char *dt_plot_term_at(size_t i)
     return i < formats ? dt_gnuplot_format_at(i) : i == formats ? TEXT : NULL;
 }
 
+/* All names, those of studies after those of runs. */
 static const char *kind_name(const void *context, size_t i)
 {
     (void)context;
-    return i < KINDS ? kinds[i].name : i == KINDS ? ALL : NULL;
+    if (i < KINDS)
+        return kinds[i].name;
+    const dt_plot_kind *kind = dt_plot_study_kind_at(i - KINDS);
+    if (kind)
+        return kind->name;
+    return i == KINDS || dt_plot_study_kind_at(i - KINDS - 1) ? ALL : NULL;
+}
+
+/* The kinds for a folder. */
+typedef const dt_plot_kind *(*kinds_at)(size_t i);
+
+static bool is_of(kinds_at at, const char *name)
+{
+    const dt_plot_kind *kind;
+    for (size_t i = 0; (kind = at(i)); i++)
+        if (strcmp(kind->name, name) == 0)
+            return true;
+    return strcmp(name, ALL) == 0;
 }
 
 static const char *quantity_name(const void *context, size_t i)
@@ -167,7 +193,7 @@ static dt_status draw(const dt_plot_kind *kind, const dt_plot_run *runs, size_t 
     if (status == DT_OK && strcmp(options->term, TEXT) == 0) {
         status = draw_text(&picture, kind->maker, first, options, error);
     } else if (status == DT_OK) {
-        char *folder = dt_plot_run_file(&runs[0], "plots", &arena, error);
+        const char *folder = options->folder ? options->folder : dt_plot_run_file(&runs[0], "plots", &arena, error);
         status = folder ? draw_files(&picture, kind->maker, folder, stem, options, error) : DT_NO_MEMORY;
     }
     dt_arena_clear(&arena);
@@ -194,6 +220,41 @@ static dt_status draw_kind(const dt_plot_kind *kind, const dt_plot_run *runs, si
     return DT_OK;
 }
 
+/* Runs, or studies, by the files that are there; not both in one call. */
+static dt_status find_kinds(const char *const *paths, size_t count, const dt_plot_options *options, kinds_at *at,
+                            dt_error *error)
+{
+    const bool studies = dt_is_study(paths[0]);
+    *at = studies ? dt_plot_study_kind_at : dt_plot_kind_at;
+    for (size_t i = 1; i < count; i++)
+        if (dt_is_study(paths[i]) != studies)
+            return dt_fail(error, DT_INVALID, "%s is a %s and %s is not; draw them one after the other",
+                           paths[studies ? 0 : i], "study", paths[studies ? i : 0]);
+    if (options->kind && !is_of(*at, options->kind))
+        return dt_fail(error, DT_INVALID, "%s: kind %s is of %s, and this is a %s; see deltoid help plot", paths[0],
+                       options->kind, studies ? "runs" : "scaling studies", studies ? "study" : "run");
+    return DT_OK;
+}
+
+/* The study's analysis, once for all pictures; its tables are written where the pictures go, in the study's folder. */
+static dt_status analyse(dt_plot_run *run, const dt_plot_options *options, dt_arena *arena, dt_error *error)
+{
+    dt_study *study = dt_arena_allocate(arena, 1, sizeof *study);
+    dt_analysis *analysis = NULL;
+    run->analysis = options->analysis;
+    if (run->analysis)
+        return DT_OK;
+    dt_status status = study ? dt_study_open(study, run->path, arena, error) : dt_fail_memory(error, "a study");
+    if (status == DT_OK)
+        status = dt_study_analyse(study, arena, &analysis, error);
+    if (status == DT_OK && !options->folder && strcmp(options->term, TEXT) != 0)
+        status = dt_analysis_write(analysis, run->path, error);
+    if (status == DT_OK && *study->name)
+        run->label = study->name;
+    run->analysis = analysis;
+    return status;
+}
+
 static dt_status plot(const char *const *paths, size_t count, const dt_plot_options *options, dt_arena *arena,
                       dt_error *error)
 {
@@ -201,11 +262,30 @@ static dt_status plot(const char *const *paths, size_t count, const dt_plot_opti
     dt_error miss;
     size_t drawn = 0;
     dt_error_clear(&miss);
+    kinds_at at = dt_plot_kind_at;
+    const dt_plot_kind *kind;
     dt_status status = dt_plot_runs_open(paths, count, arena, &runs, error);
+    if (status == DT_OK)
+        status = find_kinds(paths, count, options, &at, error);
+    for (size_t i = 0; i < count && status == DT_OK && at == dt_plot_study_kind_at; i++)
+        status = analyse(&runs[i], options, arena, error);
     const bool all = options->kind && strcmp(options->kind, ALL) == 0, passing = all || !options->kind;
-    for (size_t k = 0; k < KINDS && status == DT_OK; k++)
-        if (all || (options->kind ? strcmp(options->kind, kinds[k].name) == 0 : kinds[k].overview))
-            status = draw_kind(&kinds[k], runs, count, passing, options, &drawn, &miss, error);
+    const bool studies = status == DT_OK && at == dt_plot_study_kind_at;
+    const bool sweeps = status == DT_OK && !studies && runs[0].is_sweep;
+    for (size_t i = 0; status == DT_OK && !studies && i < count; i++)
+        if (runs[i].is_sweep != sweeps)
+            status = dt_fail(error, DT_INVALID, "%s is a sweep, %s is a run; draw them by a call each",
+                             paths[sweeps ? 0 : i], paths[sweeps ? i : 0]);
+    for (size_t k = 0; !studies && k < KINDS && status == DT_OK && options->kind && !all; k++)
+        if (strcmp(options->kind, kinds[k].name) == 0 && kinds[k].of_sweeps != sweeps)
+            status = dt_fail(error, DT_INVALID,
+                             sweeps ? "%s: is a sweep, and kind '%s' is drawn of runs; name runs below %s/runs"
+                                    : "%s: is a run, and kind '%s' is drawn of sweeps; name the folder of one",
+                             paths[0], options->kind, paths[0]);
+    for (size_t k = 0; status == DT_OK && (kind = at(k)); k++)
+        if (kind->of_sweeps == sweeps &&
+            (all || (options->kind ? strcmp(options->kind, kind->name) == 0 : kind->overview)))
+            status = draw_kind(kind, runs, count, passing, options, &drawn, &miss, error);
     if (status == DT_OK && drawn == 0)
         status = dt_fail(error, DT_NOT_FOUND, "%s", miss.message);
     return status;

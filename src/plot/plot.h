@@ -10,6 +10,8 @@
  * Several runs: a kind that compares draws them into one picture, <kind>-compare.*, in the first run's plots/; any
  * other kind draws each run into that run's own.
  *
+ * A sweep's folder is drawn like a run's, into SWEEP/plots/, by the kinds for sweeps.
+ *
  * Threads: one call at a time a run folder. A call that reads a capture forks (capture.h).
  */
 #ifndef DT_PLOT_PLOT_H
@@ -28,11 +30,15 @@ typedef struct dt_plot_kind {
     const char *summary; /* one line for help texts */
     bool compares;       /* several runs go into one picture */
     bool overview;       /* drawn without --kind */
+    bool of_sweeps;      /* drawn of a sweep's folder; else of a run's */
     const struct dt_plot_maker *maker;
 } dt_plot_kind;
 
-/* The i-th kind, NULL past the last. */
+/* The i-th kind of run pictures, NULL past the last. */
 const dt_plot_kind *dt_plot_kind_at(size_t i);
+
+/* The same of pictures of scaling studies (study/record.h): drawn where the folder is a study's. */
+const dt_plot_kind *dt_plot_study_kind_at(size_t i);
 
 /* The i-th name of a picture's format ("svg", "png", "pdf", "text"), NULL past the last. */
 const char *dt_plot_term_at(size_t i);
@@ -53,6 +59,10 @@ typedef struct dt_plot_options {
 
     const char *unit;     /* of kind "units": "L:J", layer from 1 and unit from 0, which it needs */
     const char *quantity; /* of kind "histograms": a name of dt_plot_quantity_at; NULL: the first that is captured */
+
+    const struct dt_analysis *analysis; /* of the one study that is drawn, where the caller has it; NULL: made here */
+
+    const char *folder; /* where the files go, which is there; NULL: plots/ in the first run's folder */
 
     int width;               /* columns of text; 0: $COLUMNS, or 80. Clamped to 40 .. 200 */
     dt_plot_letters letters; /* of text */

@@ -8,9 +8,9 @@
 
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "deltoid/status.h"
-#include "plot/buffer.h"
 
 typedef struct dt_sheet_block {
     const char *title; /* one line, from outside or not */
@@ -44,9 +44,5 @@ void dt_sheet_write(const dt_sheet *sheet, dt_buffer *out);
  * PATH:LINE, DT_IO, DT_NO_MEMORY. */
 dt_status dt_sheet_read(const char *path, const char *const *columns, size_t column_count, dt_arena *arena,
                         dt_sheet_block *block, dt_error *error);
-
-/* The whole of a regular file of at most `most` bytes, terminated, without NUL bytes; *size may be NULL. Same errors.
- */
-dt_status dt_file_read(const char *path, size_t most, dt_arena *arena, char **text, size_t *size, dt_error *error);
 
 #endif

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "deltoid/status.h"
-#include "plot/buffer.h"
 #include "plot/plot.h"
 
 typedef struct dt_text_style {

@@ -284,7 +284,8 @@ static bool make_more_axes(hid_t group, const dt_capture_layout *layout, axes *s
         const dt_capture_set *set = &layout->sets[i];
         const bool log = set->item && set->item->statistic == DT_STATISTIC_LOG_HISTOGRAM;
         if (set->inner && scales->worker < 0)
-            good = (scales->worker = dt_hdf5_axis(group, "worker", layout->workers, "worker of the team")) >= 0;
+            good = (scales->worker =
+                        dt_hdf5_axis(group, "worker", layout->groups, "worker of the team, or group of workers")) >= 0;
         if ((set->shape == DT_SHAPE_BINS || set->shape == DT_SHAPE_UNIT_BINS) && scales->bin[log] < 0)
             good = (scales->bin[log] = dt_hdf5_axis(group, log ? "log_bin" : "bin", set->columns,
                                                     log ? "bin: 0 zeros, 1 below the first edge, the last from the "

@@ -13,6 +13,8 @@
 #endif
 
 #include "base/memory.h"
+#include "data/stream.h"
+#include "deltoid/interchange.h"
 #include "deltoid/record.h"
 #include "deltoid/version.h"
 #include "hdf5/hdf5.h"
@@ -105,14 +107,27 @@ static void put_denormals(dt_json *json)
     dt_json_close(json);
 }
 
-static void put_parallel(dt_json *json, const dt_trainer_info *info)
+bool dt_sessions_deterministic(const dt_session *sessions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sessions[i].racing)
+            return false;
+    return true;
+}
+
+static void put_parallel(dt_json *json, const dt_trainer_info *info, bool deterministic)
 {
     dt_json_open(json, "parallel");
     dt_json_integer(json, "threads", info->workers);
     dt_json_integer(json, "shard_size", info->shard_size);
     dt_json_integer(json, "shards", info->shards);
     dt_json_text(json, "reduction", info->reduction);
-    dt_json_truth(json, "deterministic", info->deterministic);
+    if (*info->choice)
+        dt_json_text(json, "choice", info->choice);
+    dt_json_integer(json, "groups", info->groups);
+    dt_json_truth(json, "deterministic", deterministic);
+    if (!deterministic)
+        dt_json_text(json, "note", "not reproducible: another run gives other bits");
     dt_json_text(json, "instruction_set", info->isa);
     put_denormals(json);
     put_environment(json);
@@ -155,6 +170,26 @@ static void put_data(dt_json *json, const dt_experiment *experiment, const dt_tr
     dt_json_close(json);
 }
 
+/* A file that isn't there any more, as after a run that goes on, has no hash. */
+static void put_initial_weights(dt_json *json, const dt_experiment *experiment)
+{
+    const char *file;
+    int64_t layer;
+    if (!dt_weights_file(experiment, 0, &layer))
+        return;
+    dt_json_open_list(json, "initial_weights");
+    for (size_t i = 0; (file = dt_weights_file(experiment, i, &layer)); i++) {
+        char sha256[65];
+        dt_json_open(json, NULL);
+        if (layer)
+            dt_json_integer(json, "layer", layer);
+        dt_json_text(json, "file", file);
+        dt_json_text(json, "sha256", dt_stream_hash_file(file, sha256, NULL) == DT_OK ? sha256 : NULL);
+        dt_json_close(json);
+    }
+    dt_json_close(json);
+}
+
 static void put_time(dt_json *json, const char *key, time_t when)
 {
     char text[32];
@@ -167,8 +202,11 @@ void dt_session_now(dt_session *session, const dt_trainer *trainer)
 {
     dt_trainer_info info;
     dt_trainer_describe(trainer, &info);
-    *session =
-        (dt_session){.started = (int64_t)time(NULL), .from_step = dt_trainer_step(trainer), .threads = info.workers};
+    *session = (dt_session){.started = (int64_t)time(NULL),
+                            .from_step = dt_trainer_step(trainer),
+                            .threads = info.workers,
+                            .racing = !info.deterministic};
+    snprintf(session->reduction, sizeof session->reduction, "%s", info.reduction);
     if (gethostname(session->host, sizeof session->host - 1) != 0)
         session->host[0] = '\0';
 }
@@ -182,6 +220,8 @@ static void put_sessions(dt_json *json, const dt_session *sessions, size_t count
         dt_json_text(json, "host", or_null(sessions[i].host));
         dt_json_integer(json, "threads", sessions[i].threads);
         dt_json_integer(json, "from_step", sessions[i].from_step);
+        dt_json_text(json, "reduction", or_null(sessions[i].reduction));
+        dt_json_truth(json, "deterministic", !sessions[i].racing);
         dt_json_close(json);
     }
     dt_json_close(json);
@@ -221,9 +261,10 @@ dt_status dt_provenance_json_of(char **json, const dt_trainer *trainer, const dt
         dt_json_text(&out, "weights_sha256", weights_sha256);
     }
     put_data(&out, experiment, data, &info);
+    put_initial_weights(&out, experiment);
     put_build(&out);
     put_libraries(&out);
-    put_parallel(&out, &info);
+    put_parallel(&out, &info, info.deterministic && dt_sessions_deterministic(sessions, count));
     dt_machine_json(&out);
     dt_json_close(&out);
     return dt_json_finish(&out, json, error);

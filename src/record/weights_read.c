@@ -12,10 +12,12 @@
 #include "deltoid/interchange.h"
 #include "deltoid/record.h"
 #include "record/layer_weights.h"
+#include "record/weights_array.h"
 
 enum { LAYERS_MAX = 64, LIST_SIZE = 200 };
 
-/* How names end, and whether the matrix is (input, unit). The first is the project's own. To add one, add a line. */
+/* How names end, and whether the matrix is (input, unit), as weights_begin.c has it too. The first is the project's
+ * own. To add one, add a line. */
 typedef struct convention {
     const char *W, *b;
     bool transposed;
@@ -119,56 +121,22 @@ static dt_status recognise(reader *r)
 
 /* --- arrays --- */
 
-static dt_status fail_shape(const reader *r, const char *name, const dt_dataset *array, int64_t rows, int64_t columns)
-{
-    const char *hint = array->rows == columns && array->features == rows && rows != columns ? "; transpose it" : "";
-    if (columns == 1)
-        return dt_fail(r->error, DT_INVALID,
-                       "%s: %.80s has %" PRId64 " x %" PRId64 " numbers, the experiment's network needs %" PRId64
-                       " in one dimension",
-                       r->path, name, array->rows, array->features, rows);
-    return dt_fail(r->error, DT_INVALID,
-                   "%s: %.80s is %" PRId64 " x %" PRId64 ", the experiment's network needs %" PRId64 " x %" PRId64 "%s",
-                   r->path, name, array->rows, array->features, rows, columns,
-                   *hint ? hint : "; use the network that the weights are of");
-}
-
-/* Row by row to (units, inputs) in the trainer's precision, transposed where the file has (input, unit). */
-static void convert(const dt_dataset *array, bool transposed, bool single, double *row, void *to)
-{
-    for (int64_t i = 0; i < array->rows; i++) {
-        dt_dataset_row(array, i, row);
-        for (int64_t k = 0; k < array->features; k++) {
-            const int64_t at = transposed ? k * array->rows + i : i * array->features + k;
-            if (single)
-                ((float *)to)[at] = (float)row[k];
-            else
-                ((double *)to)[at] = row[k];
-        }
-    }
-}
-
 /* The array of that name, (rows, columns) in the file; rank 1 has one column. */
 static dt_status read_array(reader *r, const char *name, int64_t rows, int64_t columns, bool transposed, void *to)
 {
-    const dt_data_spec spec = {.format = "npy", .scale = 1};
     const size_t length = strlen(name) - strlen(".npy");
     char *which = dt_allocate(length + 2, 1);
-    dt_dataset *array = NULL;
-    double *row = NULL;
     if (!which)
         return dt_fail_memory(r->error, r->path);
     snprintf(which, length + 2, "/%s", name); /* without .npy */
-    dt_status status =
-        dt_dataset_open_new(&array, &spec, &(dt_source){.inputs = which, .file = r->path}, NULL, r->error);
-    if (status == DT_OK && (array->rows != rows || array->features != columns))
-        status = fail_shape(r, which + 1, array, rows, columns);
-    if (status == DT_OK && !(row = dt_allocate((size_t)columns, sizeof *row)))
-        status = dt_fail_memory(r->error, r->path);
-    if (status == DT_OK)
-        convert(array, transposed, dt_trainer_experiment(r->trainer)->precision == DT_FLOAT32, row, to);
-    dt_release(row);
-    dt_dataset_destroy(array);
+    const dt_array_source array = {.file = r->path,
+                                   .name = which,
+                                   .format = "npy",
+                                   .rows = rows,
+                                   .columns = columns,
+                                   .transposed = transposed,
+                                   .precision = dt_trainer_experiment(r->trainer)->precision};
+    const dt_status status = dt_weights_array_read(&array, to, r->error);
     dt_release(which);
     return status;
 }

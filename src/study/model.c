@@ -158,13 +158,12 @@ dt_status dt_model_transfer(const dt_model_network *measured, const dt_model_cos
     return DT_OK;
 }
 
-/* Least squares of ns = base + doubling log2 T, neither negative. */
-static void fit_barriers(const dt_machine *measured, dt_model_machine *machine)
+void dt_model_fit_barriers(const int64_t *workers, const double *seconds, int64_t count, dt_model_machine *machine)
 {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
-    for (int i = 0; i < measured->barrier_count; i++) {
-        const double doublings = log2((double)measured->barriers[i].workers), ns = measured->barriers[i].ns.best;
-        n++, x += doublings, y += ns, xx += doublings * doublings, xy += doublings * ns;
+    for (int64_t i = 0; i < count; i++) {
+        const double doublings = log2((double)workers[i]);
+        n++, x += doublings, y += seconds[i], xx += doublings * doublings, xy += doublings * seconds[i];
     }
     const double spread = n * xx - x * x;
     double doubling = spread > 0 ? (n * xy - x * y) / spread : -1, base = n > 0 ? (y - doubling * x) / n : 0;
@@ -172,8 +171,8 @@ static void fit_barriers(const dt_machine *measured, dt_model_machine *machine)
         base = 0;
         doubling = xx > 0 ? xy / xx : 0;
     }
-    machine->barrier_base = 1e-9 * base;
-    machine->barrier_doubling = 1e-9 * doubling;
+    machine->barrier_base = base;
+    machine->barrier_doubling = doubling;
 }
 
 dt_status dt_model_machine_of(const dt_machine *measured, dt_precision precision, dt_model_machine *machine,
@@ -197,7 +196,13 @@ dt_status dt_model_machine_of(const dt_machine *measured, dt_precision precision
         const dt_machine_cache *last = &topology->caches[topology->cache_count - 1];
         machine->cache = (double)last->bytes * (double)last->count / (double)topology->cores;
     }
-    fit_barriers(measured, machine);
+    int64_t team[DT_MACHINE_BARRIERS_MAX];
+    double seconds[DT_MACHINE_BARRIERS_MAX];
+    for (int i = 0; i < measured->barrier_count; i++) {
+        team[i] = measured->barriers[i].workers;
+        seconds[i] = 1e-9 * measured->barriers[i].ns.best;
+    }
+    dt_model_fit_barriers(team, seconds, measured->barrier_count, machine);
     return DT_OK;
 }
 

@@ -87,6 +87,10 @@ dt_status dt_model_transfer(const dt_model_network *measured, const dt_model_cos
 dt_status dt_model_machine_of(const dt_machine *measured, dt_precision precision, dt_model_machine *machine,
                               dt_error *error);
 
+/* barrier_base and barrier_doubling by least squares of measured barriers, neither negative; one barrier gives a
+ * doubling alone. */
+void dt_model_fit_barriers(const int64_t *workers, const double *seconds, int64_t count, dt_model_machine *machine);
+
 /* Bytes that the busiest worker reads in a step and others wrote, `samples` of the minibatch in the rank:
  *
  *     weights      (T-1)/T of each W^l and b^l: the others updated them.  Not of layers that go by units

@@ -18,6 +18,9 @@ typedef struct dt_engine_sizes {
     const int64_t *units;       /* units[0] = features, .. units[layers] */
     int64_t batch, short_batch; /* samples of a full minibatch, and of an epoch's last one if it is shorter (else 0) */
     int64_t shard_size, workers;
+    bool sparse;       /* layer 1 skips inputs that are 0; then */
+    int64_t numbers;   /* inputs that a minibatch holds at most, and */
+    int64_t evaluated; /* those of a chunk of an evaluation of the data sets that are known */
 } dt_engine_sizes;
 
 /* A chunk of rows to evaluate, on all workers. */
@@ -51,9 +54,14 @@ typedef struct dt_engine_ops {
     void (*destroy)(dt_engine *engine);
     /* What observers will need: the gradient vector, passes of their probes. Before the first step. */
     dt_status (*prepare)(dt_engine *engine, dt_error *error);
+    /* Before evaluations of a data set. */
+    dt_status (*admit)(dt_engine *engine, const dt_dataset *data, dt_error *error);
     void (*touch)(dt_worker *worker, void *engine); /* on the team: first touch, initial weights */
     void (*train)(dt_worker *worker, void *engine); /* on the team: the run's steps */
     void (*evaluate)(dt_worker *worker, void *job); /* on the team: a dt_evaluation_job */
+    /* How contributions become a gradient, for a profile: through buffers of groups or one for all, which are then
+     * added; or each worker steps by its own alone. */
+    void (*adds)(const dt_engine *engine, bool *buffers, bool *shared, bool *free);
     /* parameters[l], l = 1 .. L: how many weights and biases of layer l the worker updates. Returns the numbers of
      * state that the optimizer has for each. */
     int (*slice)(const dt_engine *engine, int64_t worker, int64_t *parameters);
@@ -69,7 +77,7 @@ typedef struct dt_engine_ops {
     void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
     /* train/step.h's */
     dt_block_view (*blocks)(const dt_engine *engine, dt_step_array array, int i, dt_slice slice);
-    bool (*partial)(const dt_engine *engine, const dt_step_view *view, int64_t worker, dt_slice slice, void *sum);
+    bool (*partial)(const dt_engine *engine, const dt_step_view *view, int64_t group, dt_slice slice, void *sum);
     const double *(*costs)(const dt_step_view *view);
     double (*norm_square)(const struct dt_pass *pass, int64_t l, dt_span rows, void *scratch);
     size_t (*norm_scratch)(int64_t layers, const int64_t *units, int64_t samples); /* bytes */

@@ -45,7 +45,9 @@ static dt_status evaluate_rows(dt_trainer *t, const dt_dataset *data, dt_rows ro
     job.chunk_loss = dt_allocate_zeroed((size_t)chunks, sizeof *job.chunk_loss);
     job.chunk_right = dt_allocate_zeroed((size_t)chunks, sizeof *job.chunk_right);
     job.confusion = confusion ? dt_allocate((size_t)(classes * classes), sizeof *job.confusion) : NULL;
-    dt_status status = DT_OK;
+    dt_status status = t->ops->admit(t->engine, data, error);
+    if (status != DT_OK)
+        goto end;
     if (!job.chunk_loss || !job.chunk_right || (confusion && !job.confusion)) {
         status = dt_fail_memory(error, "an evaluation");
         goto end;
@@ -89,7 +91,8 @@ dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_
         return dt_fail(error, DT_INVALID,
                        "new samples: %lld inputs a row, but the network has %lld; use data of one kind",
                        (long long)dataset->features, (long long)trainer->units[0]);
-    return evaluate_pieces(trainer, dataset, rows, &job, error);
+    const dt_status status = trainer->ops->admit(trainer->engine, dataset, error);
+    return status == DT_OK ? evaluate_pieces(trainer, dataset, rows, &job, error) : status;
 }
 
 static bool has_validation(const dt_trainer *t)

@@ -22,6 +22,7 @@ static void store_default(const dt_key *key, void *field)
         *(const char **)field = "experiment";
         break;
     case DT_KEY_FILE:
+    case DT_KEY_TEXT:
         *(const char **)field = NULL;
         break;
     case DT_KEY_ENTRY:
@@ -112,7 +113,7 @@ static double layer_parameter(const dt_layer_spec *layer, const char *section, c
 {
     const dt_key *key;
     for (size_t i = 0; (key = dt_key_at(i)); i++)
-        if (dt_key_under(key->pattern, section) && dt_key_applies(key, name)) {
+        if (key->kind == DT_KEY_REAL && dt_key_under(key->pattern, section) && dt_key_applies(key, name)) {
             const double value = *(const double *)dt_key_field(key, layer);
             return value != 0 ? value : key->number;
         }

@@ -74,6 +74,9 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
     case DT_KEY_NAME:
         append(out, size, "up to 128 letters, digits, '.', '_' and '-', no dot in front");
         break;
+    case DT_KEY_TEXT:
+        append(out, size, "a text");
+        break;
     case DT_KEY_FILE:
         append(out, size, "a file");
         break;

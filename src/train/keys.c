@@ -79,6 +79,11 @@ static const dt_key keys[] = {
      .help = "Columns, by name or number, whose fields are words: an input for each different one."},
     {"data.features", DT_KEY_INTEGER, EXPERIMENT(data.features), .low = 1, .high = 67108864, .word = "auto",
      .only = "libsvm synthetic", .help = "Inputs of a row. auto: the largest index, or the generator's own number."},
+    {"data.sparse", DT_KEY_CHOICE, EXPERIMENT(data.sparse), .text = "auto", .choices = "auto true false",
+     .only = "libsvm",
+     .help = "Whether layer 1 skips inputs that are 0: the same weights at another speed. auto: where at most 1 input "
+             "in 10 is not 0 (of a first layer of fewer than 100 units, 1 in 1,000 for each), and no standardize, "
+             "min_max or noise makes numbers of them all."},
     {"data.generator", DT_KEY_ENTRY, EXPERIMENT(data.generator), .table = DT_GENERATORS, .text = "spirals",
      .only = "synthetic", .help = "What is made."},
     {"data.rows", DT_KEY_INTEGER, EXPERIMENT(data.rows), .low = 1, .high = 1e9, .number = 1000, .only = "synthetic",
@@ -112,6 +117,13 @@ static const dt_key keys[] = {
      .only = "normal truncated_normal", .help = "Standard deviation of the weights."},
     {"network.#.init.value", DT_KEY_REAL, LAYER(value), .low = -1e6, .high = 1e6, .only = "constant",
      .help = "Every weight."},
+    {"network.#.init.file", DT_KEY_FILE, LAYER(init_file), .only = "file", .required = true,
+     .help = "Where the layer's weights lie: a .npz, a .npy, a model.h5 or another HDF5 file."},
+    {"network.#.init.W", DT_KEY_TEXT, LAYER(init_W), .only = "file", .text = "layerNN.W (/layerNN/W of HDF5)",
+     .help = "The array's name there. (unit, input); (input, unit) where it ends in kernel, as Keras's."},
+    {"network.#.init.b", DT_KEY_TEXT, LAYER(init_b), .only = "file",
+     .text = "layerNN.b (/layerNN/b of HDF5); zeros where W is named",
+     .help = "The name of the biases' array, one number a unit."},
     {"network.#.dropout", DT_KEY_REAL, LAYER(dropout), .high = 1, .high_open = true,
      .help = "Share of the layer's activations that a training step sets to 0; the others are divided by 1 - dropout. "
              "Drawn by the seed; none in evaluation, none on the last layer."},
@@ -229,6 +241,12 @@ static const dt_key keys[] = {
      .help = "Samples that are summed as one leaf of the gradient's tree. auto: from batch_size alone."},
     {"parallel.reduction", DT_KEY_ENTRY, EXPERIMENT(parallel.reduction), .table = DT_REDUCTIONS, .text = "tree",
      .help = "How the workers' gradients are added."},
+    {"parallel.groups", DT_KEY_INTEGER, EXPERIMENT(parallel.groups), .low = 1, .high = 1024, .word = "auto",
+     .help =
+         "Workers are divided into so many groups. A group's workers share each of its shards and split every layer's "
+         "units: 1 is tensor parallelism, as many as threads data parallelism. auto: as many as threads, but by a "
+         "model of sizes with reduction: auto, and "
+         "where there are fewer shards than threads."},
 
     {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
      .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA,

@@ -26,6 +26,7 @@ typedef enum dt_key_kind {
     DT_KEY_BOOL,       /* bool */
     DT_KEY_NAME,       /* const char *: letters, digits, '.', '_', '-', no leading dot */
     DT_KEY_FILE,       /* const char *, NULL: none */
+    DT_KEY_TEXT,       /* const char *: any text of up to DT_TEXT_MAX; NULL: none, and `text` says what then */
     DT_KEY_ENTRY,      /* const char *: a name of `table` */
     DT_KEY_METRIC,     /* const char *: a name of `table`; NULL where `word` stands for it; true: validation_loss */
     DT_KEY_PRECISION,  /* dt_precision */
@@ -116,7 +117,7 @@ static inline const void *dt_key_field(const dt_key *key, const void *base)
 }
 
 /* Ranges that are no single key's. */
-enum { DT_LAYERS_MAX = 64, DT_RULES_MAX = 12 };
+enum { DT_LAYERS_MAX = 64, DT_RULES_MAX = 12, DT_TEXT_MAX = 240 };
 #define DT_STEP_MAX INT64_C(1000000000000) /* the largest step and row number a list may name */
 
 /* Letters, digits, '_', '-' and, where `dots` says so, '.' but not in front; 1 to `longest` of them. */

@@ -8,11 +8,15 @@
 /* One worker's, in cache lines of its own. Steps either fill buffers and join them, or form slices. */
 typedef struct sheet {
     _Alignas(DT_CACHE_LINE) dt_laps laps;
+    double part; /* of its group's units and buffers */
     dt_profile_slice slice;
     int64_t steps, busy, samples;   /* all; those with rows of its own; these rows */
     int64_t filled, filled_samples; /* steps that filled a buffer; its own rows in them */
     int64_t joined, buffers;        /* steps that joined; buffers joined */
     int64_t sliced, sliced_samples; /* steps that formed slices; samples of whole minibatches */
+
+    /* Of sparse rows: inputs of its own and of whole minibatches; rows of weights read forward, and stepped. */
+    int64_t batches, numbers, batch_numbers, rows_read, rows_stepped;
 } sheet;
 
 /* A moment on both clocks: two of them say how long a tick is. */
@@ -63,14 +67,21 @@ static moment now(void)
     return best;
 }
 
-static bool sheet_create(sheet *s, int64_t layers)
+static bool sheet_create(sheet *s, int64_t layers, int64_t members)
 {
     const size_t line = DT_CACHE_LINE / sizeof(uint64_t);
     const size_t cells = ((size_t)(DT_PHASES * (layers + 1)) + line - 1) / line * line; /* no line is another's, too */
     s->laps.layers = layers + 1;
+    s->part = 1 / (double)members;
     s->laps.ticks = dt_allocate_zeroed(cells, sizeof *s->laps.ticks);
     s->slice.parameters = dt_allocate_zeroed((size_t)layers + 1, sizeof *s->slice.parameters);
     return s->laps.ticks && s->slice.parameters;
+}
+
+/* Workers of worker t's group. */
+static int64_t members_of(const dt_profile_shape *shape, int64_t t)
+{
+    return dt_span_count(dt_split(shape->workers, shape->groups, dt_split_part(shape->workers, shape->groups, t)));
 }
 
 dt_status dt_profile_create(dt_profile **profile, const dt_profile_shape *shape, dt_error *error)
@@ -82,7 +93,7 @@ dt_status dt_profile_create(dt_profile **profile, const dt_profile_shape *shape,
     p->shape = *shape;
     bool made = (p->sheets = dt_allocate_zeroed((size_t)shape->workers, sizeof *p->sheets)) != NULL;
     for (int64_t t = 0; made && t < shape->workers; t++)
-        made = sheet_create(&p->sheets[t], shape->layers);
+        made = sheet_create(&p->sheets[t], shape->layers, members_of(shape, t));
     if (!made) {
         dt_profile_destroy(p);
         return dt_fail_memory(error, "the profile");
@@ -114,7 +125,16 @@ dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker)
     return &profile->sheets[worker].laps;
 }
 
-void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch)
+static void count_inputs(sheet *s, int64_t batch, int64_t features, const dt_profile_inputs *inputs)
+{
+    s->batches += batch;
+    s->numbers += inputs->own;
+    s->batch_numbers += inputs->batch;
+    s->rows_read += dt_min(inputs->own + 1, inputs->columns);
+    s->rows_stepped += inputs->in_place ? inputs->columns : features + 1;
+}
+
+void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch, const dt_profile_inputs *inputs)
 {
     const dt_profile_shape *shape = &profile->shape;
     const int64_t shards = dt_ceil_div(batch, shape->shard_size);
@@ -122,11 +142,13 @@ void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t 
     s->steps++;
     s->busy += own > 0;
     s->samples += own;
-    if (shape->buffers && shards > 1) { /* one shard is one worker's: nothing to join */
+    if (inputs)
+        count_inputs(s, batch, shape->units[0], inputs);
+    if (shape->free || (shape->buffers && shards > 1)) { /* one shard is one group's: nothing to join */
         s->filled += own > 0;
         s->filled_samples += own;
-        s->joined++;
-        s->buffers += dt_min(shape->workers, shards);
+        s->joined += !shape->free;
+        s->buffers += shape->free ? 0 : shape->shared ? 1 : dt_min(shape->groups, shards);
     } else {
         s->sliced++;
         s->sliced_samples += batch;
@@ -147,16 +169,41 @@ static double stepped(const sheet *s, int64_t l)
     return 2 + 2 * (double)s->slice.states + (l > 1);
 }
 
+/* Layer 1 of sparse rows: slices, whatever becomes of other layers. */
+static void add_sparse(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
+{
+    const double real = (double)shape->real, out = (double)shape->units[1], index = sizeof(int32_t);
+    const double share = (double)s->slice.parameters[1] / parameters(shape, 1);
+    switch (row->phase) {
+    case DT_PHASE_GATHER:
+        row->bytes = (double)s->numbers * (real + (double)shape->element + 2 * index);
+        break;
+    case DT_PHASE_FORWARD:
+        row->flop = 2 * (double)(s->numbers + s->samples) * out;
+        row->bytes = (double)s->numbers * (real + index) + real * (double)(s->rows_read + s->samples) * out;
+        break;
+    case DT_PHASE_GRADIENT:
+        row->samples = s->slice.parameters[1] ? s->batches : 0;
+        row->flop = 2 * (double)(s->batch_numbers + s->batches) * out * share;
+        row->bytes = (double)s->batch_numbers * (real + index) +
+                     real * out * share * ((double)s->batches + (double)s->rows_stepped * stepped(s, 1));
+        break;
+    default:
+        break;
+    }
+}
+
 static void add_gradient(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
 {
     const int64_t l = row->l, sliced = s->slice.parameters[l] ? s->sliced_samples : 0;
     const double in = (double)shape->units[l - 1], out = (double)shape->units[l];
     const double mine = (double)s->slice.parameters[l], all = parameters(shape, l);
     const double filled = (double)s->filled_samples;
+    const double kept = shape->free ? 3 + (double)(row->l > 1) : 1; /* the worker's copy of the weights, too */
     row->samples = s->filled_samples + sliced;
     row->flop = 2 * (filled * all + (double)sliced * mine);
     row->bytes =
-        (double)shape->real * (filled * (in + out) + (double)s->filled * all +
+        (double)shape->real * (filled * (in + out) + kept * (double)s->filled * all * s->part +
                                (double)sliced * (in + out * mine / all) + mine * (double)s->sliced * stepped(s, l));
 }
 
@@ -164,8 +211,9 @@ static void add_gradient(const dt_profile_shape *shape, const sheet *s, dt_profi
  */
 static void add_update(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
 {
-    row->bytes = (double)shape->real * (double)s->slice.parameters[row->l] *
-                 ((double)s->buffers + (double)s->joined * stepped(s, row->l));
+    const double added = shape->shared ? 3 * (double)s->filled * parameters(shape, row->l) * s->part : 0;
+    row->bytes = (double)shape->real * (added + (double)s->slice.parameters[row->l] *
+                                                    ((double)s->buffers + (double)s->joined * stepped(s, row->l)));
 }
 
 static void add_work(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
@@ -174,21 +222,25 @@ static void add_work(const dt_profile_shape *shape, const sheet *s, dt_profile_r
     const double real = (double)shape->real, samples = (double)s->samples, busy = (double)s->busy;
     row->steps = s->steps;
     row->samples = row->phase <= DT_PHASE_BACKWARD ? s->samples : 0;
+    if (shape->sparse && (row->phase == DT_PHASE_GATHER || (l == 1 && row->phase != DT_PHASE_BACKWARD))) {
+        add_sparse(shape, s, row);
+        return;
+    }
     switch (row->phase) {
     case DT_PHASE_GATHER:
         row->bytes = samples * (double)units[0] * (real + (double)shape->element);
         break;
     case DT_PHASE_FORWARD:
         row->flop = 2 * samples * parameters(shape, l);
-        row->bytes = real * (busy * parameters(shape, l) + samples * (double)(units[l - 1] + units[l]));
+        row->bytes = real * (busy * parameters(shape, l) * s->part + samples * (double)(units[l - 1] + units[l]));
         break;
     case DT_PHASE_COST:
         row->bytes = real * samples * 2 * (double)units[shape->layers];
         break;
     case DT_PHASE_BACKWARD:
         row->flop = 2 * samples * (double)units[l] * (double)units[l + 1];
-        row->bytes =
-            real * (busy * (double)units[l] * (double)units[l + 1] + samples * (double)(units[l + 1] + 2 * units[l]));
+        row->bytes = real * (busy * (double)units[l] * (double)units[l + 1] * s->part +
+                             samples * (double)(units[l + 1] + 2 * units[l]));
         break;
     case DT_PHASE_GRADIENT:
         add_gradient(shape, s, row);

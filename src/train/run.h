@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "data/feed.h"
 #include "data/sampler.h"
 #include "deltoid/dataset.h"
 #include "deltoid/observer.h"
@@ -35,7 +34,6 @@ typedef struct dt_run {
 
     /* Written by worker 0 between a step's barriers, read by all after the second. */
     bool halt;
-    bool unfed; /* and the data set's feed has failed: there are no rows for the next step */
 
     /* Written by worker 0. */
     int64_t done;        /* steps of this epoch that are done */
@@ -44,15 +42,6 @@ typedef struct dt_run {
     int64_t right, seen; /* samples answered right, samples */
     double *shard_loss;  /* [shard]: sum of C_i, by the shard's worker */
 } dt_run;
-
-/* Before step `step` of the epoch, and while no worker reads inputs: its rows are there, and those of earlier steps need
- * no longer be. False, and `halt`, where the feed has failed. */
-static inline bool dt_run_feed(dt_run *run, int64_t step)
-{
-    if (run->train->feed && !dt_feed_need(run->train->feed, dt_sampler_windows(run->sampler, step)))
-        run->halt = run->unfed = true;
-    return !run->unfed;
-}
 
 /* Which observers watch a step: bit i is observer i. The same on every worker. */
 static inline uint64_t dt_run_watching(const dt_run *run, int64_t step, int64_t epoch)

@@ -6,9 +6,11 @@
 
 #include "base/memory.h"
 #include "base/philox.h"
+#include "data/sparse.h"
 #include "deltoid/own.h"
 #include "kernels/isa.h"
 #include "parallel/team.h"
+#include "train/strategy.h"
 #include "train/trainer_state.h"
 
 /* --- what the data allow --- */
@@ -113,6 +115,46 @@ static dt_status check_minibatch(const dt_experiment *experiment, const dt_engin
     return DT_OK;
 }
 
+/* Inputs that a minibatch may hold: they are counted in 32 bits. */
+enum { NUMBERS_MAX = INT32_MAX - (1 << 20) };
+
+bool dt_setup_sparse(const dt_experiment *experiment, const dt_dataset *train)
+{
+    const dt_data_spec *data = &experiment->data;
+    const bool automatic = !data->sparse || strcmp(data->sparse, "auto") == 0;
+    const double units = (double)dt_min(experiment->network[0].units, DT_SPARSE_UNITS);
+    if (!train->start || dt_strategy_is_free(experiment) || (train->transform && train->transform->shift) ||
+        data->noise > 0 || dt_dataset_most(train, experiment->training.batch_size) > NUMBERS_MAX)
+        return false;
+    return automatic ? dt_dataset_density(train) <= DT_SPARSE_DENSITY * units / DT_SPARSE_UNITS
+                     : strcmp(data->sparse, "true") == 0;
+}
+
+int64_t dt_setup_shown(const dt_capture_rule *rule, int64_t batch)
+{
+    const unsigned norms = 1u << DT_EXTRA_DW_NORM | 1u << DT_EXTRA_GRADIENT_NORM | 1u << DT_EXTRA_NOISE_SCALE;
+    const int64_t all = rule->samples == DT_SAMPLES_ROWS ? rule->sample_count : batch;
+    bool inputs = !rule->layers;
+    for (size_t i = 0; rule->layers && i < rule->layer_count; i++)
+        inputs = inputs || rule->layers[i] == 0;
+    if (rule->extras & norms || (inputs && rule->statistics[DT_QUANTITY_A]))
+        return all;
+    if (!inputs || !(rule->quantities >> DT_QUANTITY_A & 1u))
+        return 0;
+    return rule->samples == DT_SAMPLES_FIRST ? dt_min(rule->sample_count, batch) : all;
+}
+
+/* What a chunk of any evaluation of the data holds at most. */
+static int64_t evaluated(const dt_trainer_data *data)
+{
+    const dt_dataset *const sets[] = {data->train, data->test, data->validation};
+    int64_t most = 0;
+    for (int i = 0; i < 3; i++)
+        if (sets[i])
+            most = dt_max(most, dt_dataset_most(sets[i], DT_EVALUATION_CHUNK));
+    return most;
+}
+
 dt_status dt_setup_sizes(const dt_experiment *experiment, const dt_trainer_data *data, int64_t train_rows,
                          int64_t workers, const int64_t *units, dt_engine_sizes *sizes, dt_trainer_info *info,
                          dt_error *error)
@@ -127,8 +169,14 @@ dt_status dt_setup_sizes(const dt_experiment *experiment, const dt_trainer_data 
         .shard_size = wanted ? wanted : dt_shard_size_auto(experiment->training.batch_size),
         .workers = workers,
     };
+    if ((sizes->sparse = dt_setup_sparse(experiment, data->train))) {
+        sizes->numbers = dt_dataset_most(data->train, batch);
+        sizes->evaluated = evaluated(data);
+    }
     *info = (dt_trainer_info){
         .layers = L,
+        .sparse = sizes->sparse,
+        .density = dt_dataset_density(data->train),
         .features = units[0],
         .workers = workers,
         .shard_size = sizes->shard_size,
@@ -153,23 +201,24 @@ dt_status dt_setup_sizes(const dt_experiment *experiment, const dt_trainer_data 
     return DT_OK;
 }
 
-double dt_setup_operations(const dt_experiment *experiment, const int64_t *units)
+double dt_setup_operations(const dt_experiment *experiment, const dt_dataset *train, const int64_t *units)
 {
+    const double there = dt_setup_sparse(experiment, train) ? dt_dataset_density(train) : 1;
     double operations = 0;
     for (size_t l = 1; l <= experiment->layer_count; l++)
-        operations +=
-            (l > 1 ? 6.0 : 4.0) * (double)units[l] * (double)units[l - 1] * (double)experiment->training.batch_size;
+        operations += (l > 1 ? 6.0 : 4.0 * there) * (double)units[l] * (double)units[l - 1] *
+                      (double)experiment->training.batch_size;
     return operations;
 }
 
 /* `threads: auto`: the processors there are, but no more workers than one for each 2 million floating-point operations
  * of a minibatch: below that, two barriers and moving the data cost more than a worker brings. try_paces looks at what
  * remains to be known. */
-int64_t dt_setup_workers(const dt_experiment *experiment, const int64_t *units)
+int64_t dt_setup_workers(const dt_experiment *experiment, const dt_dataset *train, const int64_t *units)
 {
     if (experiment->parallel.threads)
         return experiment->parallel.threads;
-    const double operations = dt_setup_operations(experiment, units), operations_a_worker = 2e6;
+    const double operations = dt_setup_operations(experiment, train, units), operations_a_worker = 2e6;
     const int64_t processors = dt_processors();
     const double pay = operations / operations_a_worker;
     return pay < 1 ? 1 : pay < (double)processors ? (int64_t)pay : processors;
@@ -215,8 +264,8 @@ dt_status dt_trainer_plan(const dt_experiment *experiment, const dt_trainer_data
     if (status != DT_OK)
         return status;
     int64_t *units = dt_setup_units(experiment, data->train);
-    status = units ? dt_setup_sizes(experiment, data, train.count, dt_setup_workers(experiment, units), units, &sizes,
-                                    info, error)
+    status = units ? dt_setup_sizes(experiment, data, train.count, dt_setup_workers(experiment, data->train, units),
+                                    units, &sizes, info, error)
                    : dt_fail_memory(error, "the plan");
     dt_release(units);
     dt_rows_release(&train);

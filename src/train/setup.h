@@ -23,9 +23,20 @@ dt_status dt_setup_rows(const dt_experiment *experiment, const dt_trainer_data *
 /* Units of layers 0 .. L; release with dt_release. NULL: no memory. */
 int64_t *dt_setup_units(const dt_experiment *experiment, const dt_dataset *train);
 
+/* data.sparse: auto takes data that hold at most this share of their inputs, and in proportion less where layer 1 has
+ * fewer units than that, which don't pay for the index by columns. Measured: experiments/sparse. */
+#define DT_SPARSE_DENSITY 0.1
+#define DT_SPARSE_UNITS   100
+
+/* Whether layer 1 skips inputs that are 0: of sparse data, by data.sparse. */
+bool dt_setup_sparse(const dt_experiment *experiment, const dt_dataset *train);
+
 /* Floating-point operations of a minibatch, and the workers that they pay for where parallel.threads is auto. */
-double dt_setup_operations(const dt_experiment *experiment, const int64_t *units);
-int64_t dt_setup_workers(const dt_experiment *experiment, const int64_t *units);
+double dt_setup_operations(const dt_experiment *experiment, const dt_dataset *train, const int64_t *units);
+int64_t dt_setup_workers(const dt_experiment *experiment, const dt_dataset *train, const int64_t *units);
+
+/* Rows whose inputs a capture rule looks at: of the minibatch of so many, or of its own. */
+int64_t dt_setup_shown(const dt_capture_rule *rule, int64_t batch);
 
 /* `sizes` for the engine, with `units` borrowed, and `info`, but for what only the team can say. */
 dt_status dt_setup_sizes(const dt_experiment *experiment, const dt_trainer_data *data, int64_t train_rows,

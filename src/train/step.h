@@ -26,10 +26,10 @@ typedef struct dt_block_view {
 
 dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int i, dt_slice slice);
 
-/* The slice's blocks of what `worker` had summed over its shards before the reduction (not divided by B), into `sum`:
- * its gradient buffers, added in the order of its shards. Zeros for a worker without shards; false where this step has
- * no buffers, because one worker has all its shards. */
-bool dt_step_partial(const dt_step_view *view, int64_t worker, dt_slice slice, void *sum);
+/* The slice's blocks of what `group` (a worker, where each is alone in its own) had summed over its shards before the
+ * reduction (not divided by B), into `sum`: its gradient buffers, added in the order of its shards. Zeros for a group
+ * without shards; false where this step has no buffers, because one group has all its shards. */
+bool dt_step_partial(const dt_step_view *view, int64_t group, dt_slice slice, void *sum);
 
 /* C_i of the samples shown, (view->batch). */
 const double *dt_step_costs(const dt_step_view *view);

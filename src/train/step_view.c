@@ -16,9 +16,9 @@ dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int 
     return dt_engine_ops_of(view->precision)->blocks(view->engine, array, i, slice);
 }
 
-bool dt_step_partial(const dt_step_view *view, int64_t worker, dt_slice slice, void *sum)
+bool dt_step_partial(const dt_step_view *view, int64_t group, dt_slice slice, void *sum)
 {
-    return dt_engine_ops_of(view->precision)->partial(view->engine, view, worker, slice, sum);
+    return dt_engine_ops_of(view->precision)->partial(view->engine, view, group, slice, sum);
 }
 
 const double *dt_step_costs(const dt_step_view *view)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "data/feed.h"
 #include "train/metric.h"
 #include "train/profile.h"
 #include "train/schedule.h"
@@ -54,12 +55,14 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     if (status == DT_OK && !(t->units = dt_setup_units(experiment, data->train)))
         status = dt_fail_memory(error, "the trainer");
     if (status == DT_OK)
-        status = dt_team_create(&t->team, dt_setup_workers(experiment, t->units), error);
+        status = dt_team_create(&t->team, dt_setup_workers(experiment, data->train, t->units), error);
     if (status == DT_OK)
         status = dt_setup_sizes(experiment, data, t->train_rows.count, dt_team_count(t->team), t->units, &sizes,
                                 &t->info, error);
     if (status == DT_OK)
         status = check_bytes(&t->info, error);
+    if (status == DT_OK)
+        status = dt_team_divide(t->team, t->info.groups, error);
     if (status == DT_OK)
         status = dt_sampler_create(&t->run.sampler, t->train_rows, sizes.batch, experiment->training.shuffle,
                                    experiment->seed, error);
@@ -84,7 +87,7 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     t->run.schedule = dt_schedule_begin();
     /* Steps of some milliseconds always pay for a team. */
     t->pace = (dt_pace){.adapts = experiment->parallel.threads == 0 && t->info.workers > 1 &&
-                                  dt_setup_operations(experiment, t->units) < 1e9,
+                                  dt_setup_operations(experiment, data->train, t->units) < 1e9,
                         .trial_steps = 4,
                         .steps = 64};
     t->run.total_steps = t->info.steps_per_epoch * experiment->training.epochs;
@@ -146,24 +149,38 @@ static void begin_epoch(dt_trainer *t)
     t->drawn = run->epoch;
 }
 
-/* Up to `steps` steps more, by all workers or by one; the seconds that each took. */
+/* Inputs for the steps at hand, as many of them as the windows that are in memory hold: the next window is read while
+ * the team trains on these. False where the feed has failed. */
+static bool feed_steps(dt_trainer *t)
+{
+    dt_run *run = &t->run;
+    int64_t end;
+    const dt_span windows = dt_sampler_windows(run->sampler, run->first, &end);
+    t->unfed = !dt_feed_need(t->data.train->feed, windows);
+    run->last = dt_min(run->last, end);
+    return !t->unfed;
+}
+
+/* Up to `steps` steps more, by all workers or by one; the seconds that each took, without waiting for inputs. */
 static double make_steps(dt_trainer *t, int64_t steps, bool alone)
 {
     dt_run *run = &t->run;
     const double began = dt_trainer_seconds();
     run->first = run->done;
     run->last = dt_min(run->done + steps, t->info.steps_per_epoch);
-    if (dt_run_feed(run, run->done))
-        (alone ? dt_team_run_alone : dt_team_run)(t->team, t->ops->train, t->engine);
-    const double took = dt_trainer_seconds() - began;
-    t->trained += took;
-    t->pace.spent += took;
-    return took / (double)dt_max(1, run->done - run->first);
+    if (t->data.train->feed && !feed_steps(t))
+        return 0;
+    const double fed = dt_trainer_seconds();
+    (alone ? dt_team_run_alone : dt_team_run)(t->team, t->ops->train, t->engine);
+    const double ended = dt_trainer_seconds();
+    t->trained += ended - began;
+    t->pace.spent += ended - began;
+    return (ended - fed) / (double)dt_max(1, run->done - run->first);
 }
 
 static bool goes_on(const dt_trainer *t, int64_t last)
 {
-    return t->run.done < last && !t->run.halt && !t->run.diverged;
+    return t->run.done < last && !t->run.halt && !t->run.diverged && !t->unfed;
 }
 
 /* Whether all workers or one make the next second's steps: the faster in two short trials of each. Which it is changes
@@ -226,7 +243,7 @@ static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
     t->step = run->base + run->done;
     if (run->diverged)
         return fail_diverged(t, error);
-    if (run->unfed)
+    if (t->unfed)
         return dt_feed_error(run->train->feed, error);
     if (run->halt)
         return dt_fail(error, DT_STOPPED, "stopped after step %lld, in epoch %lld", (long long)t->step,
@@ -279,15 +296,17 @@ dt_status dt_trainer_profile(dt_trainer *trainer, dt_error *error)
 {
     if (trainer->run.profile)
         return DT_OK;
-    const dt_profile_shape shape = {
+    dt_profile_shape shape = {
         .workers = trainer->info.workers,
+        .groups = trainer->info.groups,
         .layers = trainer->layers,
         .shard_size = trainer->info.shard_size,
         .units = trainer->units,
         .real = dt_precision_size(trainer->experiment->precision),
         .element = dt_element_size(trainer->data.train->element),
-        .buffers = trainer->info.bytes_of_buffers > 0,
+        .sparse = trainer->info.sparse,
     };
+    trainer->ops->adds(trainer->engine, &shape.buffers, &shape.shared, &shape.free);
     const dt_status status = dt_profile_create(&trainer->run.profile, &shape, error);
     for (int64_t t = 0; status == DT_OK && t < shape.workers; t++) {
         dt_profile_slice *slice = dt_profile_slice_of(trainer->run.profile, t);

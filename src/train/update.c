@@ -185,9 +185,36 @@ static void keep_block(void *context, int64_t l, int64_t block, dt_real *sum)
         u->watch->shown(u->watch->context, l, number, gradient);
 }
 
+/* A block of the weights that all share, as they are now; stepped; and kept as they were left. */
+static void update_shared(void *context, int64_t l, int64_t block, dt_real *sum)
+{
+    const dt_update *u = context;
+    const int64_t at = (u->own->layer[l].first_block + block) * DT_BLOCK;
+    dt_real *shared = u->updater->network->parameters + at, *own = u->own->parameters + at;
+    dt_real *const no_state[DT_STATES_MAX] = {NULL};
+    dt_hogwild_read(shared, own);
+    u->updater->optimizer->update(DT_BLOCK, &u->hyper, u->inverse_batch, own, sum, no_state);
+    dt_hogwild_write(shared, own);
+    dt_network_transpose(u->own, l, block);
+}
+
+void dt_update_copy_shared(const dt_update *u)
+{
+    for (int64_t l = 1; l <= u->own->layers; l++) {
+        const dt_layer *layer = &u->own->layer[l];
+        for (int64_t block = 0; block < layer->panels * layer->column; block++) {
+            const int64_t at = (layer->first_block + block) * DT_BLOCK;
+            dt_hogwild_read(u->updater->network->parameters + at, u->own->parameters + at);
+            dt_network_transpose(u->own, l, block);
+        }
+    }
+}
+
 dt_finish dt_update_finish(dt_update *u)
 {
     const dt_updater *all = u->updater;
+    if (u->own)
+        return (dt_finish){.sink = update_shared, .context = u};
     if (keeps(u))
         return (dt_finish){.sink = keep_block, .context = u};
     if (u->watch)

@@ -65,6 +65,7 @@ typedef struct dt_update {
     dt_hyper hyper;
     dt_real inverse_batch;
     const dt_update_watch *watch; /* NULL: nobody watches this step */
+    dt_network *own;              /* hogwild's worker: its copy of the weights that all share; else NULL */
     dt_laps *laps;
 } dt_update;
 
@@ -94,6 +95,10 @@ dt_real *dt_updater_state(const dt_updater *updater, int i, const char **name);
 /* What the strategy's sum does with each block; `update` is borrowed until then. */
 #define dt_update_finish DT_R(dt_update_finish)
 dt_finish dt_update_finish(dt_update *update);
+
+/* hogwild's copy of all shared weights, and its transposed copies. Where others may be writing them, too. */
+#define dt_update_copy_shared DT_R(dt_update_copy_shared)
+void dt_update_copy_shared(const dt_update *update);
 
 /* The stages after sum. All workers call it. */
 #define dt_update_rest DT_R(dt_update_rest)

@@ -1,4 +1,4 @@
-#include "plot/buffer.h"
+#include "base/buffer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static bool make_room(dt_buffer *s, size_t more)
     return true;
 }
 
-static void add_bytes(dt_buffer *s, const char *bytes, size_t size)
+void dt_buffer_add_bytes(dt_buffer *s, const char *bytes, size_t size)
 {
     if (!make_room(s, size))
         return;
@@ -41,7 +41,7 @@ static void add_bytes(dt_buffer *s, const char *bytes, size_t size)
 
 void dt_buffer_add(dt_buffer *s, const char *text)
 {
-    add_bytes(s, text, strlen(text));
+    dt_buffer_add_bytes(s, text, strlen(text));
 }
 
 void dt_buffer_repeat(dt_buffer *s, const char *text, int times)
@@ -66,8 +66,7 @@ void dt_buffer_format(dt_buffer *s, const char *format, ...)
     va_end(arguments);
 }
 
-/* Length of the UTF-8 character at `text`: 0 where there is none, it is overlong, a surrogate or beyond U+10FFFF. */
-static size_t character(const char *text)
+size_t dt_character_bytes(const char *text)
 {
     const unsigned char *t = (const unsigned char *)text;
     static const struct {
@@ -90,8 +89,7 @@ static size_t character(const char *text)
     return 0;
 }
 
-/* C0, DEL, C1, and the line and paragraph separators and direction marks, U+2028 .. U+202E. */
-static bool is_control(const char *text, size_t length)
+bool dt_character_is_control(const char *text, size_t length)
 {
     const unsigned char *t = (const unsigned char *)text;
     return (length == 1 && (t[0] < 0x20 || t[0] == 0x7F)) || (length == 2 && t[0] == 0xC2 && t[1] < 0xA0) ||
@@ -102,13 +100,13 @@ size_t dt_buffer_add_outside(dt_buffer *s, const char *text, size_t most)
 {
     size_t count = 0, total = dt_characters(text), keep = total > most ? most - 2 : total;
     while (*text && count < keep) {
-        size_t length = character(text);
-        if (length == 0 || is_control(text, length))
+        size_t length = dt_character_bytes(text);
+        if (length == 0 || dt_character_is_control(text, length))
             dt_buffer_add(s, "?");
         else if (*text == '`')
             dt_buffer_add(s, "'");
         else
-            add_bytes(s, text, length);
+            dt_buffer_add_bytes(s, text, length);
         text += length ? length : 1;
         count++;
     }
@@ -123,7 +121,7 @@ size_t dt_characters(const char *text)
 {
     size_t count = 0;
     for (; *text; count++) {
-        size_t length = character(text);
+        size_t length = dt_character_bytes(text);
         text += length ? length : 1;
     }
     return count;

@@ -1,0 +1,54 @@
+#include "record/weights_array.h"
+
+#include <inttypes.h>
+
+#include "base/memory.h"
+#include "deltoid/dataset.h"
+
+static dt_status fail_shape(const dt_array_source *s, const dt_dataset *array, dt_error *error)
+{
+    const char *name = s->name ? s->name + 1 : "the array";
+    if (s->columns == 1)
+        return dt_fail(error, DT_INVALID,
+                       "%s: %.80s has %" PRId64 " x %" PRId64 " numbers, the experiment's network needs %" PRId64
+                       " in one dimension",
+                       s->file, name, array->rows, array->features, s->rows);
+    const bool turned = array->rows == s->columns && array->features == s->rows;
+    return dt_fail(error, DT_INVALID,
+                   "%s: %.80s is %" PRId64 " x %" PRId64 ", the experiment's network needs %" PRId64 " x %" PRId64
+                   "; %s",
+                   s->file, name, array->rows, array->features, s->rows, s->columns,
+                   turned ? "transpose it" : "use the network that the weights are of");
+}
+
+static void convert(const dt_array_source *s, const dt_dataset *array, double *row, void *to)
+{
+    for (int64_t i = 0; i < array->rows; i++) {
+        dt_dataset_row(array, i, row);
+        for (int64_t k = 0; k < array->features; k++) {
+            const int64_t at = s->transposed ? k * array->rows + i : i * array->features + k;
+            if (s->precision == DT_FLOAT32)
+                ((float *)to)[at] = (float)row[k];
+            else
+                ((double *)to)[at] = row[k];
+        }
+    }
+}
+
+dt_status dt_weights_array_read(const dt_array_source *s, void *to, dt_error *error)
+{
+    const dt_data_spec spec = {.format = s->format, .scale = 1};
+    const dt_source source = {.inputs = s->name ? s->name : s->file, .file = s->name ? s->file : NULL};
+    dt_dataset *array = NULL;
+    double *row = NULL;
+    dt_status status = dt_dataset_open_new(&array, &spec, &source, NULL, error);
+    if (status == DT_OK && (array->rows != s->rows || array->features != s->columns))
+        status = fail_shape(s, array, error);
+    if (status == DT_OK && !(row = dt_allocate((size_t)s->columns, sizeof *row)))
+        status = dt_fail_memory(error, s->file);
+    if (status == DT_OK)
+        convert(s, array, row, to);
+    dt_release(row);
+    dt_dataset_destroy(array);
+    return status;
+}
