@@ -88,10 +88,9 @@ static dt_status make_layout(dt_capture_layout *layout, const dt_capture_reader 
     const dt_capture_dataset *ids = dt_capture_reader_find(reader, name);
     dt_trainer_info info = {.layers = (int64_t)e->layer_count,
                             .features = units[0],
-                            .workers = workers_of(reader,
+                            .workers = workers_of(reader, e->capture[i].name),
                             .groups = workers_of(reader, e->capture[i].name),
                             .bytes_of_buffers = 1,
-                            .reduction = "",
                             .shard_size = 1,
                             .train_rows = INT64_C(1) << 40,
                             .steps_per_epoch = 1,
