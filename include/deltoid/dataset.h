@@ -1,5 +1,5 @@
-/* Data sets: rows of inputs x and their labels or targets, in the type of the file (bytes stay bytes), kept in memory or,
- * of HDF5 files larger than that, read while others are trained on. The step's gather converts and scales them.
+/* Data sets: rows of inputs x and their labels or targets, in the type of the file (bytes stay bytes), kept in memory
+ * or, of HDF5 files larger than that, read while others are trained on. The step's gather converts and scales them.
  */
 #ifndef DELTOID_DATASET_H
 #define DELTOID_DATASET_H
@@ -47,9 +47,9 @@ typedef struct dt_dataset {
     const char *const *label_names; /* (classes, or outputs), what the file calls them; NULL: 0, 1, ... */
     int64_t missing;                /* fields that were filled in */
     const dt_transform *transform;  /* NULL: x = scale * input, and there are no words */
-    int64_t chunk;          /* rows that the file keeps together; 0: any */
-    int64_t block, windows; /* an epoch's rows are shuffled in so many windows of blocks of so many rows
-                               (src/data/windows.h); windows 0 or 1: all together */
+    int64_t chunk;                  /* rows that the file keeps together; 0: any */
+    int64_t block, windows;         /* an epoch's rows are shuffled in so many windows of blocks of so many rows
+                                       (src/data/windows.h); windows 0 or 1: all together */
     struct dt_feed *feed;   /* NULL: all inputs are in memory; else what reads them while others are trained on */
     const int32_t *slot;    /* with a feed: row i, where it is in memory, lies at slot[i / block] * block + i % block */
     char inputs_sha256[65]; /* of the file's bytes as they lie on disk, hexadecimal; "" for data made in memory */

@@ -65,8 +65,8 @@ typedef struct dt_data_spec {
     dt_targets targets;         /* what the labels are */
     bool standardize;           /* each input to mean 0 and deviation 1 over the training rows; a constant one to 0 */
     bool min_max;               /* each input to 0 .. 1 over the training rows; a constant one to 0 */
-    int64_t window;             /* training rows are shuffled in windows of at most so many; 0: all, or as many as fit */
-    int64_t block;              /* a window is made of blocks of so many consecutive rows; 0: src/data/windows.h says */
+    int64_t window; /* training rows are shuffled in windows of at most so many; 0: all, or as many as fit */
+    int64_t block;  /* a window is made of blocks of so many consecutive rows; 0: src/data/windows.h says */
 
     /* hdf5 */
     const char *stream; /* "auto" (default): inputs that need more than `memory` are read while others are trained on */

@@ -38,8 +38,8 @@ typedef dt_status (*dt_sandbox_work)(void *context, int pipe, dt_error *error);
 dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work work, void *context, size_t memory,
                            int64_t bytes, dt_error *error);
 
-#define DT_SANDBOX_LONG (INT64_C(6) << 30) /* `bytes` for a capture or a data set: a minute */
-#define DT_SANDBOX_SERVES INT64_C(-1)      /* `bytes` of a child that says itself what comes: dt_sandbox_allow */
+#define DT_SANDBOX_LONG   (INT64_C(6) << 30) /* `bytes` for a capture or a data set: a minute */
+#define DT_SANDBOX_SERVES INT64_C(-1)        /* `bytes` of a child that says itself what comes: dt_sandbox_allow */
 
 /* In a child that serves: from now on time to read `bytes` more, as dt_sandbox_start has it. */
 void dt_sandbox_allow(int64_t bytes);

@@ -102,11 +102,11 @@ dt_status dt_feed_plan(dt_feed_sizes *sizes, int64_t rows, size_t row, int64_t c
     const int64_t wanted = window ? window : rows <= most ? rows : most / HALVES;
     dt_status status = dt_windows_make(&sizes->windows, rows, row, chunk, wanted, block, error);
     if (status == DT_OK && rows_of(sizes) > most)
-        status = dt_fail(error, DT_INVALID,
-                         "data.window: windows of %lld rows need %lld bytes of memory, but data.memory is %lld; give "
-                         "at most %lld rows, or more memory",
-                         (long long)wanted, (long long)dt_feed_bytes(sizes), (long long)memory,
-                         (long long)(most / HALVES));
+        status =
+            dt_fail(error, DT_INVALID,
+                    "data.window: windows of %lld rows need %lld bytes of memory, but data.memory is %lld; give "
+                    "at most %lld rows, or more memory",
+                    (long long)wanted, (long long)dt_feed_bytes(sizes), (long long)memory, (long long)(most / HALVES));
     return status;
 }
 

@@ -62,8 +62,7 @@ static dt_status read_rows(void *context, int64_t first, int64_t count, void *to
         r->raw ? dt_numbers_to_elements(&r->shape.type, n, r->raw, to) : count_finite(r->element, n, to);
     if (good == n)
         return DT_OK;
-    const double value =
-        r->element == DT_F32 ? (double)((const float *)to)[good] : ((const double *)to)[good];
+    const double value = r->element == DT_F32 ? (double)((const float *)to)[good] : ((const double *)to)[good];
     return dt_array_fail_number(&r->shape, "input", (size_t)first * r->shape.features + good, value, error);
 }
 
@@ -88,8 +87,8 @@ static dt_status make_reader(reader **made, const dt_array *inputs, const dt_ope
     r->element = dt_numbers_element(&inputs->type);
     dt_status status = dt_array_name_make(&r->name, opening->source, opening->source->inputs, NULL, error);
     r->shape.name = r->name.text;
-    const bool plain = r->element == DT_U8 || (inputs->type.kind == DT_NUMBER_FLOAT &&
-                                               inputs->type.size == dt_element_size(r->element));
+    const bool plain = r->element == DT_U8 ||
+                       (inputs->type.kind == DT_NUMBER_FLOAT && inputs->type.size == dt_element_size(r->element));
     if (status == DT_OK && !plain && !(r->raw = dt_allocate(DT_HDF5_BLOCK, 1)))
         status = dt_fail_memory(error, inputs->name);
     if (status == DT_OK)
@@ -122,9 +121,8 @@ dt_status dt_hdf5_feed_open(dt_dataset *dataset, const dt_array *inputs, const d
     const dt_data_spec *data = opening->data;
     dt_feed_sizes sizes;
     reader *r;
-    dt_status status =
-        dt_feed_plan(&sizes, (int64_t)inputs->rows, row_bytes(inputs), chunk, memory_of(data), data->window,
-                     data->block, opening->part == DT_TRAIN, error);
+    dt_status status = dt_feed_plan(&sizes, (int64_t)inputs->rows, row_bytes(inputs), chunk, memory_of(data),
+                                    data->window, data->block, opening->part == DT_TRAIN, error);
     if (status == DT_OK)
         status = make_reader(&r, inputs, opening, error);
     if (status != DT_OK)

@@ -159,8 +159,8 @@ int64_t dt_sampler_steps_per_epoch(const dt_sampler *sampler)
 }
 
 /* Fisher-Yates, inside out: row n of a window whose places begin at `base` takes a place j drawn from 0 .. n, and what
- * stood there moves to n. Row n uses the (base + n)-th 64-bit number of the epoch's stream, two of which make a block of
- * Philox. */
+ * stood there moves to n. Row n uses the (base + n)-th 64-bit number of the epoch's stream, two of which make a block
+ * of Philox. */
 typedef struct drawing {
     const dt_sampler *sampler;
     int64_t epoch, base, n;
@@ -175,8 +175,7 @@ static void put_rows(drawing *d, int64_t first, int64_t last)
         const uint64_t number = (uint64_t)(d->base + d->n);
         if (number % 2 == 0 || d->n == 0)
             d->random = dt_philox(s->seed, DT_FOR_SHUFFLE, (uint64_t)d->epoch, number / 2);
-        const int64_t j =
-            s->shuffle ? (int64_t)dt_uniform_below(d->random.u[number % 2], (uint64_t)d->n + 1) : d->n;
+        const int64_t j = s->shuffle ? (int64_t)dt_uniform_below(d->random.u[number % 2], (uint64_t)d->n + 1) : d->n;
         order[d->n++] = order[j];
         order[j] = row_at(&s->rows, i);
     }

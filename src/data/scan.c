@@ -131,6 +131,18 @@ dt_status dt_scan_next(dt_scan *scan, dt_error *error)
     return DT_OK;
 }
 
+dt_status dt_scan_row(dt_scan *scan, int64_t i, double *row, dt_error *error)
+{
+    if (i >= scan->first + scan->rows.count) {
+        const dt_status status = dt_scan_next(scan, error);
+        if (status != DT_OK)
+            return status;
+    }
+    const int64_t at = i - scan->first;
+    dt_dataset_row(&scan->piece, scan->rows.index ? scan->rows.index[at] : at, row);
+    return DT_OK;
+}
+
 void dt_scan_end(dt_scan *scan)
 {
     dt_release(scan->inputs);

@@ -21,7 +21,7 @@ typedef struct dt_scan {
 
     const dt_dataset *data; /* from here on the scan's own */
     dt_rows wanted;
-    int64_t done, kept, room;   /* rows of `wanted` that are copied; rows at the piece's front from the last; capacity */
+    int64_t done, kept, room; /* rows of `wanted` that are copied; rows at the piece's front from the last; capacity */
     int64_t asked, asked_count; /* what the feed reads: rows of the data set */
     unsigned char *inputs;
     int32_t *labels;
@@ -32,6 +32,9 @@ typedef struct dt_scan {
 dt_status dt_scan_begin(dt_scan *scan, const dt_dataset *data, dt_rows rows, dt_error *error);
 dt_status dt_scan_next(dt_scan *scan, dt_error *error);
 void dt_scan_end(dt_scan *scan);
+
+/* In place of dt_scan_next: row i of `rows`, 0, 1, ... one after the other, as doubles. */
+dt_status dt_scan_row(dt_scan *scan, int64_t i, double *row, dt_error *error);
 
 /* Bytes that a scan takes beside the feed's own memory. */
 size_t dt_scan_bytes(const dt_dataset *data);

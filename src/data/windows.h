@@ -18,7 +18,7 @@
 #include "deltoid/status.h"
 
 typedef struct dt_windows {
-    int64_t rows, block; /* rows of the data set, of a block */
+    int64_t rows, block;   /* rows of the data set, of a block */
     int64_t blocks, count; /* of blocks; of windows, 1: all rows are one */
 } dt_windows;
 

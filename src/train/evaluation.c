@@ -13,8 +13,8 @@ static double accuracy_of(const dt_dataset *data, int64_t right, int64_t count)
     return data->kind == DT_TARGETS_REGRESSION ? NAN : (double)right / (double)count;
 }
 
-/* The job's rows on all workers: at once where they are in memory, else piece by piece. Pieces are whole chunks, so that
- * sums don't depend on them. */
+/* The job's rows on all workers: at once where they are in memory, else piece by piece. Pieces are whole chunks, so
+ * that sums don't depend on them. */
 static dt_status evaluate_pieces(dt_trainer *t, const dt_dataset *data, dt_rows rows, const dt_evaluation_job *job,
                                  dt_error *error)
 {
