@@ -6,6 +6,9 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/../.." && pwd)
 deltoid=${DELTOID:-$root/build/release/deltoid}
 
+# shellcheck source-path=SCRIPTDIR source=../python.sh
+source "$here/../python.sh"
+
 usage() {
     cat <<END
 usage: experiments/accuracy/run.sh [--check] [--python PYTHON] [--out FOLDER] [--splits N] [--seeds N]
@@ -59,10 +62,7 @@ fi
 export PYTHONDONTWRITEBYTECODE=1
 if [[ $check ]]; then
     python=${python:-python3}
-    "$python" -c 'import numpy, scipy, sklearn' 2>/dev/null || {
-        echo "run.sh: $python lacks a package of requirements.txt" >&2
-        exit 77
-    }
+    need_packages "$python" 'import numpy, scipy, sklearn'
     command -v gnuplot >/dev/null || {
         echo "run.sh: gnuplot is not there" >&2
         exit 77
@@ -73,11 +73,7 @@ fi
 mkdir -p -- "$out"
 out=$(cd -- "$out" && pwd)
 
-if [[ -z $python ]]; then
-    python=$out/venv/bin/python
-    [[ -x $python ]] || python3 -m venv "$out/venv"
-    "$python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
-fi
+python=$(python_in "$out" "$here/requirements.txt" "$python")
 
 cp -- "$here"/*.yaml "$out"
 "$python" "$here/splits.py" "$out" "$splits" "$seeds"

@@ -1,6 +1,5 @@
 #include "cli/scale_visit.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -167,7 +166,7 @@ static void look_at_places(visit *v, char place[16], bool first)
     dt_placement p;
     if (v->info.workers < 2) {
         snprintf(place, 16, "%s", dt_place_name(DT_PLACE_ONE_CORE));
-        const double peak = dt_machine_peak(v->config.experiment.precision);
+        const double peak = dt_machine_peak(DT_FLOAT32); /* as the study's own probe */
         v->report.fma_alone = first ? peak : fmin(peak, v->report.fma_alone);
         return;
     }
@@ -443,33 +442,18 @@ dt_status dt_visit_main(int argc, char **argv, dt_error *error)
 
 /* --- the report, read --- */
 
-static bool read_bytes(int fd, void *bytes, size_t size)
-{
-    char *to = bytes;
-    while (size > 0) {
-        const ssize_t n = read(fd, to, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        to += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 /* `count` of `size` bytes behind the report, in the arena. */
 static bool read_part(int fd, void **part, int64_t count, int64_t most, size_t size, dt_arena *arena)
 {
     *part = count >= 0 && count <= most ? dt_arena_allocate(arena, (size_t)dt_max(1, count), size) : NULL;
-    return *part && read_bytes(fd, *part, (size_t)count * size);
+    return *part && dt_read_exactly(fd, *part, (size_t)count * size);
 }
 
 dt_status dt_visit_read(int fd, dt_visit_report *r, dt_visit_chunk **chunks, dt_study_phase **phases,
                         dt_visit_target **targets, dt_arena *arena, dt_error *error)
 {
     void *parts[3];
-    if (!read_bytes(fd, r, sizeof *r) || memcmp(r->magic, report_magic, sizeof r->magic) != 0 ||
+    if (!dt_read_exactly(fd, r, sizeof *r) || memcmp(r->magic, report_magic, sizeof r->magic) != 0 ||
         !read_part(fd, &parts[0], r->chunks, DT_VISIT_CHUNKS_MAX, sizeof **chunks, arena) ||
         !read_part(fd, &parts[1], r->phases, INT32_MAX, sizeof **phases, arena) ||
         !read_part(fd, &parts[2], r->targets, 1, sizeof **targets, arena))

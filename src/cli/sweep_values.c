@@ -117,7 +117,7 @@ dt_status dt_sweep_draw(dt_sweep_value *value, const dt_node *node, double u, dt
 }
 
 dt_status dt_sweep_whole_number(const dt_node *map, const char *key, int64_t low, int64_t high, int64_t *value,
-                              dt_error *error)
+                                dt_error *error)
 {
     const dt_node *node = map ? dt_node_child(map, key) : NULL;
     if (!node)

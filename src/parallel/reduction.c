@@ -366,12 +366,13 @@ bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t 
     return true;
 }
 
-/* One block of layer `layer`, which lies `at` numbers into the buffers, summed by the plan's program; its last addition
+/* A dt_block_sum: the block, `at` numbers into the buffers, summed by the plan's program; its last addition
  * finishes it. */
 static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
-                       int64_t block, const dt_finish *finish)
+                       int64_t first, int64_t of_all, const dt_finish *finish)
 {
     const dt_products *products = reducer->network->products;
+    const int64_t block = of_all - first;   /* of the layer */
     const dt_real *stack[2 * DT_COVER_MAX]; /* a sum is in place i of the scratch, a pushed buffer stays where it is */
     const int64_t at = layer->offset + dt_reducer_place(reducer, block);
     int top = 0;
@@ -393,17 +394,5 @@ static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t w
 void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                      dt_laps *laps)
 {
-    const dt_network *n = reducer->network;
-    if (!dt_reducer_adds(reducer, plan)) {
-        dt_reducer_form_all(reducer, plan, worker, finish, laps);
-        return;
-    }
-    dt_reducer_form_unadded(reducer, plan, worker, finish, laps);
-    for (int64_t l = dt_reducer_first_added(reducer); l <= n->layers; l++) {
-        const dt_blocks layer = dt_network_blocks(n, l);
-        const dt_span own = dt_reducer_slice(reducer, l, worker);
-        for (int64_t block = own.first; block < own.last; block++)
-            join_block(reducer, plan, worker, &layer, block - n->layer[l].first_block, finish);
-        dt_lap(laps, DT_PHASE_UPDATE, l);
-    }
+    dt_reducer_sum_blocks(reducer, plan, worker, finish, laps, join_block);
 }

@@ -13,24 +13,18 @@ void dt_reducer_clear(const dt_reducer *reducer, int64_t worker)
     }
 }
 
+static void take_block(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
+                       int64_t first, int64_t block, const dt_finish *finish)
+{
+    static const dt_real zeros[DT_BLOCK];
+    dt_real *sum = reducer->shared + dt_reducer_place(reducer, block);
+    (void)plan;
+    reducer->network->products->join(layer, block - first, sum, zeros, reducer->scratch[worker], finish);
+    memset(sum, 0, DT_BLOCK * sizeof *sum);
+}
+
 void dt_reducer_take_shared(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                             dt_laps *laps)
 {
-    static const dt_real zeros[DT_BLOCK];
-    const dt_network *n = reducer->network;
-    if (!dt_reducer_adds(reducer, plan)) {
-        dt_reducer_form_all(reducer, plan, worker, finish, laps);
-        return;
-    }
-    dt_reducer_form_unadded(reducer, plan, worker, finish, laps);
-    for (int64_t l = dt_reducer_first_added(reducer); l <= n->layers; l++) {
-        const dt_blocks layer = dt_network_blocks(n, l);
-        const dt_span own = dt_reducer_slice(reducer, l, worker);
-        for (int64_t block = own.first; block < own.last; block++) {
-            dt_real *sum = reducer->shared + dt_reducer_place(reducer, block);
-            n->products->join(&layer, block - n->layer[l].first_block, sum, zeros, reducer->scratch[worker], finish);
-            memset(sum, 0, DT_BLOCK * sizeof *sum);
-        }
-        dt_lap(laps, DT_PHASE_UPDATE, l);
-    }
+    dt_reducer_sum_blocks(reducer, plan, worker, finish, laps, take_block);
 }

@@ -83,13 +83,13 @@ enum { DT_SET_STEP, DT_SET_EPOCH, DT_SET_SAMPLE_ID, DT_SET_FIRST_QUANTITY };
 typedef struct dt_capture_layout {
     const dt_capture_rule *rule; /* borrowed */
     dt_precision precision;
-    int64_t layers;                     /* L */
-    int64_t samples;                    /* S, the extent of the dimension `sample` */
-    int64_t units[DT_LAYERS_MAX + 1];   /* of layer 0 .. L */
-    int64_t shown[DT_LAYERS_MAX + 1];   /* how many of them the rule's `units` choose */
-    int32_t *place[DT_LAYERS_MAX + 1];  /* [unit]: which of those it is, or -1; NULL: all are chosen, in their order */
+    int64_t layers;                    /* L */
+    int64_t samples;                   /* S, the extent of the dimension `sample` */
+    int64_t units[DT_LAYERS_MAX + 1];  /* of layer 0 .. L */
+    int64_t shown[DT_LAYERS_MAX + 1];  /* how many of them the rule's `units` choose */
+    int32_t *place[DT_LAYERS_MAX + 1]; /* [unit]: which of those it is, or -1; NULL: all are chosen, in their order */
     int64_t workers, groups, batch, shard_size; /* of the run */
-    int64_t steps;                      /* captured in the whole run */
+    int64_t steps;                              /* captured in the whole run */
     dt_capture_set *sets;
     size_t count;
     bool copies_blocks;                  /* there are sets from slices, state or partials */

@@ -199,8 +199,11 @@ void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, dt_slice sl
     const bool cosine =
         wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) || wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE);
     for (int64_t n = 0; n < W.count; n++) {
-        const block w = block_at(&W, n, s->block_bytes), d = block_at(&dW, n, s->block_bytes);
+        const block w = block_at(&W, n, s->block_bytes);
         add_parameters(s, view->worker, &w, &g[DT_QUANTITY_W], &g[DT_QUANTITY_B]);
+        if (!slice.gradient) /* hogwild */
+            continue;
+        const block d = block_at(&dW, n, s->block_bytes);
         add_parameters(s, view->worker, &d, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB]);
         if (!cosine)
             continue;

@@ -1,8 +1,13 @@
 #include "record/weights_array.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/sandbox.h"
 #include "deltoid/dataset.h"
 
 static dt_status fail_shape(const dt_array_source *s, const dt_dataset *array, dt_error *error)
@@ -51,4 +56,23 @@ dt_status dt_weights_array_read(const dt_array_source *s, void *to, dt_error *er
     dt_release(row);
     dt_dataset_destroy(array);
     return status;
+}
+
+dt_status dt_weights_format_of(const char *path, const char *advice, dt_weights_format *format, dt_error *error)
+{
+    static const char *const starts[] = {
+        [DT_WEIGHTS_ARCHIVE] = "PK\x03\x04", [DT_WEIGHTS_ARRAY] = "\x93NUM", [DT_WEIGHTS_HDF5] = "\x89HDF"};
+    char start[4] = {0};
+    const dt_status status = dt_sandbox_check_file(path, advice, error);
+    if (status != DT_OK)
+        return status;
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return dt_fail_errno(error, errno, path, "open");
+    const size_t got = fread(start, 1, sizeof start, file);
+    fclose(file);
+    *format = DT_WEIGHTS_ARCHIVE;
+    while (*format < DT_WEIGHTS_UNKNOWN && (got < sizeof start || memcmp(start, starts[*format], sizeof start) != 0))
+        ++*format;
+    return DT_OK;
 }

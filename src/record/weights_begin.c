@@ -1,11 +1,8 @@
 /* Weights to begin with that the experiment names: one file of all layers, or some layers' own. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/sandbox.h"
 #include "deltoid/interchange.h"
 #include "record/layer_weights.h"
 #include "record/weights_array.h"
@@ -28,25 +25,13 @@ const char *dt_weights_file(const dt_experiment *experiment, size_t i, int64_t *
     return NULL;
 }
 
-typedef enum kind { ARCHIVE, ARRAY, HDF5 } kind;
-
-static dt_status look(const char *path, kind *found, dt_error *error)
+static dt_status look(const char *path, dt_weights_format *found, dt_error *error)
 {
-    static const char *const starts[] = {[ARCHIVE] = "PK\x03\x04", [ARRAY] = "\x93NUM", [HDF5] = "\x89HDF"};
-    char start[4] = {0};
-    dt_status status = dt_sandbox_check_file(path, "name a .npz, a .npy or an HDF5 file", error);
-    if (status != DT_OK)
-        return status;
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return dt_fail_errno(error, errno, path, "open");
-    const size_t got = fread(start, 1, sizeof start, file);
-    fclose(file);
-    for (*found = ARCHIVE; *found <= HDF5; ++*found)
-        if (got == sizeof start && memcmp(start, starts[*found], sizeof start) == 0)
-            return DT_OK;
-    return dt_fail(error, DT_MALFORMED, "%s: is neither a NumPy file nor HDF5; name a .npz, a .npy or an HDF5 file",
-                   path);
+    const dt_status status = dt_weights_format_of(path, "name a .npz, a .npy or an HDF5 file", found, error);
+    return status == DT_OK && *found == DT_WEIGHTS_UNKNOWN
+               ? dt_fail(error, DT_MALFORMED,
+                         "%s: is neither a NumPy file nor HDF5; name a .npz, a .npy or an HDF5 file", path)
+               : status;
 }
 
 static bool ends_with(const char *name, const char *ending)
@@ -56,12 +41,12 @@ static bool ends_with(const char *name, const char *ending)
 }
 
 /* "/name" of an array: as it was given, or the project's own for layer l and quantity 'W' or 'b'. */
-static void name_array(const char *given, kind file, int64_t l, char quantity, char name[256])
+static void name_array(const char *given, dt_weights_format file, int64_t l, char quantity, char name[256])
 {
     if (given)
         snprintf(name, 256, "%s%.250s", *given == '/' ? "" : "/", given);
     else
-        snprintf(name, 256, file == HDF5 ? "/layer%02d/%c" : "/layer%02d.%c", (int)l, quantity);
+        snprintf(name, 256, file == DT_WEIGHTS_HDF5 ? "/layer%02d/%c" : "/layer%02d.%c", (int)l, quantity);
 }
 
 static dt_status read_layer(dt_trainer *trainer, int64_t l, dt_error *error)
@@ -71,19 +56,19 @@ static dt_status read_layer(dt_trainer *trainer, int64_t l, dt_error *error)
     const int64_t units = dt_trainer_units(trainer, l), inputs = dt_trainer_units(trainer, l - 1);
     const size_t size = dt_precision_size(experiment->precision);
     char W_name[256], b_name[256];
-    kind file = ARCHIVE;
+    dt_weights_format file = DT_WEIGHTS_ARCHIVE;
     dt_status status = look(layer->init_file, &file, error);
     if (status != DT_OK)
         return status;
-    if (file == ARRAY && (layer->init_W || layer->init_b))
+    if (file == DT_WEIGHTS_ARRAY && (layer->init_W || layer->init_b))
         return dt_fail(error, DT_INVALID, "%s: is one array without a name; remove W and b, or name a .npz",
                        layer->init_file);
     name_array(layer->init_W, file, l, 'W', W_name);
     name_array(layer->init_b, file, l, 'b', b_name);
     const bool transposed = ends_with(W_name, "kernel") || ends_with(W_name, "kernel:0");
     dt_array_source array = {.file = layer->init_file,
-                             .name = file == ARRAY ? NULL : W_name,
-                             .format = file == HDF5 ? "hdf5" : "npy",
+                             .name = file == DT_WEIGHTS_ARRAY ? NULL : W_name,
+                             .format = file == DT_WEIGHTS_HDF5 ? "hdf5" : "npy",
                              .rows = transposed ? inputs : units,
                              .columns = transposed ? units : inputs,
                              .transposed = transposed,
@@ -96,7 +81,7 @@ static dt_status read_layer(dt_trainer *trainer, int64_t l, dt_error *error)
                               .rows = units,
                               .columns = 1,
                               .precision = experiment->precision};
-    if (status == DT_OK && file != ARRAY && (layer->init_b || !layer->init_W))
+    if (status == DT_OK && file != DT_WEIGHTS_ARRAY && (layer->init_b || !layer->init_W))
         status = dt_weights_array_read(&array, b, error);
     if (status == DT_OK)
         dt_trainer_set_weights(trainer, l, W, b);

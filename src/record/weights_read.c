@@ -1,13 +1,10 @@
 /* Weights that others trained. An archive's names say by which convention they lie there; the arrays are read as data
  * sets of format npy (src/data/npy.c), which refuses whatever is no array of finite numbers. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/sandbox.h"
 #include "data/zip.h"
 #include "deltoid/interchange.h"
 #include "deltoid/record.h"
@@ -201,19 +198,13 @@ static dt_status read_archive(reader *r)
 
 dt_status dt_weights_read(const char *path, dt_trainer *trainer, dt_error *error)
 {
-    static const unsigned char hdf5[] = {0x89, 'H', 'D', 'F'}, zip[] = {'P', 'K', 3, 4};
-    unsigned char start[4] = {0};
-    dt_status status = dt_sandbox_check_file(path, "name a model.h5, a checkpoint or a .npz", error);
+    dt_weights_format format;
+    const dt_status status = dt_weights_format_of(path, "name a model.h5, a checkpoint or a .npz", &format, error);
     if (status != DT_OK)
         return status;
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return dt_fail_errno(error, errno, path, "open");
-    const size_t got = fread(start, 1, sizeof start, file);
-    fclose(file);
-    if (got == sizeof start && memcmp(start, hdf5, sizeof hdf5) == 0)
+    if (format == DT_WEIGHTS_HDF5)
         return dt_model_read(path, trainer, error);
-    if (got == sizeof start && memcmp(start, zip, sizeof zip) == 0)
+    if (format == DT_WEIGHTS_ARCHIVE)
         return read_archive(&(reader){.path = path, .trainer = trainer, .error = error});
     return dt_fail(error, DT_MALFORMED,
                    "%s: is neither HDF5 nor a NumPy archive; name a model.h5, a checkpoint or a .npz", path);
