@@ -163,18 +163,27 @@ dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work wo
     return dt_fail_errno(error, number, path, "start a process to read");
 }
 
+/* Is there something to read? False after a long silence, second by second: where both processes are stopped for an
+ * hour, that is one. */
+static bool speaks(const dt_sandbox *box)
+{
+    struct pollfd wait = {.fd = box->pipe, .events = POLLIN};
+    int ready = 0;
+    for (int i = 0; i < SILENCE_SECONDS && ready == 0; i++)
+        while ((ready = poll(&wait, 1, 1000)) < 0 && errno == EINTR)
+            ;
+    return ready > 0;
+}
+
 /* False at the end of the pipe, or after a long silence. */
 static bool receive_all(dt_sandbox *box, void *bytes, size_t size)
 {
     for (char *to = bytes; size > 0;) {
-        struct pollfd wait = {.fd = box->pipe, .events = POLLIN};
-        int ready = poll(&wait, 1, SILENCE_SECONDS * 1000);
-        if (ready < 0 && errno == EINTR)
-            continue;
-        ssize_t n = ready > 0 ? read(box->pipe, to, size) : 0;
+        const bool ready = speaks(box);
+        ssize_t n = ready ? read(box->pipe, to, size) : 0;
         if (n < 0 && errno == EINTR)
             continue;
-        box->ended = ready > 0 && n == 0;
+        box->ended = ready && n == 0;
         if (n <= 0)
             return false;
         to += n;

@@ -34,7 +34,8 @@ static uint64_t dataset_bytes(const dt_dataset *d)
         return (uint64_t)d->start[d->rows] * (sizes[d->element] + sizeof *d->column) +
                (uint64_t)d->rows * (sizeof *d->start + answers);
     if (d->feed)
-        return dt_feed_bytes(dt_feed_sizes_of(d->feed)) + (uint64_t)d->rows * answers;
+        return dt_feed_bytes(dt_feed_sizes_of(d->feed)) + dt_feed_sizes_of(d->feed)->reader +
+               (uint64_t)d->rows * answers;
     return (uint64_t)d->rows * ((uint64_t)d->features * sizes[d->element] + answers);
 }
 

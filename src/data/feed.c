@@ -301,7 +301,7 @@ static bool is_same(dt_feed *f)
         now.st_mtim.tv_nsec == f->seen.st_mtim.tv_nsec)
         return true;
     dt_error_clear(&f->error);
-    (void)dt_fail(&f->error, DT_MALFORMED,
+    (void)dt_fail(&f->error, DT_IO,
                   "%s: was changed while it was read: it had %lld bytes and has %lld; put the file back as it was",
                   f->source.path, (long long)f->seen.st_size, (long long)now.st_size);
     f->failed = true;

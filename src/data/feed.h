@@ -31,7 +31,7 @@ typedef struct dt_feed_source {
     dt_status (*read)(void *context, int64_t first, int64_t count, void *to, dt_error *error);
     int64_t (*most)(const void *context, int64_t first); /* rows to read at once from `first` on, >= 1 */
     void (*close)(void *context);                        /* in this process, with the feed, or when none was made */
-    size_t memory;                                       /* bytes that the child may take for itself */
+    size_t memory; /* bytes that the child may take for itself, at most; dt_feed_sizes.reader is what it needs */
 } dt_feed_source;
 
 typedef struct dt_feed_sizes {
@@ -39,6 +39,7 @@ typedef struct dt_feed_sizes {
     dt_windows windows; /* what is trained on; of a set that is only evaluated one window, which is never needed */
     bool trains;        /* has halves */
     int64_t scan;       /* rows that a scan reads at once */
+    size_t reader;      /* bytes of the child's own: what it unpacks from */
 } dt_feed_sizes;
 
 /* How `memory` bytes are used for rows of `row` bytes, `room` of them rows that a scan copies (data/scan.h); a set to
@@ -47,7 +48,7 @@ typedef struct dt_feed_sizes {
 dt_status dt_feed_plan(dt_feed_sizes *sizes, int64_t rows, size_t row, int64_t chunk, int64_t memory, int64_t window,
                        int64_t block, bool trains, dt_error *error);
 
-/* Bytes of memory, what a scan takes for itself included. */
+/* Bytes of memory that hold rows, what a scan takes for itself included, but not the child's own. */
 size_t dt_feed_bytes(const dt_feed_sizes *sizes);
 
 /* Shares the memory and starts the child. DT_NO_MEMORY, DT_SYSTEM, DT_IO. */

@@ -144,7 +144,7 @@ static dt_status take_inputs(dt_dataset *dataset, transfer *inputs, const dt_ope
     if (!dt_hdf5_feed_wanted(&inputs->array, opening->data))
         return dt_array_read_inputs(dataset, &inputs->array, error);
     end_child(inputs);
-    return dt_hdf5_feed_open(dataset, &inputs->array, opening, inputs->said.chunk, error);
+    return dt_hdf5_feed_open(dataset, &inputs->array, &inputs->said, opening, error);
 }
 
 dt_status dt_hdf5_dataset_open(dt_dataset *dataset, const dt_opening *opening, dt_error *error)

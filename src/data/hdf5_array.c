@@ -5,12 +5,19 @@
 #include "hdf5/checks.h"
 #include "hdf5/hdf5.h"
 
-enum { CHUNK_MAX = 256 << 20, CHUNK_CACHE = 64 << 20, DEFLATE_RATIO = 1032 };
+enum { CHUNK_MAX = 256 << 20, CHUNK_CACHE = 64 << 20, CACHE_SLOTS = 12421, DEFLATE_RATIO = 1032 };
 
 dt_status dt_hdf5_array_fail(const dt_array_name *name, const char *why, dt_error *error)
 {
     return dt_fail(error, DT_MALFORMED, "%s: %s; give an array of numbers that lies in the file itself", name->text,
                    why);
+}
+
+/* In the child, when a call of HDF5 has failed: the disk, or else the file. */
+static dt_status fail_call(const dt_array_name *name, const char *why, dt_error *error)
+{
+    (void)dt_hdf5_ok(-1); /* keeps the reason, where that was not done */
+    return dt_hdf5_refused() ? dt_hdf5_fail(error, name->text, "read") : dt_hdf5_array_fail(name, why, error);
 }
 
 /* Every group on the way and the array itself lie in this file. */
@@ -55,6 +62,18 @@ static hid_t native_type(hid_t type, dt_hdf5_said *said, const char **why)
     return -1;
 }
 
+/* Bytes to keep of chunks that are unpacked: those that a row goes through, since rows are read in order. */
+static int64_t cache_for(const dt_hdf5_said *said, const hsize_t *chunk)
+{
+    uint64_t bytes = (uint64_t)said->size;
+    for (int64_t d = 0; d < said->rank; d++) {
+        const uint64_t across = d == 0 ? 1 : said->dimensions[d] / chunk[d] + (said->dimensions[d] % chunk[d] != 0);
+        if (__builtin_mul_overflow(bytes, chunk[d], &bytes) || __builtin_mul_overflow(bytes, across, &bytes))
+            return CHUNK_CACHE;
+    }
+    return bytes < CHUNK_CACHE ? (int64_t)bytes : CHUNK_CACHE;
+}
+
 /* Dimensions, and whether so many numbers can lie in the file; rows that are read at a time. */
 static const char *measure(hid_t set, hid_t space, hid_t creation, dt_hdf5_said *said)
 {
@@ -81,9 +100,10 @@ static const char *measure(hid_t set, hid_t space, hid_t creation, dt_hdf5_said 
         if (H5Pget_chunk(creation, DT_ARRAY_RANK_MAX, chunk) != said->rank)
             return "has chunks of another rank";
         for (int64_t d = 0; d < said->rank; d++)
-            if (__builtin_mul_overflow(bytes, chunk[d], &bytes) || bytes > CHUNK_MAX)
-                return "has chunks of more than 256 MiB";
+            if (chunk[d] == 0 || __builtin_mul_overflow(bytes, chunk[d], &bytes) || bytes > CHUNK_MAX)
+                return "has chunks of nothing, or of more than 256 MiB";
         said->chunk = (int64_t)chunk[0];
+        said->cache = cache_for(said, chunk);
         if ((uint64_t)said->block > chunk[0])
             said->block -= said->block % (int64_t)chunk[0]; /* whole chunks, each unpacked once */
     }
@@ -100,7 +120,29 @@ static dt_status describe(dt_hdf5_array *a, dt_error *error)
         a->type = native_type(type, &a->said, &why);
     if (a->type >= 0)
         why = measure(a->set, a->space, creation, &a->said);
-    return why ? dt_hdf5_array_fail(a->name, why, error) : DT_OK;
+    return why ? fail_call(a->name, why, error) : DT_OK;
+}
+
+static dt_status fail_file(const dt_array_name *name, dt_error *error)
+{
+    (void)dt_hdf5_ok(-1);
+    return dt_hdf5_refused()
+               ? dt_hdf5_fail(error, name->file, "open")
+               : dt_fail(error, DT_MALFORMED, "%s: is not an HDF5 file, or is cut short; use a copy that is sound",
+                         name->file);
+}
+
+/* Again, now that it is known what reading it needs. What was used last stays: with a w0 of 1 in place of 0, HDF5
+ * 1.10.8 keeps every chunk that was read in part, whatever the limit. */
+static dt_status open_with_cache(dt_hdf5_array *a, hid_t file, dt_error *error)
+{
+    const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    if (a->said.cache == 0)
+        return DT_OK; /* no chunks */
+    if (access < 0 || H5Pset_chunk_cache(access, CACHE_SLOTS, (size_t)a->said.cache, 0) < 0 || H5Dclose(a->set) < 0)
+        return fail_call(a->name, "can't be opened", error);
+    a->set = H5Dopen2(file, a->name->array, access);
+    return a->set < 0 ? fail_call(a->name, "is no array", error) : DT_OK;
 }
 
 dt_status dt_hdf5_array_open(dt_hdf5_array *array, const dt_array_name *name, dt_error *error)
@@ -108,19 +150,18 @@ dt_status dt_hdf5_array_open(dt_hdf5_array *array, const dt_array_name *name, dt
     *array = (dt_hdf5_array){.name = name, .set = -1};
     const hid_t file = H5Fopen(name->file, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
-        return dt_fail(error, DT_MALFORMED, "%s: is not an HDF5 file, or is cut short; use a copy that is sound",
-                       name->file);
+        return fail_file(name, error);
     if (!all_hard(name->array, file))
-        return dt_hdf5_array_fail(name, "is not there, or is a link", error);
+        return fail_call(name, "is not there, or is a link", error);
     const hid_t object = H5Oopen(file, name->array, H5P_DEFAULT);
     if (object < 0 || H5Iget_type(object) != H5I_DATASET)
-        return dt_hdf5_array_fail(name, "is no array", error);
+        return fail_call(name, "is no array", error);
     H5Oclose(object);
-    const hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
-    if (access < 0 || H5Pset_chunk_cache(access, 12421, CHUNK_CACHE, 1) < 0)
-        return dt_hdf5_array_fail(name, "can't be opened", error);
-    array->set = H5Dopen2(file, name->array, access);
-    return array->set < 0 ? dt_hdf5_array_fail(name, "is no array", error) : describe(array, error);
+    array->set = H5Dopen2(file, name->array, H5P_DEFAULT);
+    if (array->set < 0)
+        return fail_call(name, "is no array", error);
+    const dt_status status = describe(array, error);
+    return status == DT_OK ? open_with_cache(array, file, error) : status;
 }
 
 dt_status dt_hdf5_array_read(const dt_hdf5_array *array, int64_t first, int64_t count, void *to, dt_error *error)
@@ -136,15 +177,14 @@ dt_status dt_hdf5_array_read(const dt_hdf5_array *array, int64_t first, int64_t 
         H5Sclose(memory);
     if (good)
         return DT_OK;
-    return dt_hdf5_refused() ? dt_hdf5_fail(error, array->name->text, "read")
-                             : dt_hdf5_array_fail(array->name, "can't be read; the file is damaged", error);
+    return fail_call(array->name, "can't be read; the file is damaged", error);
 }
 
 dt_status dt_hdf5_array_believe(dt_array *array, const dt_array_name *name, const dt_hdf5_said *said, dt_error *error)
 {
     const bool sane = said->rank >= 1 && said->rank <= DT_ARRAY_RANK_MAX && said->block >= 1 && said->chunk >= 0 &&
-                      said->kind >= DT_NUMBER_UNSIGNED && said->kind <= DT_NUMBER_FLOAT && said->size >= 1 &&
-                      said->size <= 8;
+                      said->cache >= 0 && said->cache <= CHUNK_CACHE && said->kind >= DT_NUMBER_UNSIGNED &&
+                      said->kind <= DT_NUMBER_FLOAT && said->size >= 1 && said->size <= 8;
     if (sane)
         array->type =
             dt_numbers_of((dt_number_kind)said->kind, (size_t)said->size, __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);

@@ -18,6 +18,7 @@ typedef struct dt_hdf5_said {
     int64_t rank, kind, size;                        /* of a number: a dt_number_kind, bytes */
     int64_t block; /* rows that are best read at once: at most DT_HDF5_BLOCK bytes, whole chunks where these fit */
     int64_t chunk; /* rows of a chunk; 0: contiguous */
+    int64_t cache; /* bytes of unpacked chunks that the child keeps */
 } dt_hdf5_said;
 
 typedef struct dt_hdf5_array {

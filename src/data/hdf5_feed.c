@@ -26,7 +26,7 @@ static dt_status open_array(void *context, dt_error *error)
     if (status == DT_OK)
         status = dt_hdf5_array_believe(&now, &r->name, &r->array.said, error);
     if (status == DT_OK && strcmp(now.shape, r->shape.shape) != 0)
-        status = dt_fail(error, DT_MALFORMED, "%s: was changed while it was read: it had %s and has %s", now.name,
+        status = dt_fail(error, DT_IO, "%s: was changed while it was read: it had %s and has %s", now.name,
                          r->shape.shape, now.shape);
     return status;
 }
@@ -115,13 +115,13 @@ bool dt_hdf5_feed_wanted(const dt_array *inputs, const dt_data_spec *data)
     return inputs->rows > (size_t)memory_of(data) / row_bytes(inputs);
 }
 
-dt_status dt_hdf5_feed_open(dt_dataset *dataset, const dt_array *inputs, const dt_opening *opening, int64_t chunk,
-                            dt_error *error)
+dt_status dt_hdf5_feed_open(dt_dataset *dataset, const dt_array *inputs, const dt_hdf5_said *said,
+                            const dt_opening *opening, dt_error *error)
 {
     const dt_data_spec *data = opening->data;
     dt_feed_sizes sizes;
     reader *r;
-    dt_status status = dt_feed_plan(&sizes, (int64_t)inputs->rows, row_bytes(inputs), chunk, memory_of(data),
+    dt_status status = dt_feed_plan(&sizes, (int64_t)inputs->rows, row_bytes(inputs), said->chunk, memory_of(data),
                                     data->window, data->block, opening->part == DT_TRAIN, error);
     if (status == DT_OK)
         status = make_reader(&r, inputs, opening, error);
@@ -138,7 +138,7 @@ dt_status dt_hdf5_feed_open(dt_dataset *dataset, const dt_array *inputs, const d
     dataset->rows = (int64_t)inputs->rows;
     dataset->features = (int64_t)inputs->features;
     dataset->element = r->element;
-    dataset->chunk = chunk;
+    sizes.reader = (size_t)said->cache + (r->raw ? DT_HDF5_BLOCK : 0);
     status = dt_feed_create(&dataset->feed, &source, &sizes, error);
     if (status != DT_OK)
         return status;

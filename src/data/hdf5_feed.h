@@ -8,8 +8,8 @@
 /* Are they, by data.stream and data.memory? */
 bool dt_hdf5_feed_wanted(const dt_array *inputs, const dt_data_spec *data);
 
-/* Sets all of the data set that is about inputs. `inputs` has its shape; `name` is where they lie; both are copied. */
-dt_status dt_hdf5_feed_open(dt_dataset *dataset, const dt_array *inputs, const dt_opening *opening, int64_t chunk,
-                            dt_error *error);
+/* Sets all of the data set that is about inputs, which are copied, and of which the file says `said`. */
+dt_status dt_hdf5_feed_open(dt_dataset *dataset, const dt_array *inputs, const dt_hdf5_said *said,
+                            const dt_opening *opening, dt_error *error);
 
 #endif
