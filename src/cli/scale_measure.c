@@ -237,6 +237,7 @@ static dt_status keep(dt_scale *s, const dt_scale_place *place, const measured *
         .page_faults = r->page_faults,
         .cpu_share = r->cpu_share,
         .others = r->others,
+        .delay = r->delay,
         .place_before = r->place_before,
         .place_after = r->place_after,
         .line_ns = r->line_ns,

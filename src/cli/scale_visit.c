@@ -395,6 +395,7 @@ static void look_back(visit *v)
     r->page_faults = b.page_faults - a->page_faults;
     r->cpu_share = dt_contention_share(a, &b, workers);
     r->others = dt_contention_others(a, &b);
+    r->delay = dt_contention_delay(a, &b, workers) / (b.seconds - a->seconds);
     if (getrusage(RUSAGE_SELF, &use) == 0)
         r->rss_bytes = (int64_t)use.ru_maxrss * 1024;
 }

@@ -44,7 +44,7 @@ typedef struct dt_visit_report {
     int64_t warmup, steps, rss_bytes;
     int64_t voluntary, involuntary, throttled_us, pressure_us, steal_us, page_faults;
     unsigned flags; /* of the visit as a whole, dt_disturbance */
-    double cpu_share, others, line_ns, fma_alone, fma_both, timer_ns, timer_share, loss;
+    double cpu_share, others, delay, line_ns, fma_alone, fma_both, timer_ns, timer_share, loss;
     char place_before[16], place_after[16], isa[16], weights[65];
 } dt_visit_report;
 

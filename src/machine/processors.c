@@ -11,13 +11,26 @@ typedef struct mask {
 
 void dt_processors_mark(dt_processor_set *set)
 {
+    dt_processors_mark_thread(set, 0);
+}
+
+void dt_processors_mark_thread(dt_processor_set *set, int thread)
+{
     mask m;
     memset(&m, 0, sizeof m);
-    if (sched_getaffinity(0, sizeof m, m.sets) != 0)
+    if (sched_getaffinity((pid_t)thread, sizeof m, m.sets) != 0)
         return;
     for (int i = 0; i < DT_PROCESSORS_MAX; i++)
         if (CPU_ISSET_S((size_t)i, sizeof m, m.sets))
             atomic_store_explicit(&set->has[i], true, memory_order_relaxed);
+}
+
+int dt_processors_count(const dt_processor_set *set)
+{
+    int count = 0;
+    for (int i = 0; i < DT_PROCESSORS_MAX; i++)
+        count += atomic_load_explicit(&set->has[i], memory_order_relaxed);
+    return count;
 }
 
 int dt_processors_list(const dt_processor_set *set, int from, int most, int *numbers)

@@ -13,8 +13,11 @@ typedef struct dt_processor_set {
     atomic_bool has[DT_PROCESSORS_MAX];
 } dt_processor_set;
 
-/* Adds those that the calling thread may use. */
+/* Adds those that the calling thread may use; or another one, by the system's number of it. */
 void dt_processors_mark(dt_processor_set *set);
+void dt_processors_mark_thread(dt_processor_set *set, int thread);
+
+int dt_processors_count(const dt_processor_set *set);
 
 /* The first `most` numbers at or after `from`, ascending. Returns how many there are. */
 int dt_processors_list(const dt_processor_set *set, int from, int most, int *numbers);
