@@ -1,7 +1,7 @@
 /* Who disturbs a measurement: figures of an undisturbed machine and of disturbed ones, and a real disturber.
  *
- * The figures are of T = 2 on two processors of a virtual machine, where undisturbed the kernel's own threads switch each
- * worker off some 60 times a second; 40 microseconds are allowed for each, more than they take. */
+ * The figures are of T = 2 on two processors of a virtual machine, where undisturbed the kernel's own threads switch
+ * each worker off some 60 times a second; 40 microseconds are allowed for each, more than they take. */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include <sched.h>
 #include <setjmp.h>
