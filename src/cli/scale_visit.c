@@ -12,7 +12,6 @@
 #include "base/file.h"
 #include "base/split.h"
 #include "cli/config.h"
-#include "cli/data.h"
 #include "cli/network.h"
 #include "cli/signals.h"
 #include "deltoid/deltoid.h"
@@ -313,12 +312,18 @@ bool dt_visit_metric_known(const char *metric)
     return metric_of(metric) < METRICS;
 }
 
+const dt_dataset *dt_visit_metric_set(const char *metric, const dt_data *data)
+{
+    const size_t m = metric_of(metric);
+    return m == METRICS ? NULL : metrics[m].validation ? data->validation : data->test;
+}
+
 static dt_status reach_target(visit *v, dt_error *error)
 {
     const dt_visit_order *o = v->order;
     const size_t m = metric_of(o->metric);
-    const dt_dataset *set = m < METRICS && metrics[m].validation ? v->data.validation : v->data.test;
-    if (m == METRICS || !set)
+    const dt_dataset *set = dt_visit_metric_set(o->metric, &v->data);
+    if (!set)
         return dt_fail(error, DT_INVALID, "target.metric: the experiment has no data for '%s'", o->metric);
     const int64_t most = o->epochs * v->info.steps_per_epoch;
     const int64_t each = dt_max(1, v->info.steps_per_epoch / dt_max(1, o->checks));
@@ -395,6 +400,7 @@ static void look_back(visit *v)
     r->page_faults = b.page_faults - a->page_faults;
     r->cpu_share = dt_contention_share(a, &b, workers);
     r->others = dt_contention_others(a, &b);
+    dt_witness_processors(r->processors, sizeof r->processors);
     r->delay = dt_contention_delay(a, &b, workers) / (b.seconds - a->seconds);
     if (getrusage(RUSAGE_SELF, &use) == 0)
         r->rss_bytes = (int64_t)use.ru_maxrss * 1024;

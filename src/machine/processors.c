@@ -2,6 +2,7 @@
 #include "machine/processors.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 /* glibc's set ends at 1024 processors, some systems don't. */
@@ -40,6 +41,20 @@ int dt_processors_list(const dt_processor_set *set, int from, int most, int *num
         if (atomic_load_explicit(&set->has[i], memory_order_relaxed))
             numbers[count++] = i;
     return count;
+}
+
+void dt_processors_text(const dt_processor_set *set, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int first = 0; used < size && dt_processors_list(set, first, 1, &first) == 1;) {
+        int last = first, next;
+        while (dt_processors_list(set, last + 1, 1, &next) == 1 && next == last + 1)
+            last = next;
+        used +=
+            (size_t)snprintf(text + used, size - used, first < last ? "%s%d-%d" : "%s%d", used ? "," : "", first, last);
+        first = last + 1;
+    }
 }
 
 bool dt_processors_pin(pthread_attr_t *attributes, int number)

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 enum { DT_PROCESSORS_MAX = 8192 };
 
@@ -22,7 +23,15 @@ int dt_processors_count(const dt_processor_set *set);
 /* The first `most` numbers at or after `from`, ascending. Returns how many there are. */
 int dt_processors_list(const dt_processor_set *set, int from, int most, int *numbers);
 
+/* "0-3,8"; shortened to what `size` has room for. */
+void dt_processors_text(const dt_processor_set *set, char *text, size_t size);
+
 /* A thread of these attributes will run on that processor alone. False where it can't be said so. */
 bool dt_processors_pin(pthread_attr_t *attributes, int number);
+
+/* The cores that the calling thread may use, in the order in which hwloc finds them: neighbours share caches and
+ * memory. As OpenMP writes places (OMP_PLACES): "{0,4},{1,5}", each core with its hardware threads. False where the
+ * system doesn't tell, or `size` is too small. */
+bool dt_machine_places(char *text, size_t size);
 
 #endif

@@ -52,6 +52,9 @@ typedef struct dt_witness {
  * as many for each thread. */
 void dt_witness_take(dt_witness *witness, bool thorough);
 
+/* The processors that one or other thread of this process may use, "0-3,8": where placement has put its workers. */
+void dt_witness_processors(char *text, size_t size);
+
 typedef enum dt_disturbance {
     DT_DISTURBED_SWITCHES = 1,
     DT_DISTURBED_PRESSURE = 2,

@@ -52,13 +52,13 @@ static const dt_study_column point_columns[] = {
 
 #define V dt_study_visit
 static const dt_study_column visit_columns[] = {
-    INT(V, visit),         INT(V, block),        INT(V, position),    INT(V, point),        REAL(V, started),
-    REAL(V, seconds),      TEXT(V, state),       INT(V, chunks),      INT(V, warmup),       BOOL(V, flagged),
-    TEXT(V, reasons),      INT(V, voluntary),    INT(V, involuntary), INT(V, throttled_us), INT(V, pressure_us),
-    INT(V, steal_us),      INT(V, page_faults),  REAL(V, cpu_share),  REAL(V, others),      REAL(V, delay),
-    TEXT(V, place_before), TEXT(V, place_after), REAL(V, line_ns),    REAL(V, fma_alone),   REAL(V, fma_both),
-    REAL(V, timer_ns),     REAL(V, timer_share), INT(V, steps),       REAL(V, loss),        TEXT(V, weights_sha256),
-    INT(V, rss_bytes),     INT(V, attempt),
+    INT(V, visit),           INT(V, block),         INT(V, position),     INT(V, point),        REAL(V, started),
+    REAL(V, seconds),        TEXT(V, state),        INT(V, chunks),       INT(V, warmup),       BOOL(V, flagged),
+    TEXT(V, reasons),        INT(V, voluntary),     INT(V, involuntary),  INT(V, throttled_us), INT(V, pressure_us),
+    INT(V, steal_us),        INT(V, page_faults),   REAL(V, cpu_share),   REAL(V, others),      REAL(V, delay),
+    TEXT(V, processors),     TEXT(V, place_before), TEXT(V, place_after), REAL(V, line_ns),     REAL(V, fma_alone),
+    REAL(V, fma_both),       REAL(V, timer_ns),     REAL(V, timer_share), INT(V, steps),        REAL(V, loss),
+    TEXT(V, weights_sha256), INT(V, rss_bytes),     INT(V, attempt),
 };
 #undef V
 
