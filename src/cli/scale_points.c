@@ -188,7 +188,7 @@ static dt_status describe(dt_scale_plan *plan, size_t p, const dt_config *config
     point->capture = plan->points[p].capture && e->capture_count > 0;
     if (plan->points[p].capture_asked && !point->capture)
         return dt_fail(error, DT_INVALID, "capture: is on, but the experiment has no section capture with a rule");
-    if (plan->metric && !dt_visit_metric_set(plan->metric, data))
+    if (plan->metric && !dt_visit_metric_has_data(plan->metric, e, data))
         return dt_fail(error, DT_INVALID, "target: %s, but the experiment has no such data", plan->metric);
     return point->reduction && point->why && point->units ? DT_OK : dt_fail_memory(error, "the study");
 }

@@ -65,9 +65,9 @@ typedef struct dt_visit_target {
  * NULL when memory is out. */
 char **dt_visit_arguments(const dt_visit_order *order, const char *program, int fd, dt_arena *arena);
 
-/* Whether it is a metric that a target may have; the data it is of, NULL where there are none. */
+/* Whether it is a metric that a target may have; whether the experiment has the rows that it is of. */
 bool dt_visit_metric_known(const char *metric);
-const dt_dataset *dt_visit_metric_set(const char *metric, const dt_data *data);
+bool dt_visit_metric_has_data(const char *metric, const dt_experiment *experiment, const dt_data *data);
 
 /* What the process does: everything goes into the report. `argv` begins with DT_VISIT_WORD. Fails where the report
  * can't be written. */

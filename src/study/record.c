@@ -41,12 +41,31 @@ enum { TABLE_BYTES_MAX = 1 << 30, PATH_BYTES = 4096 };
         name, columns, sizeof columns / sizeof *columns, sizeof(type)                                                  \
     }
 
+/* What a factor may be called, too, is "_used" here: the factor's column says what was asked for. */
+#define USED(type, kind, field)                                                                                        \
+    {                                                                                                                  \
+#field "_used", kind, offsetof(type, field)                                                                    \
+    }
 #define P dt_study_point
 static const dt_study_column point_columns[] = {
-    INT(P, point),          INT(P, workers),         INT(P, groups),      TEXT(P, reduction), TEXT(P, why),
-    BOOL(P, deterministic), BOOL(P, oversubscribed), TEXT(P, precision),  TEXT(P, isa),       TEXT(P, placement),
-    BOOL(P, capture),       INT(P, batch_size),      INT(P, shard_size),  INT(P, parameters), REAL(P, flop_per_sample),
-    INT(P, train_rows),     TEXT(P, units),          TEXT(P, experiment),
+    INT(P, point),
+    INT(P, workers),
+    USED(P, DT_COLUMN_INT, groups),
+    USED(P, DT_COLUMN_TEXT, reduction),
+    TEXT(P, why),
+    BOOL(P, deterministic),
+    BOOL(P, oversubscribed),
+    USED(P, DT_COLUMN_TEXT, precision),
+    USED(P, DT_COLUMN_TEXT, isa),
+    USED(P, DT_COLUMN_TEXT, placement),
+    USED(P, DT_COLUMN_BOOL, capture),
+    USED(P, DT_COLUMN_INT, batch_size),
+    USED(P, DT_COLUMN_INT, shard_size),
+    INT(P, parameters),
+    REAL(P, flop_per_sample),
+    INT(P, train_rows),
+    TEXT(P, units),
+    TEXT(P, experiment),
 };
 #undef P
 
