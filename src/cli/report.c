@@ -11,6 +11,7 @@
 #include "plot/plot.h"
 #include "plot/sheet.h"
 #include "report/report.h"
+#include "study/record.h"
 
 enum { PATH_MOST = 256, FACTS_MOST = 20000 };
 
@@ -127,6 +128,18 @@ static dt_status read_provenance(const char *run, dt_facts *facts, dt_arena *are
     return status == DT_OK ? facts_of(facts, root, arena, error) : dt_fail(error, status, "%s", now.message);
 }
 
+/* A study. */
+static dt_status report_study(const dt_arguments *arguments, const char *out, dt_arena *arena, dt_error *error)
+{
+    dt_report_run study = {.path = arguments->positional[0]};
+    if (arguments->positional_count > 1)
+        return dt_fail(error, DT_INVALID, "%s is a study, which has a page of its own; name it alone", study.path);
+    dt_status status = read_yaml(study.path, "study.yaml", &study.text, &study.experiment, arena, error);
+    if (status == DT_OK)
+        status = read_provenance(study.path, &study.provenance, arena, error);
+    return status == DT_OK ? dt_report_study(&study, out, error) : status;
+}
+
 static dt_status report_runs(const dt_arguments *arguments, const char *out, dt_arena *arena, dt_error *error)
 {
     const size_t count = arguments->positional_count;
@@ -161,7 +174,7 @@ static dt_status run_report(const dt_arguments *arguments, dt_error *error)
         status = out ? DT_OK : dt_fail_memory(error, "the report's name");
     }
     if (status == DT_OK)
-        status = report_runs(arguments, out, &arena, error);
+        status = (dt_is_study(arguments->positional[0]) ? report_study : report_runs)(arguments, out, &arena, error);
     if (status == DT_OK) {
         puts(out);
         status = dt_terminal_flush(error);
@@ -172,17 +185,20 @@ static dt_status run_report(const dt_arguments *arguments, dt_error *error)
 
 const dt_command dt_command_report = {
     .name = "report",
-    .usage = "RUN... [--out FILE.html]",
-    .summary = "a run, or several compared, as one self-contained page",
-    .details = "Writes RUN/report.html, of several runs the first one's report-compare.html, and prints its name. The "
-               "page has what\nwas trained, final figures, every picture that the run has the numbers for, the "
-               "profile, what was captured, what the\nrun was made with, the weights' SHA-256 and the commands that "
-               "make it again; of several runs what differs in their\nexperiments, what came of it, and whether the "
-               "weights are the same. It is one file that loads nothing; it can be\nread on a phone, in the dark, and "
-               "printed.",
+    .usage = "RUN|STUDY... [--out FILE.html]",
+    .summary = "a run, several compared, or a scaling study as one self-contained page",
+    .details =
+        "Writes RUN/report.html, of several runs the first one's report-compare.html, and prints its name. The "
+        "page has what\nwas trained, final figures, every picture that the run has the numbers for, the "
+        "profile, what was captured, what the\nrun was made with, the weights' SHA-256 and the commands that "
+        "make it again; of several runs what differs in their\nexperiments, what came of it, and whether the "
+        "weights are the same. Of a scaling study: question, "
+        "design, results with intervals, pictures, attribution, roofline,\nmodel and its error, disturbances and "
+        "method.\nIt is one file that loads nothing; it can be\nread on a phone, in the dark, and "
+        "printed.",
     .options = {{"out", "FILE.html", "the page's name; an older page of that name is replaced"}},
     .least = 1,
     .most = DT_PLOT_RUNS_MAX,
-    .what = "a run folder",
+    .what = "a folder of a run or a study",
     .run = run_report,
 };

@@ -47,6 +47,14 @@ void dt_page_paragraph(dt_page *page, const char *text)
 
 /* --- pictures --- */
 
+/* A caption is a sentence: summaries of kinds begin small. */
+static void add_sentence(dt_buffer *out, const char *words)
+{
+    const char first[2] = {(char)(*words >= 'a' && *words <= 'z' ? *words - 'a' + 'A' : *words), '\0'};
+    dt_html_text(out, first);
+    dt_html_text(out, *words ? words + 1 : words);
+}
+
 /* What a call of dt_plot left: files to put in, or letters. */
 typedef struct drawing {
     dt_page *page;
@@ -65,7 +73,7 @@ static void begin_figure(dt_page *page, const char *label)
 static void end_figure(dt_page *page, const char *caption)
 {
     dt_buffer_add(&page->body, "</div>\n<figcaption>");
-    dt_html_text(&page->body, caption);
+    add_sentence(&page->body, caption);
     dt_buffer_add(&page->body, "</figcaption></figure>\n");
 }
 

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "deltoid/status.h"
 #include "base/buffer.h"
+#include "deltoid/status.h"
 #include "plot/plot.h"
 
 typedef struct dt_page {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deltoid/profile.h"
 #include "base/file.h"
+#include "deltoid/profile.h"
 #include "report/html.h"
 #include "report/sections.h"
 

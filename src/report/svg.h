@@ -4,8 +4,8 @@
 #ifndef DT_REPORT_SVG_H
 #define DT_REPORT_SVG_H
 
-#include "deltoid/status.h"
 #include "base/buffer.h"
+#include "deltoid/status.h"
 
 /* `name` (letters, digits, -) goes before every id; `class` becomes the picture's. Only elements, attributes and links
  * that a drawing needs are let through: DT_MALFORMED with what else there is (scripts, links out of the page), and
