@@ -1,4 +1,4 @@
-# What all pictures share: the format (term), colours, symbols, grid, tics. Lengths are in pixels of a picture `width` wide, 960 where the settings say nothing.
+# What all pictures share: the format (term), colours, symbols, grid, tics. Lengths are in pixels of a picture 'width' wide, 960 where the settings say nothing.
 
 if (!exists('width')) width = 960
 set encoding utf8

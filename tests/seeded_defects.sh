@@ -30,11 +30,11 @@ die() { # STATUS MESSAGE
 
 # NAME|FILE|WHAT IS THERE|WHAT IT BECOMES|LAYER QUANTITY AGAINST
 defects=(
-    'dropped-derivative|src/train/pass.c|layer->activation->derivative(n, z + i * stride, pass->a[l] + i * stride, delta + i * stride);|(void)z;|1 delta gate circuit'
-    'transposed-weights|src/train/pass.c|next->transposed, next->transposed_rows * DT_LANES,|next->units == n ? network->parameters + next->first_block * DT_BLOCK : next->transposed, next->units == n ? next->column * DT_BLOCK : next->transposed_rows * DT_LANES,|1 delta gate circuit'
+    'dropped-derivative|src/train/pass.c|layer->activation->derivative(n, layer->parameter, z + i * stride, a + i * stride, delta + i * stride);|(void)z, (void)a;|1 delta gate circuit'
+    'transposed-weights|src/train/pass.c|next->transposed + panels.first * column, column,|next->units == n ? network->parameters + next->first_block * DT_BLOCK : next->transposed, next->units == n ? next->column * DT_BLOCK : column,|1 delta gate circuit'
     'missing-bias-gradient|src/train/pass.c|clear_padding(delta + i * stride, n);|clear_padding(delta + i * stride, n), pass->a[l][i * stride + n] = 0;|2 db plain sum'
-    'wrong-batch|src/train/engine.c|(1.0 / (double)s.batch)|(1.0 / (double)(s.batch + 1))|1 dW plain sum'
-    'shard-twice|src/parallel/reduction.c|{shards.first * reducer->shard_size,|{(shards.first - (shards.first > 0)) * reducer->shard_size,|1 dW plain sum'
+    'wrong-batch|src/train/engine.c|(1.0 / (double)s->batch)|(1.0 / (double)(s->batch + 1))|1 dW plain sum'
+    'shard-twice|src/parallel/reduction.c|{dt_min(shards.first * reducer->shard_size,|{dt_min((shards.first - (shards.first > 0)) * reducer->shard_size,|1 dW plain sum'
 )
 
 chosen=()

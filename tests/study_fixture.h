@@ -79,7 +79,11 @@ static inline void *fixture_room(dt_arena *arena, size_t count, size_t size)
     return room;
 }
 
-static inline const char *fixture_text(dt_arena *arena, const char *format, ...)
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static inline const char *
+fixture_text(dt_arena *arena, const char *format, ...)
 {
     char text[256];
     va_list arguments;

@@ -283,7 +283,7 @@ static void test_blocks_edges_and_flushes(void **state)
             check_file(path, &layout, steps);
             dt_segment_facts facts;
             const char *why;
-            assert_true(dt_segment_look(path, &layout, 1, &facts, &why));
+            assert_true(dt_segment_look(path, &layout, 1, false, &facts, &why));
             assert_int_equal(facts.steps, steps);
             assert_int_equal(facts.dropped, 3);
         }
@@ -435,7 +435,12 @@ static void test_a_seal_finishes_what_came_before(void **state)
     for (int64_t steps = 3; steps <= 9; steps += 3) {
         assert_int_equal(dt_capture_seal(capture, NULL), DT_OK);
         assert_int_equal(dt_capture_seal(capture, NULL), DT_OK); /* nothing more to do */
-        assert_int_equal(steps_on_disk(path), steps);
+        int64_t safe;
+        bool lost = true;
+        assert_int_equal(dt_capture_safe_in(path, t, &safe, &lost, NULL), DT_OK);
+        assert_int_equal(safe, steps);
+        assert_int_equal(dt_capture_safe(capture), steps);
+        assert_false(lost);
         assert_int_equal(dt_trainer_steps(t, 3, NULL), DT_OK);
     }
     assert_int_equal(dt_capture_close(capture, "complete", NULL), DT_OK);

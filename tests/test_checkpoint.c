@@ -13,6 +13,7 @@
 #include <hdf5.h>
 #include <math.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "counting_memory.h"
@@ -632,6 +633,64 @@ static void memory_that_runs_out_is_an_error(void **state)
     scratch_remove(&folder);
 }
 
+/* Something beside the checkpoints that takes its time: safe up to the step of the n-th where it was called n times. */
+typedef struct slow_record {
+    const char *folder;
+    _Atomic int calls;
+} slow_record;
+
+static dt_status make_safe(void *self, dt_error *failure)
+{
+    (void)failure;
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL); /* two hundred times that is longer than the run */
+    ((slow_record *)self)->calls++;
+    return DT_OK;
+}
+
+static int64_t safe_until(const void *self)
+{
+    return ((const slow_record *)self)->calls * STEPS_PER_EPOCH;
+}
+
+/* From the ninth epoch on checkpoints are written without it, and the eighth stays beside the newest. */
+static dt_status expect_a_safe_one(void *self, const dt_epoch_report *report, dt_error *failure)
+{
+    int64_t *steps;
+    size_t count;
+    assert_int_equal(dt_checkpoint_list(((slow_record *)self)->folder, &steps, &count, failure), DT_OK);
+    const bool has_eighth = count > 0 && steps[count - 1] == 8 * STEPS_PER_EPOCH;
+    if (report->epoch > 9 && !has_eighth)
+        fail_msg("epoch %lld: of %zu checkpoints none is safe", (long long)report->epoch, count);
+    assert_true(count <= 3); /* an old one may be about to go */
+    dt_checkpoint_list_release(steps);
+    return DT_OK;
+}
+
+static void a_safe_one_stays_beside_the_newest(void **state)
+{
+    small *s = malloc(sizeof *s);
+    scratch folder;
+    (void)state;
+    assert_non_null(s);
+    scratch_make(&folder);
+    make(s, DT_FLOAT32, "tree", 0);
+    s->experiment.training.epochs = 30;
+    s->experiment.checkpoint = (dt_checkpoint_spec){.every = 1, .keep = 1};
+    slow_record beside = {folder.folder, 0};
+    const dt_checkpoint_options options = {.before = make_safe, .safe = safe_until, .context = &beside};
+    dt_trainer *t = trainer_of(s, NULL);
+    dt_checkpoints *c;
+    OK(dt_trainer_observe(t, &(dt_observer){.self = &beside, .epoch = expect_a_safe_one}, error));
+    OK(dt_checkpoints_create(&c, folder.folder, t, &options, error));
+    OK(dt_trainer_run(t, error));
+    OK(dt_checkpoints_close(c, error));
+    dt_trainer_destroy(t);
+    assert_int_equal(beside.calls, 9);           /* and for the last epoch's */
+    assert_int_equal(scratch_files(&folder), 2); /* by which step 45 is safe: 40 is the newest before */
+    free(s);
+    scratch_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -640,6 +699,7 @@ int main(void)
         cmocka_unit_test(no_changed_number_is_believed),
         cmocka_unit_test(another_precision_or_network_is_refused),
         cmocka_unit_test(the_newest_are_kept_and_the_best),
+        cmocka_unit_test(a_safe_one_stays_beside_the_newest),
         cmocka_unit_test(later_checkpoints_of_a_run_that_fell_back_go),
         cmocka_unit_test(early_stopping_across_a_break),
         cmocka_unit_test(more_epochs_after_the_best_was_restored),

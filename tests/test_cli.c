@@ -242,15 +242,15 @@ static int tear_down(void **state)
 static void help_and_version(void **state)
 {
     (void)state;
-    static const char *const topics[] = {"train",       "eval",    "check",        "circuit",    "plot",
-                                         "sweep",       "verify",  "machine",      "help",       "experiment",
-                                         "activations", "losses",  "initializers", "optimizers", "schedules",
-                                         "reductions",  "formats", "quantities",   "plots"};
+    static const char *const topics[] = {
+        "train",        "eval",       "check",      "circuit",    "plot",    "sweep",       "verify",
+        "machine",      "help",       "experiment", "scale",      "report",  "activations", "losses",
+        "initializers", "optimizers", "schedules",  "reductions", "formats", "quantities",  "plots"};
     result r = RUN("help");
     expect_success(&r);
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         assert_non_null(strstr(r.out, topics[i]));
-    assert_null(strstr(r.out, "deltoid scale")); /* what doesn't exist is not offered */
+    assert_null(strstr(r.out, "scale-visit")); /* what is not for people is not offered */
     result same = RUN("--help");
     expect_success(&same);
     assert_string_equal(same.out, r.out);
@@ -691,7 +691,8 @@ static void json_of_a_plan_and_of_a_run(void **state)
     assert_int_equal(atoi(json_text(memory, "all")),
                      atoi(json_text(memory, "data")) + atoi(json_text(memory, "parameters")) +
                          2 * atoi(json_text(memory, "worker")) + atoi(json_text(memory, "activations")) +
-                         atoi(json_text(memory, "model")) + atoi(json_text(memory, "capture")));
+                         atoi(json_text(memory, "checkpoint")) + atoi(json_text(memory, "model")) +
+                         atoi(json_text(memory, "capture")));
     assert_int_equal(atoi(json_text(memory, "model")), 16 * 8 * (int)sizeof(float));
     assert_string_equal(json_text(dt_node_child(dt_node_child(plan, "capture"), "probe"), "steps"), "8");
     forget(&r);

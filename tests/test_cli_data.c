@@ -282,6 +282,48 @@ static void export_and_begin(void **state)
     expect_refusal("weights alone");
 }
 
+/* The same layer by layer: one from the archive, one from the run's model.h5; what was read is in the provenance. */
+static void layers_begin_with_files(void **state)
+{
+    (void)state;
+    RUN("train", "flowers.yaml", "--out", "first", "--quiet");
+    RUN("export", "first", "--out", "first.npz");
+    expect_success();
+    static const char *const begins[] = {
+        "network.0.init={name: file, file: first.npz}",
+        "network.0.init={name: file, file: first/model.h5}",
+        "network.0.init={name: file, file: first/model.h5, W: layer01/W, b: layer01/b}",
+    };
+    for (int i = 0; i < 3; i++) {
+        RUN("train", "flowers.yaml", begins[i], "optimizer.learning_rate=1e-300", "training.epochs=1", "--out",
+            "second", "--quiet");
+        expect_success();
+        RUN("export", "second", "--out", "second.npz");
+        expect_same("first.npz", "second.npz");
+        assert_int_equal(system(i < 2 ? "rm -rf second second.npz" : "true"), 0);
+    }
+    RUN("verify", "second", "--quiet");
+    expect_success();
+    read_into("second/provenance.json", out, sizeof out);
+    assert_non_null(strstr(out, "\"initial_weights\": ["));
+    assert_non_null(strstr(out, "\"layer\": 1"));
+    assert_non_null(strstr(out, "first/model.h5\""));
+
+    RUN("train", "flowers.yaml", "initial_weights=first.npz", "network.0.init={name: file, file: first.npz}");
+    expect_refusal("network.0.init: a file, but initial_weights is for all layers");
+    RUN("train", "flowers.yaml", "network.0.init={name: file, file: first.npz, W: layer01.b}", "--out", "third");
+    expect_refusal("layer01.b is ");
+    RUN("train", "flowers.yaml", "network.0.init={name: file, W: layer01.W}", "--out", "third");
+    expect_refusal("names no file");
+    assert_int_not_equal(access("third", F_OK), 0);
+
+    /* other weights of the same shape */
+    RUN("train", "flowers.yaml", "seed=9", "--out", "other", "--quiet");
+    assert_int_equal(rename("other/model.h5", "first/model.h5"), 0);
+    RUN("verify", "second", "--quiet");
+    expect_refusal("isn't what the run began with");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(predict, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(export_and_begin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(layers_begin_with_files, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

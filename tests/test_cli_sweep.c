@@ -1,5 +1,6 @@
 /* deltoid sweep and deltoid verify, as their users call them. */
 #include <math.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "program.h"
@@ -121,6 +122,37 @@ static void every_setting_with_every_seed(void **state)
     assert_true(fabs(atof(field("swept/points.tsv", 4, 5)) - 12.7062 * fabs(a - b) / 2) < 1e-6);
 }
 
+/* Keys that go together, under each setting of the grid; their files lie beside the sweep's file, wherever it is called
+ * from. */
+static void keys_that_go_together(void **state)
+{
+    (void)state;
+    write_text("a b.csv", "1,2,no\n3,4,yes\n5,1,no\n");
+    write_text("b.csv", "1,1,no\n2,2,yes\n");
+    write_text("c.yaml", "data: {format: csv, train: {file: none.csv}, test: {file: none.csv}}\n"
+                         "network: [{units: 2}]\nloss: cross_entropy\ntraining: {epochs: 1}\n");
+    write_text("t.yaml", "experiment: c.yaml\n"
+                         "grid: {optimizer.learning_rate: [0.1, 0.5]}\n"
+                         "together:\n"
+                         "  data.train.file: [a b.csv, 'b.csv']\n"
+                         "  data.test: [{file: b.csv}, {file: 'a b.csv'}]\n");
+    assert_int_equal(mkdir("elsewhere", 0777), 0);
+    assert_int_equal(chdir("elsewhere"), 0);
+    RUN("sweep", "../t.yaml", "--out", "swept");
+    expect_success();
+    assert_int_equal(lines_of("swept/points.tsv"), 5);
+    static const char *const expected[][3] = {{"0.1", "a b.csv", "{file: b.csv}"},
+                                              {"0.1", "\"b.csv\"", "{file: \"a b.csv\"}"},
+                                              {"0.5", "a b.csv", "{file: b.csv}"},
+                                              {"0.5", "\"b.csv\"", "{file: \"a b.csv\"}"}};
+    for (int line = 1; line <= 4; line++) {
+        assert_string_equal(field("swept/summary.tsv", line, 1), "complete");
+        for (int k = 0; k < 3; k++)
+            assert_string_equal(field("swept/points.tsv", line, 2 + k), expected[line - 1][k]);
+    }
+    assert_int_equal(chdir(".."), 0);
+}
+
 static void stopped_sweeps_go_on(void **state)
 {
     (void)state;
@@ -196,6 +228,10 @@ static void bad_sweeps_are_refused(void **state)
         {"experiment: e.yaml\nseeds: [-1]\n", "deltoid: s.yaml:2:9: seeds: must be whole numbers"},
         {"experiment: e.yaml\nrandom: {keys: {optimizer.learning_rate: {low: 0, high: 1, scale: log}}}\n",
          "deltoid: s.yaml:2:42: optimizer.learning_rate: must be a list of values, or {low: A"},
+        {"experiment: e.yaml\ntogether: {training.epochs: [3, 4], network.0.units: [2]}\n",
+         "deltoid: s.yaml:2:54: network.0.units: has 1 values, but training.epochs has 2; give both as many"},
+        {"experiment: e.yaml\ngrid: {training.epochs: [3]}\ntogether: {training.epochs: [4]}\n",
+         "deltoid: s.yaml:3:12: training.epochs: is swept twice"},
         {"experiment: e.yaml\nseeds: [1]\nparallel: {runs: 0}\n", "deltoid: s.yaml:3:18: runs: must be a whole number"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -258,6 +294,7 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tidy)
     const struct CMUnitTest tests[] = {
         TEST(every_setting_with_every_seed),
+        TEST(keys_that_go_together),
         TEST(stopped_sweeps_go_on),
         TEST(a_signal_stops_a_sweep),
         TEST(random_settings),

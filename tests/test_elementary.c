@@ -1,4 +1,4 @@
-/* The project's own exp, expm1, log, sigmoid, tanh and normal quantile against libm in long double, in ulp; and the
+/* The project's own exp, log, sigmoid, tanh and normal quantile against libm in long double, in ulp; and the
  * same bits from every instruction set. Built for both precisions. */
 #include "variants.h"
 
@@ -11,13 +11,38 @@ static const dt_activation *const variants[DT_ISAS] = VARIANTS(dt_activations, )
 
 #if DT_PRECISION == 64
 enum { DIGITS = DBL_MANT_DIG };
+#define DIVIDED 2.5 /* ulp */
 static const dt_real LARGEST = DBL_MAX, SMALLEST = DBL_MIN, EXP_FIRST = -708, EXP_LAST = (dt_real)709.7;
-static const uint64_t PINNED = 0xa85cb7d3de30733c;
+static const uint64_t PINNED = 0x5b5c8b99859c5ca8;
 #else
 enum { DIGITS = FLT_MANT_DIG };
+#define DIVIDED 0.51
 static const dt_real LARGEST = FLT_MAX, SMALLEST = FLT_MIN, EXP_FIRST = -87, EXP_LAST = (dt_real)88.7;
-static const uint64_t PINNED = 0x0720aaf79a7256b7;
+static const uint64_t PINNED = 0x266f9aa656e14e5d;
 #endif
+
+static const dt_activation *named(dt_isa isa, const char *name)
+{
+    for (int i = 0; i < DT_ACTIVATION_COUNT; i++)
+        if (strcmp(variants[isa][i].entry.name, name) == 0)
+            return &variants[isa][i];
+    fail_msg("no activation '%s'", name);
+    return NULL;
+}
+
+static dt_real sigmoid_of(dt_real z)
+{
+    dt_real a;
+    named(DT_ISA_GENERIC, "sigmoid")->value(1, 0, &z, &a);
+    return a;
+}
+
+static dt_real tanh_of(dt_real z)
+{
+    dt_real a;
+    named(DT_ISA_GENERIC, "tanh")->value(1, 0, &z, &a);
+    return a;
+}
 
 /* --- accuracy --- */
 
@@ -66,9 +91,8 @@ static void check_accuracy(const function *f)
 
 static const function functions[] = {
     {"exp", dt_exp, expl, 1.1, EXP_FIRST, EXP_LAST},
-    {"expm1", dt_expm1, expm1l, 2, -80, 80},
-    {"sigmoid", dt_sigmoid, sigmoidl, 2.5, EXP_FIRST, -EXP_FIRST},
-    {"tanh", dt_tanh, tanhl, 2.5, -22, 22},
+    {"sigmoid", sigmoid_of, sigmoidl, DIVIDED, EXP_FIRST, -EXP_FIRST},
+    {"tanh", tanh_of, tanhl, DIVIDED, -22, 22},
 };
 
 static void test_accuracy(void **state)
@@ -148,7 +172,7 @@ static void test_monotonicity(void **state)
     (void)state;
     uint64_t random = 4;
     for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
-        const double allowed = functions[f].tested == dt_tanh ? 1 : 0;
+        const double allowed = functions[f].tested == tanh_of ? 1 : 0;
         for (int place = 0; place < 300; place++) {
             const double narrow = place % 2 ? 1 : 0.01;
             dt_real x = (dt_real)draw_between(&random, functions[f].first * narrow, functions[f].last * narrow);
@@ -176,19 +200,17 @@ static void test_special_values(void **state)
     assert_true(dt_exp(EXP_LAST) <= LARGEST);
     assert_true(same_bits(dt_exp(infinite), dt_exp(EXP_LAST)));
     assert_true(same_bits(dt_exp(LARGEST), dt_exp(EXP_LAST)));
-    assert_true(dt_expm1(0) == 0);
-    assert_true(same_bits(dt_sigmoid(0), (dt_real)0.5));
-    assert_true(same_bits(dt_sigmoid(infinite), 1));
-    assert_true(same_bits(dt_sigmoid(LARGEST), 1));
-    assert_true(dt_sigmoid(-infinite) >= 0 && dt_sigmoid(-infinite) < SMALLEST); /* 0 where denormals are flushed */
-    assert_true(dt_tanh(0) == 0);
-    assert_true(same_bits(dt_tanh(infinite), 1));
-    assert_true(same_bits(dt_tanh(-infinite), -1));
-    assert_true(same_bits(dt_tanh(LARGEST), 1));
+    assert_true(same_bits(sigmoid_of(0), (dt_real)0.5));
+    assert_true(same_bits(sigmoid_of(infinite), 1));
+    assert_true(same_bits(sigmoid_of(LARGEST), 1));
+    assert_true(sigmoid_of(-infinite) >= 0 && sigmoid_of(-infinite) < SMALLEST); /* 0 where denormals are flushed */
+    assert_true(tanh_of(0) == 0);
+    assert_true(same_bits(tanh_of(infinite), 1));
+    assert_true(same_bits(tanh_of(-infinite), -1));
+    assert_true(same_bits(tanh_of(LARGEST), 1));
     assert_true(isnan(dt_exp(nan_)));
-    assert_true(isnan(dt_expm1(nan_)));
-    assert_true(isnan(dt_sigmoid(nan_)));
-    assert_true(isnan(dt_tanh(nan_)));
+    assert_true(isnan(sigmoid_of(nan_)));
+    assert_true(isnan(tanh_of(nan_)));
 }
 
 /* Everything the functions may give, anywhere. */
@@ -198,7 +220,7 @@ static void test_ranges(void **state)
     uint64_t random = 5;
     for (int i = 0; i < 300000; i++) {
         const dt_real x = (dt_real)ldexp(draw_between(&random, -1, 1), (int)draw_integer(&random, -60, 60));
-        const dt_real e = dt_exp(x), s = dt_sigmoid(x), t = dt_tanh(x);
+        const dt_real e = dt_exp(x), s = sigmoid_of(x), t = tanh_of(x);
         assert_true(e == 0 || (e >= SMALLEST && e <= LARGEST));
         assert_true(s >= 0 && s <= 1);
         assert_true(t >= -1 && t <= 1 && (x < 0) == (t < 0));
@@ -207,16 +229,7 @@ static void test_ranges(void **state)
 
 /* --- bits --- */
 
-static const dt_activation *named(dt_isa isa, const char *name)
-{
-    for (int i = 0; i < DT_ACTIVATION_COUNT; i++)
-        if (strcmp(variants[isa][i].entry.name, name) == 0)
-            return &variants[isa][i];
-    fail_msg("no activation '%s'", name);
-    return NULL;
-}
-
-/* Vectorised in every width, and scalar in this file: one result. */
+/* Vectorised in every width, and one number at a time: one result. */
 static void test_bits_of_all_instruction_sets(void **state)
 {
     (void)state;
@@ -230,8 +243,8 @@ static void test_bits_of_all_instruction_sets(void **state)
             z[i] = (dt_real)ldexp(draw_between(&random, -1, 1), (int)draw_integer(&random, -20, 10));
             if (draw_integer(&random, 0, 9) == 0)
                 z[i] = special[draw_integer(&random, 0, (int64_t)(sizeof special / sizeof *special) - 1)];
-            sigmoid[i] = dt_sigmoid(z[i]);
-            tangent[i] = dt_tanh(z[i]);
+            sigmoid[i] = sigmoid_of(z[i]);
+            tangent[i] = tanh_of(z[i]);
         }
         for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
             named(isa, "sigmoid")->value(n, 0, z, got);
@@ -249,8 +262,8 @@ static void test_pinned_bits(void **state)
     uint64_t hash = 0, random = 7;
     for (int i = 0; i < 20000; i++) {
         const dt_real x = (dt_real)draw_between(&random, -30, 30);
-        const dt_real y[] = {dt_exp(x), dt_expm1(x), dt_sigmoid(x), dt_tanh(x)};
-        for (int k = 0; k < 4; k++) {
+        const dt_real y[] = {dt_exp(x), sigmoid_of(x), tanh_of(x)};
+        for (int k = 0; k < 3; k++) {
             dt_integer bits;
             memcpy(&bits, &y[k], sizeof bits);
             hash = (hash ^ (uint64_t)bits) * 0x100000001b3; /* FNV's prime */

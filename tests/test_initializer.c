@@ -61,6 +61,7 @@ static const struct documented {
      UNIFORM,
      0.05 * 0.05 / 3,
      {-0x1.5362e54809fbap-7, -0x1.79955096c7077p-6, -0x1.07a60ee46bbbp-6, -0x1.cd0c8a342be47p-7}},
+    {"file", CONSTANT, 0, {0, 0, 0, 0}}, /* until the program reads it */
     {"zeros", CONSTANT, 0, {0, 0, 0, 0}},
 };
 

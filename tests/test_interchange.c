@@ -748,6 +748,81 @@ static void test_what_does_not_fit_is_refused(void **state)
     }
 }
 
+/* Each layer from where its keys say: an archive's own names, an HDF5 file, Keras' kernel turned around; biases where
+ * they are named, or zeros. A layer that is drawn stays as it was drawn. */
+static void test_layers_of_their_own(void **state)
+{
+    (void)state;
+    static small m, drawn;
+    static builder z;
+    scratch files;
+    dt_error error = {0};
+    float W[VALUES], b[VALUES], W_drawn[VALUES], b_drawn[VALUES];
+    int64_t layer;
+    scratch_make(&files);
+    memset(&z, 0, sizeof z);
+    put_array(&z, "layer01.W.npy", (int)units[1], (int)units[0], 100, false);
+    put_array(&z, "layer01.b.npy", (int)units[1], 0, 1000, false);
+    put_array(&z, "out/kernel.npy", (int)units[2], (int)units[3], 300, true);
+    put_array(&z, "out/bias.npy", (int)units[3], 0, 3000, false);
+    close_archive(&z, scratch_path(&files, "w.npz"));
+    char archive[512];
+    snprintf(archive, sizeof archive, "%s", scratch_path(&files, "w.npz"));
+
+    dt_trainer *t = make_trainer(&m, 3, DT_FLOAT32, "tanh"), *u = make_trainer(&drawn, 3, DT_FLOAT32, "tanh");
+    assert_null(dt_weights_file(&m.experiment, 0, &layer));
+    assert_int_equal(dt_weights_begin(t, &error), DT_OK); /* nothing to do */
+    m.layers[0].init = m.layers[2].init = "file";
+    m.layers[0].init_file = m.layers[2].init_file = archive;
+    m.layers[2].init_W = "out/kernel";
+    m.layers[2].init_b = "out/bias";
+    assert_ptr_equal(dt_weights_file(&m.experiment, 1, &layer), archive);
+    assert_int_equal(layer, 3);
+    assert_null(dt_weights_file(&m.experiment, 2, &layer));
+    if (dt_weights_begin(t, &error) != DT_OK)
+        fail_msg("%s", error.message);
+    for (int l = 1; l <= 3; l += 2) {
+        dt_trainer_weights(t, l, W, b);
+        for (int i = 0; i < units[l]; i++) {
+            assert_true(b[i] == (float)(1000 * l + 10 * i));
+            for (int k = 0; k < units[l - 1]; k++)
+                assert_true(W[i * units[l - 1] + k] == (float)(100 * l + 10 * i + k));
+        }
+    }
+    dt_trainer_weights(t, 2, W, b);
+    dt_trainer_weights(u, 2, W_drawn, b_drawn);
+    assert_memory_equal(W, W_drawn, (size_t)(units[2] * units[1]) * sizeof *W);
+
+    /* without a name of its own there are no biases to read */
+    m.layers[2].init_b = NULL;
+    assert_int_equal(dt_weights_begin(t, &error), DT_OK);
+    dt_trainer_weights(t, 3, W, b);
+    for (int i = 0; i < units[3]; i++)
+        assert_true(b[i] == 0);
+
+    /* what doesn't fit is told of with its place */
+    static const struct {
+        const char *file, *W, *says;
+    } bad[] = {{NULL, "layer01.W", "network.2.init: "},
+               {NULL, "layer01.W", "the experiment's network needs 3 x 4"},
+               {NULL, "absent", "has no member 'absent.npy'; it has layer01.W.npy"},
+               {NULL, NULL, "has no member 'layer03.W.npy'"},
+               {"absent.npz", NULL, "there is no such file"}};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        char path[512];
+        dt_error_clear(&error);
+        snprintf(path, sizeof path, "%s", scratch_path(&files, bad[i].file ? bad[i].file : "w.npz"));
+        m.layers[2].init_file = path;
+        m.layers[2].init_W = bad[i].W;
+        assert_int_not_equal(dt_weights_begin(t, &error), DT_OK);
+        if (!strstr(error.message, bad[i].says))
+            fail_msg("'%s' is not in: %s", bad[i].says, error.message);
+    }
+    dt_trainer_destroy(t);
+    dt_trainer_destroy(u);
+    scratch_remove(&files);
+}
+
 /* Every byte of a sound archive changed, every length: refused or read, never half, never beyond its end (sanitizers).
  */
 static void test_damaged_archives(void **state)
@@ -814,10 +889,15 @@ static void test_model_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_onnx_of_every_activation), cmocka_unit_test(test_onnx_parameters_outputs_transform),
-        cmocka_unit_test(test_nothing_is_overwritten),   cmocka_unit_test(test_npz_is_what_numpy_reads),
-        cmocka_unit_test(test_names_of_others),          cmocka_unit_test(test_what_does_not_fit_is_refused),
-        cmocka_unit_test(test_damaged_archives),         cmocka_unit_test(test_model_files),
+        cmocka_unit_test(test_onnx_of_every_activation),
+        cmocka_unit_test(test_onnx_parameters_outputs_transform),
+        cmocka_unit_test(test_nothing_is_overwritten),
+        cmocka_unit_test(test_npz_is_what_numpy_reads),
+        cmocka_unit_test(test_names_of_others),
+        cmocka_unit_test(test_what_does_not_fit_is_refused),
+        cmocka_unit_test(test_layers_of_their_own),
+        cmocka_unit_test(test_damaged_archives),
+        cmocka_unit_test(test_model_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

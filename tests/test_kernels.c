@@ -3,6 +3,7 @@
 #include "variants.h"
 
 #include "kernels/products.h"
+#include "shard_tree.h"
 
 static const dt_products *const variants[DT_ISAS] = VARIANTS(dt_products, &);
 
@@ -95,24 +96,6 @@ static void test_product_of_nothing(void **state)
 }
 
 /* --- equations (5) and (6): gradient --- */
-
-/* The node of the tree over `shards` leaves that starts at `first` and has size `size`, by its definition
- * (base/tree.h). */
-static dt_real node(const dt_real *leaf, int64_t shards, int64_t first, int64_t size)
-{
-    if (size == 1)
-        return leaf[first];
-    const dt_real left = node(leaf, shards, first, size / 2);
-    return first + size / 2 < shards ? left + node(leaf, shards, first + size / 2, size / 2) : left;
-}
-
-static dt_real tree_sum(const dt_real *leaf, int64_t shards)
-{
-    int64_t size = 1;
-    while (size < shards)
-        size *= 2;
-    return node(leaf, shards, 0, size);
-}
 
 /* sum_i delta_ij a_ik: a chain for each shard, and the tree of shards. */
 static dt_real gradient_element(const dt_gradient_task *t, int64_t k, int64_t j, dt_real *leaf)

@@ -8,6 +8,7 @@
 
 #include "data/optimizers.h"
 #include "data/schedules.h"
+#include "oracle.h"
 
 static const dt_optimizer *const variants[DT_ISAS] = VARIANTS(dt_optimizers, );
 
@@ -121,7 +122,9 @@ static void test_references(void **state)
                 row++;
             }
         }
-        print_message("%-28s largest difference over %d steps %.1e\n", references[c].name, STEPS, worst);
+        if (DT_PRECISION == 64)
+            oracle_line("optimizer", references[c].spec.name, references[c].origin,
+                        REFERENCE_ROWS * REFERENCE_PARAMETERS, worst, NAN);
     }
 }
 
@@ -294,8 +297,9 @@ static void test_schedules(void **state)
                 dt_schedule_observe(&e, reference_losses[step / REFERENCE_PER_EPOCH], &memory);
         }
         assert_int_equal(dt_schedule_by_step(&e), changes);
-        print_message("%-28s largest difference over %d steps %.1e\n", e.schedule.name,
-                      REFERENCE_EPOCHS * REFERENCE_PER_EPOCH, worst);
+        if (DT_PRECISION == 64)
+            oracle_line("schedule", e.schedule.name, reference_schedules[c].origin,
+                        REFERENCE_EPOCHS * REFERENCE_PER_EPOCH, worst, NAN);
     }
 }
 

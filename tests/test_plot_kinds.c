@@ -515,6 +515,8 @@ static void test_extreme_numbers_are_drawn(void **state)
             }
         H5Fclose(file);
         for (size_t k = 2; dt_plot_kind_at(k); k++) {
+            if (dt_plot_kind_at(k)->of_sweeps)
+                continue;
             const dt_plot_options how = {.kind = dt_plot_kind_at(k)->name, .unit = "1:1", .term = "svg"};
             dt_error error;
             const dt_status status = draw_with(&run, 1, &how, &error);
@@ -572,6 +574,8 @@ static void test_failing_memory_is_survived(void **state)
     (void)state;
     const char *run = make_run("memory");
     for (size_t k = 2; dt_plot_kind_at(k); k++) {
+        if (dt_plot_kind_at(k)->of_sweeps)
+            continue;
         dt_status status = DT_NO_MEMORY;
         dt_error error;
         const dt_plot_options how = {.kind = dt_plot_kind_at(k)->name, .unit = "1:0", .term = "text"};

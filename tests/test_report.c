@@ -134,8 +134,8 @@ static void test_a_page_says_what_the_run_was(void **state)
         "<td>sgd (learning_rate 0.1)</td>",
         "<code>0123456789abcdef</code>",
         "Profile of 1000 steps: mean of 2 workers",
-        "<th scope=\"row\">forward</th><td>1</td><td class=\"number\">500.00</td><td class=\"number\">50.0</td>"
-        "<td class=\"number\">8.0</td><td class=\"number\">4.0</td>", /* 4 GFLOP in 0.5 s of both */
+        ("<th scope=\"row\">forward</th><td>1</td><td class=\"number\">500.00</td><td class=\"number\">50.0</td>"
+         "<td class=\"number\">8.0</td><td class=\"number\">4.0</td>"), /* 4 GFLOP in 0.5 s of both */
         "deltoid verify ",
         "name: small",
         "GNU 12",

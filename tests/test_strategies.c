@@ -388,6 +388,39 @@ static void test_divergence(void **state)
         }
 }
 
+/* A step that is not made leaves nothing behind: with weights that are finite again, the run is as any. */
+static void test_after_divergence(void **state)
+{
+    (void)state;
+    static small m;
+    static double want[NUMBERS], got[NUMBERS], W[33 * 33], b[33], huge[33 * 33];
+    const dt_entry *entry;
+    for (int i = 0; i < 33 * 33; i++)
+        huge[i] = i % 2 ? 1e308 : -1e308;
+    make(&m, DT_FLOAT64, 1, "tree");
+    (void)weights(&m, want);
+    for (size_t r = 0; (entry = dt_table_at(DT_REDUCTIONS, r)); r++) {
+        make(&m, DT_FLOAT64, 3, entry->name);
+        dt_trainer *t = create(&m);
+        dt_trainer_position at_first;
+        dt_trainer_position_of(t, &at_first);
+        dt_trainer_weights(t, LAYERS, W, b);
+        dt_trainer_set_weights(t, LAYERS, huge, b);
+        assert_int_equal(dt_trainer_run(t, NULL), DT_DIVERGED);
+        dt_trainer_set_weights(t, LAYERS, W, b);
+        assert_int_equal(dt_trainer_set_position(t, &at_first, NULL), DT_OK);
+        assert_int_equal(dt_trainer_run(t, NULL), DT_OK);
+        double *at = got;
+        for (int64_t l = 1; l <= LAYERS; l++) {
+            dt_trainer_weights(t, l, at, at + units[l] * units[l - 1]);
+            at += units[l] * (units[l - 1] + 1);
+        }
+        if (!(distance(got, want) < (is_free(entry->name) ? 0.3 : 1e-13)))
+            fail_msg("%s: weights %g apart", entry->name, distance(got, want));
+        dt_trainer_destroy(t);
+    }
+}
+
 /* --- memory --- */
 
 static void test_memory(void **state)
@@ -573,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_watching),
         cmocka_unit_test(test_stop_and_go_on),
         cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_after_divergence),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_what_hogwild_has_not),

@@ -136,6 +136,56 @@ static void test_barrier_over_many_runs(void **state)
     }
 }
 
+/* --- groups --- */
+
+/* Rounds of each group by itself, any number of them between two of all. */
+typedef struct group_rounds {
+    int64_t written[WORKERS_MAX], sum[WORKERS_MAX]; /* of workers; of groups */
+    int64_t wrong[WORKERS_MAX];
+} group_rounds;
+
+static void play_in_groups(dt_worker *worker, void *context)
+{
+    group_rounds *r = context;
+    const dt_span members = dt_split(worker->count, worker->groups, worker->group);
+    int64_t *wrong = &r->wrong[worker->index];
+    *wrong += members.first + worker->member != worker->index || dt_span_count(members) != worker->members;
+    for (int64_t round = 1; round <= 40 * (1 + worker->group); round++) { /* groups don't wait for each other */
+        r->written[worker->index] = round;
+        dt_group_barrier(worker);
+        if (round % worker->members == worker->member) {
+            r->sum[worker->group] = 0;
+            for (int64_t t = members.first; t < members.last; t++)
+                r->sum[worker->group] += r->written[t];
+        }
+        dt_group_barrier(worker);
+        *wrong += r->sum[worker->group] != worker->members * round;
+    }
+    dt_worker_barrier(worker);
+    for (int64_t t = 0; t < worker->count; t++)
+        *wrong += r->written[t] != 40 * (1 + dt_split_part(worker->count, worker->groups, t));
+}
+
+static void test_groups(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SIZES; i++) {
+        dt_team *team = team_of(sizes[i]);
+        for (int64_t groups = 1; groups <= sizes[i]; groups += 1 + groups / 2) {
+            assert_int_equal(dt_team_divide(team, groups, NULL), DT_OK);
+            for (int run = 0; run < 3; run++) {
+                group_rounds r = {.wrong = {0}};
+                dt_team_run(team, play_in_groups, &r);
+                for (int64_t t = 0; t < sizes[i]; t++)
+                    assert_int_equal(r.wrong[t], 0);
+            }
+        }
+        assert_int_equal(dt_team_divide(team, 0, NULL), DT_INVALID);
+        assert_int_equal(dt_team_divide(team, sizes[i] + 1, NULL), DT_INVALID);
+        dt_team_destroy(team);
+    }
+}
+
 /* --- denormals --- */
 
 /* Reads and writes that a compiler can't foresee. */
@@ -312,6 +362,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_worker_runs),
         cmocka_unit_test(test_barrier_orders_phases),
         cmocka_unit_test(test_barrier_over_many_runs),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_denormals),
         cmocka_unit_test(test_the_callers_setting_is_kept),
         cmocka_unit_test(test_sizes),

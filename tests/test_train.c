@@ -26,13 +26,13 @@ static const struct {
     const char *sha256;
 } shapes[] = {
     {"units 33-7", "relu", "cross_entropy", {20, 33, 7, 10}, 3, 200, 61, 5, DT_FLOAT32, 0.9, "0b91a505bfaed0c5"},
-    {"units 1", "sigmoid", "squared_error", {20, 1, 7}, 2, 200, 100, 1, DT_FLOAT32, 0, "bdd2ac1c8216f754"},
-    {"units 16", "tanh", "cross_entropy", {33, 16, 32, 10}, 3, 200, 100, 16, DT_FLOAT32, 0, "b90d43141fd8b6a8"},
+    {"units 1", "sigmoid", "squared_error", {20, 1, 7}, 2, 200, 100, 1, DT_FLOAT32, 0, "9de884f2fd53b419"},
+    {"units 16", "tanh", "cross_entropy", {33, 16, 32, 10}, 3, 200, 100, 16, DT_FLOAT32, 0, "f8655eec4979c232"},
     {"batch 1", "softsign", "multiclass_svm", {50, 64, 10}, 2, 40, 1, 0, DT_FLOAT32, 0.5, "4069326111823bf4"},
     {"float64", "leaky_relu", "cross_entropy", {20, 33, 7, 10}, 3, 200, 61, 5, DT_FLOAT64, 0.9, "55e042fb2d7a509c"},
     {"float64 units 9", "sigmoid", "cross_entropy", {9, 5, 8, 3}, 3, 150, 37, 3, DT_FLOAT64, 0, "3552ed2ebed51c1b"},
     {"by units", "relu", "cross_entropy", {20, 96, 64, 10}, 3, 100, 24, 7, DT_FLOAT32, 0, "1732fae074a4fa76"},
-    {"by units, momentum", "tanh", "squared_error", {33, 150, 9}, 2, 90, 8, 3, DT_FLOAT64, 0.9, "740f937f716091f2"},
+    {"by units, momentum", "tanh", "squared_error", {33, 150, 9}, 2, 90, 8, 3, DT_FLOAT64, 0.9, "62b85732fdd9ec01"},
     {"shards auto", "relu", "cross_entropy", {17, 40, 12}, 2, 256, 128, 0, DT_FLOAT32, 0, "dffdedabfdd7a0d0"},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
@@ -108,9 +108,12 @@ static size_t deterministic(const char *names[16])
     return count;
 }
 
+static int shapes_trained;
+
 static void check_shape(small *m, int i)
 {
     char hex[65];
+    shapes_trained++;
     const dt_parallel_spec *p = &m->experiment.parallel;
     train_shape(m, NULL, hex);
     if (strncmp(hex, shapes[i].sha256, 16) != 0)
@@ -132,27 +135,25 @@ static void test_teams_and_strategies(void **state)
             }
 }
 
-/* Tensor and hybrid parallelism: groups of any size, uneven ones, more workers than shards, layers with fewer panels of
- * units than a group has members. */
+/* Tensor and hybrid parallelism: one group, uneven ones, more workers than shards, layers with fewer panels of units
+ * than a group has members. */
 static void test_groups(void **state)
 {
     (void)state;
     static small m;
+    static const int64_t groups[] = {1, 2, 3, 5};
     const char *names[16];
     const size_t count = deterministic(names);
-    int runs = 0;
     for (int i = 0; i < SHAPES; i++)
         for (int t = 0; t < TEAMS && teams[t] <= 8; t++)
-            for (int64_t groups = 1; groups <= teams[t]; groups++)
+            for (size_t g = 0; g < sizeof groups / sizeof *groups && groups[g] < teams[t]; g++)
                 for (size_t r = 0; r < count; r++) {
                     make_shape(&m, i, teams[t], names[r]);
-                    m.experiment.parallel.groups = groups;
-                    m.experiment.training.epochs = 12;
-                    assert_int_equal(plan_of(&m).groups, groups);
+                    m.experiment.parallel.groups = groups[g];
+                    assert_int_equal(plan_of(&m).groups, groups[g]);
                     check_shape(&m, i);
-                    runs++;
                 }
-    print_message("%d runs\n", runs);
+    print_message("%d runs of %d experiments in all: one hash each\n", shapes_trained, SHAPES);
 }
 
 /* The instruction set is read once a process: each runs in a child. It writes the hashes of all shapes, or nothing

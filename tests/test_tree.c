@@ -65,7 +65,8 @@ static void test_split(void **state)
                 const dt_span s = dt_split(n, parts, part);
                 assert_int_equal(s.first, next);
                 assert_int_equal(dt_span_count(s), n / parts + (part < n % parts));
-                next = s.last;
+                for (; next < s.last; next++)
+                    assert_int_equal(dt_split_part(n, parts, next), part);
             }
             assert_int_equal(next, n);
         }
@@ -89,6 +90,28 @@ static void test_worker_samples(void **state)
                     assert_int_equal(shards, dt_split((samples + shard_size - 1) / shard_size, workers, t).last);
                 }
                 assert_int_equal(next, samples);
+            }
+}
+
+/* Groups' shards follow each other, in proportion to their members: no group has one more a member than it must. */
+static void test_group_shards(void **state)
+{
+    (void)state;
+    for (int64_t shards = 0; shards <= 40; shards++)
+        for (int64_t workers = 1; workers <= 20; workers++)
+            for (int64_t groups = 1; groups <= workers; groups++) {
+                int64_t next = 0;
+                for (int64_t g = 0; g < groups; g++) {
+                    const dt_span s = dt_group_shards(shards, workers, groups, g);
+                    const int64_t members = dt_span_count(dt_split(workers, groups, g)), count = dt_span_count(s);
+                    assert_int_equal(s.first, next);
+                    assert_true(count >= 0 && (count - 1) * workers < shards * members);
+                    assert_true((count + 1) * workers > shards * members);
+                    if (groups == workers)
+                        assert_memory_equal(&s, &(dt_span[]){dt_split(shards, workers, g)}, sizeof s);
+                    next = s.last;
+                }
+                assert_int_equal(next, shards);
             }
 }
 
@@ -278,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),
         cmocka_unit_test(test_worker_samples),
+        cmocka_unit_test(test_group_shards),
         cmocka_unit_test(test_cover),
         cmocka_unit_test(test_cover_of_many_shards),
         cmocka_unit_test(test_even_workers_have_one_subtree),

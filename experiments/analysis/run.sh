@@ -6,6 +6,9 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd -- "$here/../.." && pwd)
 deltoid=${DELTOID:-$root/build/release/deltoid}
 
+# shellcheck source-path=SCRIPTDIR source=../python.sh
+source "$here/../python.sh"
+
 usage() {
     cat <<END
 usage: experiments/analysis/run.sh [--check] [--python PYTHON] [--out FOLDER]
@@ -48,10 +51,7 @@ fi
 
 if ((check)); then
     python=${python:-python3}
-    "$python" -c 'import h5netcdf, h5py, matplotlib, numpy, pandas, xarray; xarray.open_datatree' 2>/dev/null || {
-        echo "run.sh: $python lacks a package of requirements.txt" >&2
-        exit 77
-    }
+    need_packages "$python" 'import h5netcdf, h5py, matplotlib, numpy, pandas, xarray; xarray.open_datatree'
     [[ -e /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz ]] || {
         echo "run.sh: Fashion-MNIST is not there" >&2
         exit 77
@@ -62,11 +62,7 @@ fi
 mkdir -p -- "$out"
 out=$(cd -- "$out" && pwd)
 
-if [[ -z $python ]]; then
-    python=$out/venv/bin/python
-    [[ -x $python ]] || python3 -m venv "$out/venv"
-    "$python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
-fi
+python=$(python_in "$out" "$here/requirements.txt" "$python")
 
 export PYTHONDONTWRITEBYTECODE=1 MPLCONFIGDIR=$out/matplotlib
 rm -rf -- "$out/run"

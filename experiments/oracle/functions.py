@@ -48,6 +48,18 @@ ACTIVATIONS = [  # name, its parameter (0: the default), PyTorch's, more z
     ("sine", 30, lambda z: torch.sin(30 * z), [1e5]),
 ]
 
+# What each was computed by: "of PyTorch" or a definition. The tests print it with the differences.
+ORIGINS = {
+    "linear": "definition", "sigmoid": "torch.sigmoid", "tanh": "torch.tanh", "relu": "F.relu", "leaky_relu": "F.leaky_relu",
+    "softsign": "F.softsign", "elu": "F.elu", "selu": "F.selu", "gelu": "F.gelu", "gelu_tanh": "F.gelu(approximate='tanh')",
+    "silu": "F.silu", "softplus": "F.softplus", "mish": "F.mish", "hard_tanh": "F.hardtanh", "hard_sigmoid": "F.hardtanh(z + 3, 0, 6) / 6",
+    "relu6": "F.relu6", "exp": "torch.exp", "sine": "torch.sin",
+    "cross_entropy": "F.cross_entropy", "multiclass_svm": "n F.multi_margin_loss", "multiclass_svm_squared": "n F.multi_margin_loss(p=2)",
+    "multiclass_svm_max": "definition (Crammer, Singer 2001)", "squared_error": "n/2 F.mse_loss", "mean_squared_error": "F.mse_loss",
+    "mean_absolute_error": "F.l1_loss", "huber": "F.huber_loss", "binary_cross_entropy": "F.binary_cross_entropy_with_logits",
+    "kl_divergence": "F.kl_div of log_softmax",
+}
+
 UNITS = 5
 OUTPUTS = [[0.5, -1.25, 2, 0.125, -3], [0, 0.25, -0.75, 1.5, 0.625], [30, -40, 5, -2, 12], [-1, -2, -3, -4, -5.5]]
 WEIGHTS = [0.5, 2, 1, 0.25, 3]
@@ -114,7 +126,7 @@ def activation_rows():
         z = torch.tensor([float(v) for v in Z + more], requires_grad=True)
         a = f(z)
         a.sum().backward()
-        yield f'    {{"{name}", {float(parameter).hex()}, {len(z)},\n     {numbers(z.tolist())},\n' \
+        yield f'    {{"{name}", "{ORIGINS[name]}", {float(parameter).hex()}, {len(z)},\n     {numbers(z.tolist())},\n' \
               f"     {numbers(a.tolist())},\n     {numbers(z.grad.tolist())}}},"
 
 
@@ -125,7 +137,7 @@ def loss_rows():
                 z = torch.tensor([z_row], dtype=torch.float64, requires_grad=True)
                 cost = f(z, y if kind == 0 else torch.tensor([targets[i]], dtype=torch.float64)) * factor
                 cost.backward()
-                yield f'    {{"{name}", {options.get("margin", 1)}, {options.get("delta", 1)}, ' \
+                yield f'    {{"{name}", "{ORIGINS[name]}", {options.get("margin", 1)}, {options.get("delta", 1)}, ' \
                       f'{options.get("label_smoothing", 0)}, {options.get("class_weights", 0)}, {kind}, {y},\n' \
                       f"     {numbers(targets[i] if targets else [0] * UNITS)},\n     {numbers(z_row)},\n" \
                       f"     {cost.item().hex()}, {numbers(z.grad[0].tolist())}}},"
@@ -141,7 +153,7 @@ def main():
 /* Written by experiments/oracle/functions.py with PyTorch {torch.__version__}: activations and costs, and their
  * derivatives, in float64. */
 static const struct {{
-    const char *name;
+    const char *name, *origin;
     double parameter; /* 0: the default */
     int count;
     double z[{points}], a[{points}], slope[{points}];
@@ -152,7 +164,7 @@ static const struct {{
 static const double torch_weights[{UNITS}] = {numbers(WEIGHTS)};
 
 static const struct {{
-    const char *name;
+    const char *name, *origin;
     double margin, delta, label_smoothing;
     int weighted, kind; /* dt_targets */
     int y;

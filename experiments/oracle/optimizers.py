@@ -67,6 +67,9 @@ CASES = [
 ]
 
 
+PAPERS = {"lamb": "You et al. 2020", "lars": "You, Gitman, Ginsburg 2017"}
+
+
 def first_weight(i):
     return ((5 * i) % 17 - 8) / 8
 
@@ -144,14 +147,15 @@ def write_optimizers(path):
         head(out)
         out.write(f"enum {{ REFERENCE_PARAMETERS = {PARAMETERS}, REFERENCE_ROWS = {len(KEPT)} }};\n")
         out.write("static const int reference_steps[REFERENCE_ROWS] = {" + ", ".join(map(str, KEPT)) + "};\n")
-        out.write("static const struct reference {\n    const char *name;\n    dt_optimizer_spec spec;\n"
+        out.write("static const struct reference {\n    const char *name, *origin;\n    dt_optimizer_spec spec;\n"
                   "    double W[REFERENCE_ROWS][REFERENCE_PARAMETERS]; /* after so many steps */\n} references[] = {\n")
         for name, keys, optimizer, arguments in CASES:
             kind = name.split()[0]
             written = {"lamb": lamb_trajectory, "lars": lars_trajectory}
             rows = torch_trajectory(keys, optimizer, arguments) if optimizer else written[kind](keys)
             spec = "".join(f", .{k} = {c_number(v)}" for k, v in keys.items())
-            out.write(f'    {{"{name}", {{.name = "{kind}", .learning_rate = {RATE}{spec}}},\n     {{\n')
+            origin = "torch.optim." + optimizer.__name__ if optimizer else f"definition ({PAPERS[kind]})"
+            out.write(f'    {{"{name}", "{origin}", {{.name = "{kind}", .learning_rate = {RATE}{spec}}},\n     {{\n')
             for t in KEPT:
                 out.write("      " + c_list(rows[t - 1]) + ",\n")
             out.write("     }},\n")
@@ -213,13 +217,18 @@ SCHEDULES = [
 ]
 
 
+ORIGINS = {"constant": "ConstantLR", "step": "StepLR", "multi_step": "MultiStepLR", "exponential": "ExponentialLR",
+           "cosine": "CosineAnnealingLR", "polynomial": "PolynomialLR", "one_cycle": "OneCycleLR",
+           "reduce_on_plateau": "ReduceLROnPlateau"}  # of torch.optim.lr_scheduler; a warm-up is its LinearLR
+
+
 def write_schedules(path):
     with open(path, "w") as out:
         head(out)
         out.write(f"enum {{ REFERENCE_EPOCHS = {EPOCHS}, REFERENCE_PER_EPOCH = {PER_EPOCH} }};\n")
         out.write(f"static const double reference_base = {BASE};\n")
         out.write("static const double reference_losses[REFERENCE_EPOCHS] = " + c_list(LOSSES) + ";\n")
-        out.write("static const struct {\n    dt_schedule_spec spec;\n"
+        out.write("static const struct {\n    const char *origin;\n    dt_schedule_spec spec;\n"
                   "    double rate[REFERENCE_EPOCHS * REFERENCE_PER_EPOCH]; /* of each step */\n"
                   "} reference_schedules[] = {\n")
         for name, keys, make, by_step in SCHEDULES:
@@ -229,7 +238,7 @@ def write_schedules(path):
                     v = "{(const int64_t[]){" + ", ".join(map(str, v)) + f"}}, {len(v)}}}"
                 fields.append(f", .{k} = {v}")
             rates = scheduled(make, by_step)
-            out.write(f'    {{{{.name = "{name}"{"".join(fields)}}},\n     {{\n')
+            out.write(f'    {{"{ORIGINS[name]}", {{.name = "{name}"{"".join(fields)}}},\n     {{\n')
             for i in range(0, TOTAL, PER_EPOCH):
                 out.write("      " + ", ".join(float(x).hex() for x in rates[i:i + PER_EPOCH]) + ",\n")
             out.write("     }},\n")

@@ -29,8 +29,8 @@ typedef struct tool_arguments {
     const char *init;       /* of all layers */
     double learning_rate;
     uint64_t seed;
-    int64_t threads;    /* 0: as many as the tool thinks right for the processors it may use */
-    int64_t shard_size; /* deltoid's own; 0: auto */
+    int64_t threads;       /* 0: as many as the tool thinks right for the processors it may use */
+    int64_t shard_size;    /* deltoid's own; 0: auto */
     const char *reduction; /* deltoid's own, */
     int64_t groups;        /* and this; 0: auto */
 } tool_arguments;

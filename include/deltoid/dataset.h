@@ -90,7 +90,7 @@ dt_status dt_dataset_open_part(dt_dataset **dataset, const dt_data_spec *data, d
 dt_status dt_dataset_open_new(dt_dataset **dataset, const dt_data_spec *data, const dt_source *source,
                               const dt_transform *like, dt_error *error);
 
-/* Rows rows[0 .. count-1] of a data set as one of its own. */
+/* Rows rows[0 .. count-1] of a data set as one of its own, sparse where that is. */
 dt_status dt_dataset_pick(dt_dataset **picked, const dt_dataset *dataset, const int64_t *rows, int64_t count,
                           dt_error *error);
 
@@ -108,6 +108,12 @@ dt_status dt_dataset_from_arrays(dt_dataset **dataset, int64_t rows, int64_t fea
 dt_status dt_dataset_from_targets(dt_dataset **dataset, int64_t rows, int64_t features, int64_t outputs,
                                   dt_element element, const void *inputs, dt_targets kind, const double *targets,
                                   dt_error *error);
+
+/* A sparse one (CSR): row i's inputs are inputs[at] of input column[at], start[i] <= at < start[i+1], columns ascending
+ * from 0, start[0] = 0; what isn't listed is 0. As dt_dataset, copied. */
+dt_status dt_dataset_from_sparse(dt_dataset **dataset, int64_t rows, int64_t features, int64_t classes,
+                                 dt_element element, const int64_t *start, const int32_t *column, const void *inputs,
+                                 const int32_t *labels, dt_error *error);
 
 /* What a format's `open` asks when it has filled `targets`: every number finite, multilabel between 0 and 1. DT_INVALID
  * with the first row and column that isn't. */

@@ -73,6 +73,7 @@ typedef struct dt_data_spec {
 
     int64_t
         features; /* libsvm: inputs a row, 0: the largest index of the training set; synthetic: 0: the generator's */
+    const char *sparse; /* libsvm: "auto" (default), "true", "false": layer 1 skips inputs that are 0 */
 
     /* synthetic */
     const char *generator; /* a name of the table in src/data/synthetic.c; default "spirals" */
@@ -100,6 +101,9 @@ typedef struct dt_layer_spec {
     double limit;           /* uniform: > 0, default 0.05 */
     double std;             /* normal, truncated_normal: > 0, default 0.05 */
     double value;           /* constant: default 0 */
+    const char *init_file;  /* file: where the numbers lie; the program reads them by dt_weights_begin */
+    const char *init_W;     /* file: the array's name there; NULL: layerNN.W, of the layer's own number */
+    const char *init_b;     /* file: NULL: layerNN.b where init_W is NULL too, else zeros */
 } dt_layer_spec;
 
 /* The parameter that the layer's activation reads, its default where the field is 0; 0 where it has none. */
@@ -190,8 +194,9 @@ typedef struct dt_parallel_spec {
     int64_t threads;       /* 0: auto, the processors this process may use, fewer for networks too small for them */
     int64_t shard_size;    /* 0: auto, dt_shard_size_auto(batch_size) */
     const char *reduction; /* default "tree" */
-    int64_t groups;        /* of workers that share each shard and split its layers' units; 0: auto, by a model of
-                              sizes. At most `threads`, where these are given */
+    int64_t groups;        /* of workers that share each shard and split its layers' units; 0: auto: as many
+                              as workers; by a model of sizes with reduction "auto", or with fewer shards than workers.
+                              At most `threads`, where these are given */
 } dt_parallel_spec;
 
 /* What can be captured; a set of bits. */
@@ -320,8 +325,8 @@ typedef struct dt_experiment {
     const char *name; /* [A-Za-z0-9._-]{1,128}, no leading dot; default: the file's name without its ending */
     uint64_t seed;    /* default 1 */
     dt_precision precision;
-    const char *initial_weights; /* a file of weights to begin with in place of drawn ones (dt_weights_read), which the
-                                    program reads into its trainer; NULL: none */
+    const char *initial_weights; /* a file of weights to begin with in place of drawn ones, which the program reads into
+                                    its trainer by dt_weights_begin; NULL: none */
     dt_data_spec data;
     dt_layer_spec *network; /* layers[0] is layer 1 */
     size_t layer_count;     /* L, 1 .. 64 */

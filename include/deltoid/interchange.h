@@ -23,6 +23,17 @@
  * DT_UNSUPPORTED, DT_IO, DT_NO_MEMORY. A hostile file is refused, not trusted. */
 dt_status dt_weights_read(const char *path, dt_trainer *trainer, dt_error *error);
 
+/* What the experiment begins with beside drawn weights, read into a new trainer: all of initial_weights, and each layer
+ * whose initializer is "file". Such a layer's W (unit, input), or (input, unit) where its name ends in "kernel", and
+ * its b (unit) come from a .npz, a .npy (W alone) or an HDF5 file. Without either nothing is done.
+ *
+ * The message begins with the key, "network.0.init: "; else as dt_weights_read, but after a failure some layers may
+ * have been read. */
+dt_status dt_weights_begin(dt_trainer *trainer, dt_error *error);
+
+/* The i-th file that these are read from, NULL past the last; *layer is the one it is for, 0 for all. */
+const char *dt_weights_file(const dt_experiment *experiment, size_t i, int64_t *layer);
+
 /* Writes the network as FILE.npz: layer01.W (unit, input), layer01.b (unit), ... in the experiment's precision, stored
  * unpacked with CRC-32 (zip64). A new file: DT_EXISTS where there is one; whole or not at all. */
 dt_status dt_export_npz(const char *path, const dt_trainer *trainer, dt_error *error);

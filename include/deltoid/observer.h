@@ -32,7 +32,7 @@ typedef struct dt_step_view {
     int64_t minibatch; /* B, samples of this minibatch */
     int64_t batch;     /* samples shown: those of this minibatch (the last of an epoch may be short), or of the probe */
     const int64_t *sample_id;   /* (batch), rows of the training set */
-    int64_t shard_size;         /* a worker's samples are whole shards of so many, the last may be short */
+    int64_t shard_size;         /* samples are shown in whole shards of so many, the last may be short */
     int64_t worker, workers;    /* whose call this is, 0 .. workers-1; 0 in calls marked [one] */
     const struct dt_pass *pass; /* for the calls below, and those of train/step.h */
     const struct dt_engine *engine;
@@ -90,7 +90,8 @@ typedef struct dt_observer {
     void (*samples)(void *self, const dt_step_view *view, int64_t first, int64_t count);
 
     /* [worker] A part of this worker's slice of the parameters, before the update; as often as it takes to show all of
-     * it, each block once, as soon as its gradient is there. */
+     * it, each block once, as soon as its gradient is there. With the reduction hogwild there is none: slice.gradient
+     * is NULL, W is what all workers take this step with, and `updated` is never called. */
     void (*slice)(void *self, const dt_step_view *view, dt_slice slice);
 
     /* [worker] The same part right after its update, W before it in slice.before. May be NULL. */

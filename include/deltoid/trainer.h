@@ -1,7 +1,8 @@
 /* The trainer: runs an experiment's steps on a team of OpenMP workers.
  *
  * The weights it produces are a function of the experiment and the data alone: the same bits for any number of workers,
- * any instruction set, any compiler (deterministic reductions; see dt_reduction).
+ * any instruction set, any compiler; but for the reductions critical, atomic, omp and hogwild, which say so in the
+ * table and in dt_trainer_info.
  *
  *     dt_trainer *t;
  *     dt_trainer_create(&t, &experiment, &(dt_trainer_data){.train = train, .test = test}, &error);
@@ -133,6 +134,8 @@ typedef struct dt_trainer_info {
     int64_t groups;                      /* of workers that share each shard; as many as workers: data parallelism */
     int64_t train_rows, validation_rows, test_rows;
     int64_t steps_per_epoch;
+    bool sparse;             /* layer 1 skips inputs that are 0 (data.sparse) */
+    double density;          /* share of the training set's inputs that are held: 1 where it isn't sparse */
     size_t parameter_bytes;  /* parameters with padding and transposed copies, optimizer's state, a shared gradient */
     size_t bytes_per_worker; /* gradient buffers and scratch, the largest worker's */
     size_t bytes_of_buffers; /* gradient buffers alone; 0 where there are none */

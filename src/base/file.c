@@ -61,6 +61,20 @@ dt_status dt_write_all(int fd, const void *bytes, size_t size, const char *path,
     return DT_OK;
 }
 
+bool dt_read_exactly(int fd, void *bytes, size_t size)
+{
+    for (char *to = bytes; size > 0;) {
+        const ssize_t n = read(fd, to, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        to += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
 dt_status dt_sync(int fd, const char *path, dt_error *error)
 {
     while (fsync(fd) != 0) {

@@ -32,6 +32,9 @@ dt_status dt_new_files_sweep(const char *folder, dt_error *error);
 /* All of `bytes`, or DT_IO with `path` in the message. */
 dt_status dt_write_all(int fd, const void *bytes, size_t size, const char *path, dt_error *error);
 
+/* All of `size` bytes from a pipe; false where it ends before, or breaks. */
+bool dt_read_exactly(int fd, void *bytes, size_t size);
+
 /* fsync, and fsync of the folder in which `path` lies (so that the name survives a power failure too). */
 dt_status dt_sync(int fd, const char *path, dt_error *error);
 dt_status dt_sync_folder(const char *path, dt_error *error);

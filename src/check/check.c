@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/split.h"
 #include "check/compare.h"
+#include "train/strategy.h"
 
 const char *dt_check_against_name(dt_check_against against)
 {
@@ -95,8 +96,7 @@ static dt_status check(dt_checking *c, bool *right, dt_error *error)
     dt_status status = dt_trainer_create(&trainer, c->experiment, &(dt_trainer_data){.train = c->train}, error);
     if (status != DT_OK)
         return status;
-    if (c->experiment->initial_weights)
-        status = dt_weights_read(c->experiment->initial_weights, trainer, error);
+    status = dt_weights_begin(trainer, error);
     if (status == DT_OK)
         status = dt_observed_create(&seen, trainer, dt_min(c->experiment->training.batch_size, c->train->rows), error);
     if (status == DT_OK) {
@@ -130,6 +130,12 @@ dt_status dt_check(const dt_experiment *experiment, const dt_dataset *train, con
         return dt_fail(error, DT_INVALID, "a check needs at least one step, sample and weight");
     dt_experiment own;
     dt_status status = dt_experiment_validate(experiment, error);
+    if (status == DT_OK && !dt_strategy_sums(experiment))
+        status =
+            dt_fail(error, DT_INVALID,
+                    "parallel.reduction: %s sums no gradient of a whole minibatch that could be checked; check with "
+                    "another, as tree",
+                    experiment->parallel.reduction);
     if (status == DT_OK)
         status = without_chance(experiment, &own, error);
     if (status != DT_OK)

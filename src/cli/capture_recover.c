@@ -9,10 +9,11 @@
 #include "base/memory.h"
 #include "cli/capture.h"
 #include "cli/config.h"
+#include "cli/paths.h"
 #include "cli/runfolder.h"
 #include "cli/terminal.h"
-
-enum { TEXT_MAX = 1 << 20 }; /* as of an experiment file */
+#include "cli/yaml.h"
+#include "plot/sheet.h"
 
 static void print_line(void *context, const char *line)
 {
@@ -20,35 +21,23 @@ static void print_line(void *context, const char *line)
     puts(line);
 }
 
-/* RUN/NAME as text; NULL where there is none, or more than belongs there. */
-static char *read_file(const char *run, const char *name)
-{
-    char path[4096], *text = NULL;
-    if (snprintf(path, sizeof path, "%s/%s", run, name) >= (int)sizeof path)
-        return NULL;
-    FILE *file = fopen(path, "re");
-    if (file)
-        text = dt_allocate(TEXT_MAX + 1, 1);
-    if (text) {
-        const size_t n = fread(text, 1, TEXT_MAX + 1, file);
-        text[n <= TEXT_MAX ? n : 0] = '\0';
-    }
-    if (file)
-        fclose(file);
-    return text;
-}
-
-/* What the index says, or where it is lost the run's own file. */
-static char *text_of(const char *run, const char *attribute, const char *file)
+/* What the index says, or where it is lost the run's own file; NULL where neither can be read. */
+static char *text_of(const char *run, const char *attribute, const char *file, dt_arena *arena)
 {
     dt_capture_reader *reader;
-    char *text = NULL;
+    char *text = NULL, *own = NULL;
     if (dt_capture_reader_open(&reader, run, DT_CAPTURE_ALL, NULL) == DT_OK) {
         if (!dt_capture_reader_index_fault(reader))
             (void)dt_capture_reader_text(reader, attribute, &text, NULL);
         dt_capture_reader_close(reader);
     }
-    return text ? text : read_file(run, file);
+    const char *path = text ? NULL : dt_path_join(arena, run, file);
+    if (text)
+        own = dt_arena_duplicate(arena, text);
+    else if (path)
+        (void)dt_file_read(path, DT_YAML_SIZE_MAX, arena, &own, NULL, NULL);
+    dt_capture_release(text);
+    return own;
 }
 
 static dt_status finish(const dt_recovery *recovery, const char *run, const char *out, dt_error *error)
@@ -74,8 +63,8 @@ dt_status dt_capture_run_recover(const dt_arguments *arguments, dt_error *error)
         dt_arena_clear(&arena);
         return status;
     }
-    char *text = text_of(run, "experiment", "experiment.yaml"),
-         *provenance = text_of(run, "provenance", "provenance.json");
+    char *text = text_of(run, "experiment", "experiment.yaml", &arena),
+         *provenance = text_of(run, "provenance", "provenance.json", &arena);
     if (!text)
         status = dt_fail(error, DT_NOT_FOUND,
                          "%s: has neither a capture nor an experiment.yaml to read; give the folder of a run", run);
@@ -91,8 +80,6 @@ dt_status dt_capture_run_recover(const dt_arguments *arguments, dt_error *error)
             status = finish(&recovery, run, out, error);
         dt_config_clear(&config);
     }
-    dt_release(text);
-    dt_release(provenance);
     dt_arena_clear(&arena);
     return status;
 }

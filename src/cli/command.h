@@ -56,7 +56,7 @@ const dt_command *dt_command_find(const char *name, dt_error *error);
 void dt_help_command(const dt_command *command);
 
 extern const dt_command dt_command_train, dt_command_eval, dt_command_predict, dt_command_export, dt_command_data,
-    dt_command_check, dt_command_circuit, dt_command_sweep, dt_command_verify, dt_command_plot, dt_command_capture,
-    dt_command_machine, dt_command_report, dt_command_help;
+    dt_command_check, dt_command_circuit, dt_command_sweep, dt_command_scale, dt_command_verify, dt_command_plot,
+    dt_command_capture, dt_command_machine, dt_command_report, dt_command_help;
 
 #endif

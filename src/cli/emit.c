@@ -101,6 +101,7 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
         } /* fall through */
     case DT_KEY_NAME:
     case DT_KEY_FILE:
+    case DT_KEY_TEXT:
     case DT_KEY_ENTRY: {
         const char *string = *(const char *const *)field;
         if (string)
@@ -180,6 +181,7 @@ static bool is_present(const dt_key *key, const dt_experiment *experiment, const
         return false;
     switch (key->kind) {
     case DT_KEY_FILE:
+    case DT_KEY_TEXT:
         if (!*(const char *const *)dt_key_field(key, base))
             return false;
         break;

@@ -73,21 +73,19 @@ static void print_parallel(void)
     const dt_key *key;
     printf(
         "A minibatch is cut into shards, by its size alone. Workers (threads) are divided into groups; a group has a "
-        "run "
-        "of shards,\n"
-        "and its workers split the units of every layer. As many groups as workers is data parallelism, one group "
-        "tensor\n"
-        "parallelism, which has a use for more threads than shards; between them lie hybrids. Then the groups' "
-        "gradients "
-        "are\n"
-        "added (reduction). None of it changes a bit of the weights, but for the reductions that are labelled not "
+        "run of\n"
+        "shards, and its workers split the units of every layer. As many groups as workers is data parallelism, one "
+        "group\n"
+        "tensor parallelism, which has a use for more threads than shards; between them lie hybrids. Then the groups' "
+        "gradients\n"
+        "are added (reduction). None of it changes a bit of the weights, but for the reductions that are labelled not\n"
         "reproducible.\n"
         "\n"
-        "auto picks reduction and groups by a model of a step's time: operations, bytes that move between workers, own "
-        "buffers,\n"
-        "barriers; from sizes, batch_size and threads alone. deltoid train --dry-run, a run's first line and "
-        "provenance.json say\n"
-        "what it found.\n");
+        "reduction: auto picks reduction and groups by a model of a step's time: operations, bytes that move between "
+        "workers,\n"
+        "own buffers, barriers; from sizes, batch_size and threads alone. deltoid train --dry-run, a run's first line "
+        "and\n"
+        "provenance.json say what it found.\n");
     for (size_t i = 0; (key = dt_key_at(i)); i++)
         if (strncmp(key->pattern, "parallel.", strlen("parallel.")) == 0)
             print_key(key);
@@ -166,7 +164,8 @@ void dt_help_default(dt_text *text, const dt_key *key)
     } defaults;
     if (key->required || key->required_in) {
         dt_text_add(text, "%s", key->required ? "required" : "required in its section");
-    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_STEPS || key->kind == DT_KEY_INTEGERS) {
+    } else if (key->kind == DT_KEY_NAME || key->kind == DT_KEY_TEXT || key->kind == DT_KEY_STEPS ||
+               key->kind == DT_KEY_INTEGERS) {
         dt_text_add(text, "default: %s", key->text);
     } else if (key->kind == DT_KEY_FILE) {
         dt_text_add(text, "default: none");

@@ -6,6 +6,7 @@
 #endif
 
 #include "cli/command.h"
+#include "cli/scale_visit.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "deltoid/version.h"
@@ -30,6 +31,8 @@ static dt_status run(int argc, char **argv, dt_error *error)
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
+    if (strcmp(name, DT_VISIT_WORD) == 0)
+        return dt_visit_main(argc - 1, argv + 1, error);
     const dt_command *command = dt_command_find(name, error);
     if (!command)
         return error->status;
@@ -46,11 +49,13 @@ static dt_status run(int argc, char **argv, dt_error *error)
     return status;
 }
 
-/* A released block goes back to the system, as --dry-run counts; glibc would soon keep ever larger ones. */
+/* A large block that is released goes back to the system, as --dry-run counts; glibc would soon keep ever larger ones.
+ * HDF5 takes and releases some of a megabyte for each file, which are kept. */
 static void keep_no_large_blocks(void)
 {
 #if defined(__GLIBC__)
-    mallopt(M_MMAP_THRESHOLD, 128 << 10); /* its default, from now on fixed */
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 8 << 20);
 #endif
 }
 

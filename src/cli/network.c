@@ -65,11 +65,8 @@ void dt_network_close(dt_network *network)
 
 dt_status dt_network_begin(dt_trainer *trainer, const dt_config *config, dt_error *error)
 {
-    const char *path = config->experiment.initial_weights;
-    if (!path)
-        return DT_OK;
-    const dt_status status = dt_weights_read(path, trainer, error);
+    const dt_status status = dt_weights_begin(trainer, error);
     if (status != DT_OK)
-        dt_config_place(config, "initial_weights", error);
+        dt_schema_place(error, config->root);
     return status;
 }

@@ -18,7 +18,8 @@ void dt_network_close(dt_network *network);
 /* What z^L is made into for the reader, by the cost that the network was trained with. */
 dt_output dt_network_output(const char *loss);
 
-/* Reads initial_weights, where the experiment has them, into a new trainer. Failures are reported at the key. */
+/* Reads initial_weights and layers' files, where the experiment has them, into a new trainer. Failures are reported at
+ * the key. */
 dt_status dt_network_begin(dt_trainer *trainer, const dt_config *config, dt_error *error);
 
 #endif

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/yaml.h"
-#include "train/keys.h"
 
 enum { PATH_MAX_LENGTH = 255, PATTERN_SIZE = 2 * PATH_MAX_LENGTH + 2 };
 
@@ -26,6 +25,21 @@ static void step_pattern(char *pattern, size_t size, const char *name)
             return;
     }
     snprintf(pattern + n, size - n, "%s%s", n ? "." : "", name);
+}
+
+const dt_key *dt_override_key(const char *path)
+{
+    char name[PATH_MAX_LENGTH + 1], pattern[PATTERN_SIZE] = "";
+    if (strlen(path) > PATH_MAX_LENGTH)
+        return NULL;
+    for (; *path; path += *path == '.') {
+        const size_t length = strcspn(path, ".");
+        memcpy(name, path, length);
+        name[length] = '\0';
+        step_pattern(pattern, sizeof pattern, name);
+        path += length;
+    }
+    return dt_key_find(pattern);
 }
 
 static bool is_list(const char *pattern)

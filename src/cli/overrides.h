@@ -5,9 +5,13 @@
 #define DT_CLI_OVERRIDES_H
 
 #include "cli/node.h"
+#include "train/keys.h"
 
 /* "training.epochs=3": the part before '=' has only characters of a key's path. */
 bool dt_is_override(const char *argument);
+
+/* The key that a path names, as "network.0.units" does network.#.units. NULL where it names none, or a section. */
+const dt_key *dt_override_key(const char *path);
 
 /* Sets one key of the tree. The value is YAML on one line: a scalar, or a list or map in brackets, which replaces what
  * was there. Sections, rules and the list entry after the last are added as they are needed. Relative file names are

@@ -58,3 +58,12 @@ dt_status dt_path_folder(dt_arena *arena, const char *file, const char **folder,
     *folder = path;
     return DT_OK;
 }
+
+dt_status dt_path_program(char path[DT_PROGRAM_PATH], dt_error *error)
+{
+    const ssize_t length = readlink("/proc/self/exe", path, DT_PROGRAM_PATH - 1);
+    if (length < 0)
+        return dt_fail(error, DT_SYSTEM, "/proc/self/exe: %s; the program can't start itself", strerror(errno));
+    path[length] = '\0';
+    return DT_OK;
+}

@@ -12,4 +12,8 @@ char *dt_path_join(dt_arena *arena, const char *folder, const char *file);
 dt_status dt_path_here(dt_arena *arena, const char **folder, dt_error *error);
 dt_status dt_path_folder(dt_arena *arena, const char *file, const char **folder, dt_error *error);
 
+/* The file of this program, for starting it again. DT_SYSTEM. */
+enum { DT_PROGRAM_PATH = 4096 };
+dt_status dt_path_program(char path[DT_PROGRAM_PATH], dt_error *error);
+
 #endif

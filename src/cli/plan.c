@@ -11,6 +11,7 @@
 #include "cli/text.h"
 #include "deltoid/record.h"
 #include "train/keys.h"
+#include "train/step.h"
 
 typedef struct plan {
     const dt_experiment *experiment;
@@ -18,7 +19,7 @@ typedef struct plan {
     dt_trainer_info info;
     int64_t units[DT_LAYERS_MAX + 1];
     dt_capture_size rules[DT_RULES_MAX], all;
-    uint64_t data_bytes, worker_bytes, model_bytes, capture_bytes, bytes;
+    uint64_t data_bytes, worker_bytes, checkpoint_bytes, model_bytes, capture_bytes, bytes;
 } plan;
 
 static uint64_t dataset_bytes(const dt_dataset *d)
@@ -44,6 +45,15 @@ static uint64_t model_bytes(const plan *p)
     return most * dt_precision_size(p->experiment->precision);
 }
 
+/* The copy of weights and state that is written while training goes on. */
+static uint64_t checkpoint_bytes(const plan *p)
+{
+    uint64_t arrays = 1 + p->experiment->early_stopping.restore_best;
+    for (int i = 0; dt_step_state_name(p->experiment, i); i++)
+        arrays++;
+    return arrays * (uint64_t)p->info.parameters * dt_precision_size(p->experiment->precision);
+}
+
 static dt_status make(plan *p, const dt_config *config, const dt_trainer_data *data, dt_error *error)
 {
     const dt_experiment *e = &config->experiment;
@@ -67,10 +77,11 @@ static dt_status make(plan *p, const dt_config *config, const dt_trainer_data *d
     const uint64_t order = (uint64_t)p->info.train_rows * sizeof(int64_t);
     p->data_bytes = dataset_bytes(data->train) + dataset_bytes(data->test) + dataset_bytes(data->validation) + order;
     p->worker_bytes = (uint64_t)p->info.workers * p->info.bytes_per_worker;
+    p->checkpoint_bytes = checkpoint_bytes(p);
     p->model_bytes = model_bytes(p);
     p->capture_bytes = p->all.memory_bytes;
-    p->bytes = p->data_bytes + p->info.parameter_bytes + p->worker_bytes + p->info.activation_bytes + p->model_bytes +
-               p->capture_bytes;
+    p->bytes = p->data_bytes + p->info.parameter_bytes + p->worker_bytes + p->info.activation_bytes +
+               p->checkpoint_bytes + p->model_bytes + p->capture_bytes;
     return DT_OK;
 }
 
@@ -105,6 +116,7 @@ static void print_memory(const plan *p)
              dt_format_bytes(p->info.bytes_per_worker, each));
     print_bytes("workers", p->worker_bytes, note);
     print_bytes("activations", p->info.activation_bytes, "z, a and delta of a minibatch and of an evaluation");
+    print_bytes("checkpoint", p->checkpoint_bytes, "a copy of weights and state, while it is written");
     print_bytes("model", p->model_bytes, "a layer's weights, while they are written at the end");
     if (p->capture_bytes)
         print_bytes("capture", p->capture_bytes, "its queue");
@@ -139,6 +151,9 @@ static void print_text(const plan *p)
     printf("experiment  %s, seed %" PRIu64 ", %s\n", e->name, e->seed, dt_precision_name(e->precision));
     printf("data        %s training rows, %s validation, %s test; %s features\n", dt_format_count(i->train_rows, a),
            dt_format_count(i->validation_rows, b), dt_format_count(i->test_rows, c), dt_format_count(i->features, d));
+    if (p->data->train->start)
+        printf("sparse      %.3g %% of the inputs are held; %s\n", 100 * i->density,
+               i->sparse ? "layer 1 skips the rest" : "layer 1 multiplies by all (data.sparse)");
     printf("steps       %s epochs of %s minibatches of %s: %s\n", dt_format_count(e->training.epochs, a),
            dt_format_count(i->steps_per_epoch, b), dt_format_count(e->training.batch_size, c),
            dt_format_count(e->training.epochs * i->steps_per_epoch, d));
@@ -165,19 +180,19 @@ static void add_json(const plan *p, dt_text *t)
                 ", \"epochs\": %" PRId64 ", \"steps_per_epoch\": %" PRId64 ", \"workers\": %" PRId64
                 ", \"shard_size\": %" PRId64 ", \"shards\": %" PRId64
                 ", \"isa\": \"%s\", \"reduction\": \"%s\", \"groups\": %" PRId64
-                ", \"choice\": \"%s\", \"deterministic\": %s, \"layers\": [",
+                ", \"choice\": \"%s\", \"deterministic\": %s, \"sparse\": %s, \"density\": %.17g, \"layers\": [",
                 e->training.epochs, i->steps_per_epoch, i->workers, i->shard_size, i->shards, i->isa, i->reduction,
-                i->groups, i->choice, i->deterministic ? "true" : "false");
+                i->groups, i->choice, i->deterministic ? "true" : "false", i->sparse ? "true" : "false", i->density);
     for (size_t l = 0; l < e->layer_count; l++)
         dt_text_add(t, "%s{\"units\": %" PRId64 ", \"inputs\": %" PRId64 ", \"activation\": \"%s\", \"init\": \"%s\"}",
                     l ? ", " : "", e->network[l].units, p->units[l], e->network[l].activation, e->network[l].init);
     dt_text_add(t,
                 "], \"parameters\": %" PRId64 ", \"memory\": {\"data\": %" PRIu64
                 ", \"parameters\": %zu, \"worker\": %zu"
-                ", \"activations\": %zu, \"model\": %" PRIu64 ", \"capture\": %" PRIu64 ", \"all\": %" PRIu64
-                "}, \"capture\": {",
+                ", \"activations\": %zu, \"checkpoint\": %" PRIu64 ", \"model\": %" PRIu64 ", \"capture\": %" PRIu64
+                ", \"all\": %" PRIu64 "}, \"capture\": {",
                 i->parameters, p->data_bytes, i->parameter_bytes, i->bytes_per_worker, i->activation_bytes,
-                p->model_bytes, p->capture_bytes, p->bytes);
+                p->checkpoint_bytes, p->model_bytes, p->capture_bytes, p->bytes);
     for (size_t r = 0; r < e->capture_count; r++)
         dt_text_add(t, "%s\"%s\": {\"steps\": %" PRId64 ", \"step_bytes\": %" PRIu64 ", \"bytes\": %" PRIu64 "}",
                     r ? ", " : "", e->capture[r].name, p->rules[r].steps, p->rules[r].step_bytes,

@@ -44,9 +44,11 @@ const dt_command dt_command_plot = {
     .details = "Writes RUN/plots/KIND.gp and KIND.tsv and the picture that gnuplot draws from them, and prints the "
                "picture's name.\n"
                "The script stays: gnuplot KIND.gp draws the picture again. A kind that compares draws several runs "
-               "into one picture.",
+               "into one picture.\n"
+               "RUN may be the folder of a sweep: then its settings are compared, and pictures go to SWEEP/plots.",
     .options = {{"kind", "KIND",
-                 "one of the kinds below, or all; without it curves and layers, where the run has the numbers"},
+                 "one of the kinds below, or all; without it curves and layers, or those of a sweep, where there are "
+                 "the numbers"},
                 {"term", "TERM", "svg (the default), png, pdf, or text: drawn in letters on standard output"},
                 {"unit", "L:J", "of kind units: layer L from 1, unit J from 0"},
                 {"quantity", "Q",

@@ -189,8 +189,9 @@ static int64_t model_step(const char *model)
     return access(model, R_OK) == 0 && dt_checkpoint_step(model, &step, NULL) == DT_OK ? step : -1;
 }
 
-static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const char *experiment_id,
-                                 const char *data_id, dt_arena *arena, dt_error *error)
+/* The newest good one of no step after `limit`. */
+static dt_status find_until(dt_resumed *resumed, int64_t limit, dt_trainer *trainer, const char *experiment_id,
+                            const char *data_id, dt_arena *arena, dt_error *error)
 {
     const char *checkpoints = dt_path_join(arena, resumed->folder, "checkpoints");
     const char *model = dt_path_join(arena, resumed->folder, "model.h5");
@@ -209,6 +210,10 @@ static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const
         char *path = dt_arena_allocate(arena, size, 1);
         if (!path) {
             status = dt_fail_memory(error, "a path");
+        } else if (last > limit) {
+            last = -1;
+        } else if (i < count && steps[i] > limit) {
+            i++;
         } else if (last >= 0 && (i == count || last > steps[i])) {
             last = -1;
             status = try_checkpoint(resumed, model, rows, trainer, experiment_id, data_id, error);
@@ -218,6 +223,36 @@ static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const
         }
     }
     dt_checkpoint_list_release(steps);
+    return status;
+}
+
+/* Up to which step the run's capture is whole. */
+static dt_status captured_until(const dt_resumed *resumed, const dt_trainer *trainer, int64_t *safe, bool *lost,
+                                dt_arena *arena, dt_error *error)
+{
+    const char *folder = dt_path_join(arena, resumed->folder, "capture");
+    const char *capture = dt_path_join(arena, resumed->folder, "capture.h5");
+    *safe = INT64_MAX;
+    *lost = false;
+    if (!folder || !capture)
+        return dt_fail_memory(error, "a path");
+    if (!dt_trainer_experiment(trainer)->capture_count || access(folder, F_OK) != 0)
+        return DT_OK;
+    return dt_capture_safe_in(capture, trainer, safe, lost, error);
+}
+
+/* The newest whose captured steps are all on the disk: those between it and a newer one are captured again. Where some
+ * were lost for good the run goes on without them. */
+static dt_status find_checkpoint(dt_resumed *resumed, dt_trainer *trainer, const char *experiment_id,
+                                 const char *data_id, dt_arena *arena, dt_error *error)
+{
+    int64_t safe;
+    bool lost;
+    dt_status status = captured_until(resumed, trainer, &safe, &lost, arena, error);
+    if (status == DT_OK)
+        status = find_until(resumed, safe, trainer, experiment_id, data_id, arena, error);
+    if (status == DT_OK && !resumed->checkpoint && lost)
+        status = find_until(resumed, INT64_MAX, trainer, experiment_id, data_id, arena, error);
     return status;
 }
 

@@ -28,21 +28,28 @@ dt_status dt_runfolder_check(const char *out, dt_error *error)
     return out && lstat(out, &there) == 0 ? exists(out, error) : DT_OK;
 }
 
-/* The folders above the last part of `path`. */
-static dt_status make_parents(const char *path, dt_arena *arena, dt_error *error)
+dt_status dt_folder_check(const char *folder, bool resume, dt_error *error)
+{
+    return !resume && access(folder, F_OK) == 0
+               ? dt_fail(error, DT_EXISTS, "%s: exists already; go on with --resume, or name another folder with --out",
+                         folder)
+               : DT_OK;
+}
+
+dt_status dt_folders_make(const char *path, bool whole, dt_arena *arena, dt_error *error)
 {
     char *copy = dt_arena_duplicate(arena, path);
     if (!copy)
         return dt_fail_memory(error, "a path");
     for (char *end = copy + strlen(copy); end > copy + 1 && end[-1] == '/';)
         *--end = '\0';
-    for (char *slash = strchr(copy + 1, '/'); *copy && slash; slash = strchr(slash + 1, '/')) {
+    for (char *slash = *copy ? strchr(copy + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(copy, 0777) != 0 && errno != EEXIST)
             return cannot_make(copy, errno, error);
         *slash = '/';
     }
-    return DT_OK;
+    return whole && mkdir(copy, 0777) != 0 && errno != EEXIST ? cannot_make(copy, errno, error) : DT_OK;
 }
 
 dt_status dt_runfolder_make(const char **folder, const char *out, const dt_config *config, dt_arena *arena,
@@ -58,7 +65,7 @@ dt_status dt_runfolder_make(const char **folder, const char *out, const dt_confi
         snprintf(base, sizeof base, "results/%.128s/%s-%s-s%" PRIu64, config->experiment.name, stamp, hash,
                  config->experiment.seed);
     }
-    dt_status status = make_parents(out ? out : base, arena, error);
+    dt_status status = dt_folders_make(out ? out : base, false, arena, error);
     for (int n = 1; status == DT_OK; n++) {
         size_t size = strlen(out ? out : base) + 16;
         char *path = dt_arena_allocate(arena, size, 1);

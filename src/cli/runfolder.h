@@ -2,12 +2,20 @@
 #ifndef DT_CLI_RUNFOLDER_H
 #define DT_CLI_RUNFOLDER_H
 
+#include <stdbool.h>
+
 #include "base/memory.h"
 #include "cli/config.h"
 #include "deltoid/status.h"
 
 /* DT_EXISTS where `out` is there already, so that a command can say so before it does any work. */
 dt_status dt_runfolder_check(const char *out, dt_error *error);
+
+/* Makes the folders above the last part of `path`, and with `whole` that too, where they aren't there yet. */
+dt_status dt_folders_make(const char *path, bool whole, dt_arena *arena, dt_error *error);
+
+/* DT_EXISTS where something is there that isn't to be gone on with: the folder of a sweep or study. */
+dt_status dt_folder_check(const char *folder, bool resume, dt_error *error);
 
 /* Makes `out`, or where it is NULL results/<name>/<UTC time>-<config hash>-s<seed>/ under the current directory, with
  * the folders above it. *folder is allocated in the arena. */

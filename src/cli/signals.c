@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 static _Atomic(dt_trainer *) watched;
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, noted;
 
 static void on_signal(int number)
 {
@@ -28,6 +28,25 @@ void dt_signals_watch(dt_trainer *trainer)
     sigaction(SIGTERM, &action, NULL);
     if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup */
         sigaction(SIGHUP, &action, NULL);
+}
+
+static void on_noted(int number)
+{
+    noted = number;
+}
+
+int dt_signals_noted(void)
+{
+    return noted;
+}
+
+void dt_signals_note(void)
+{
+    struct sigaction action = {.sa_handler = on_noted}; /* without SA_RESTART, so that waiting ends */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
 }
 
 void dt_signals_forget(void)

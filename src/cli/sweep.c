@@ -17,6 +17,8 @@
 #include "base/split.h"
 #include "cli/command.h"
 #include "cli/paths.h"
+#include "cli/runfolder.h"
+#include "cli/signals.h"
 #include "cli/sweep_plan.h"
 #include "cli/sweep_table.h"
 #include "cli/terminal.h"
@@ -40,23 +42,6 @@ typedef struct sweep {
     size_t failed;
     dt_arena *arena;
 } sweep;
-
-static volatile sig_atomic_t stopped; /* by which signal */
-
-static void on_signal(int number)
-{
-    stopped = number;
-}
-
-/* Without SA_RESTART, so that waiting ends. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-}
 
 /* --- places --- */
 
@@ -130,12 +115,10 @@ static char **command_of(const sweep *s, size_t run, const char *program)
 
 static dt_status start(sweep *s, slot *place, size_t run, dt_error *error)
 {
-    char program[4096];
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    char program[DT_PROGRAM_PATH];
     const char *log = run_folder(s, run, "logs");
-    if (length < 0)
-        return dt_fail(error, DT_SYSTEM, "/proc/self/exe: %s; the program can't start itself", strerror(errno));
-    program[length] = '\0';
+    if (dt_path_program(program, error) != DT_OK)
+        return DT_SYSTEM;
     char **argv = command_of(s, run, program);
     if (!argv || !log)
         return dt_fail_memory(error, "a run of the sweep");
@@ -173,7 +156,7 @@ static void print_line(const sweep *s, size_t run, size_t done)
         return;
     printf("%zu/%zu  %s ", done, s->plan->run_count, s->plan->runs[run].name);
     for (size_t k = 0; k < s->plan->key_count; k++)
-        printf(" %s=%s", s->plan->keys[k], s->plan->points[s->plan->runs[run].point].values[k]);
+        printf(" %s=%s", s->plan->keys[k], s->plan->points[s->plan->runs[run].point].values[k].shown);
     const bool complete = r->state == DT_SWEEP_COMPLETE;
     if (complete)
         printf("  train loss %.4f", r->figures[1]);
@@ -203,11 +186,11 @@ static bool wait_for_one(sweep *s, size_t *done, dt_status *status, dt_error *er
         place->pid = 0;
         const char *folder = run_folder(s, run, "runs");
         *status = folder ? dt_sweep_look(&s->results[run], folder, error) : dt_fail_memory(error, "the sweep");
-        if (s->results[run].state != DT_SWEEP_COMPLETE && !stopped) {
+        if (s->results[run].state != DT_SWEEP_COMPLETE && !dt_signals_noted()) {
             s->results[run].state = DT_SWEEP_FAILED;
             s->failed++;
         }
-        if (!stopped)
+        if (!dt_signals_noted())
             print_line(s, run, ++*done);
         if (*status == DT_OK)
             *status = dt_sweep_write(s->plan, s->results, s->folder, error);
@@ -230,7 +213,7 @@ static dt_status run_all(sweep *s, dt_error *error)
     for (size_t r = 0; r < s->plan->run_count; r++)
         done += s->results[r].state == DT_SWEEP_COMPLETE;
     for (;;) {
-        for (size_t i = 0; i < s->slot_count && status == DT_OK && !stopped; i++) {
+        for (size_t i = 0; i < s->slot_count && status == DT_OK && !dt_signals_noted(); i++) {
             while (next < s->plan->run_count && s->results[next].state == DT_SWEEP_COMPLETE)
                 next++;
             if (!s->slots[i].pid && next < s->plan->run_count)
@@ -253,30 +236,14 @@ static dt_status make_folder(sweep *s, const char *out, bool resume, dt_error *e
     char name[256];
     snprintf(name, sizeof name, "results/%.128s/sweep-%s", s->plan->name, s->plan->hash);
     s->folder = dt_arena_duplicate(s->arena, out ? out : name);
-    char *path = dt_arena_duplicate(s->arena, out ? out : name);
-    if (!s->folder || !path)
+    if (!s->folder)
         return dt_fail_memory(error, "a path");
-    if (!resume && access(s->folder, F_OK) == 0)
-        return dt_fail(error, DT_EXISTS, "%s: exists already; go on with --resume, or name another folder with --out",
-                       s->folder);
-    const char *const folders[] = {s->folder, dt_path_join(s->arena, s->folder, "runs"),
+    dt_status status = dt_folder_check(s->folder, resume, error);
+    const char *const folders[] = {dt_path_join(s->arena, s->folder, "runs"),
                                    dt_path_join(s->arena, s->folder, "logs")};
-    for (size_t i = 0; i < 3; i++) {
-        char *at = folders[i] ? dt_arena_duplicate(s->arena, folders[i]) : NULL;
-        if (!at)
-            return dt_fail_memory(error, "a path");
-        for (char *slash = at + 1;; *slash++ = '/') {
-            slash += strcspn(slash, "/");
-            const bool last = !*slash;
-            *slash = '\0';
-            if (mkdir(at, 0777) != 0 && errno != EEXIST)
-                return dt_fail(error, DT_IO, "%s: can't be made: %s; use --out to name a folder that can", at,
-                               strerror(errno));
-            if (last)
-                break;
-        }
-    }
-    return DT_OK;
+    for (size_t i = 0; status == DT_OK && i < 2; i++)
+        status = folders[i] ? dt_folders_make(folders[i], true, s->arena, error) : dt_fail_memory(error, "a path");
+    return status;
 }
 
 static dt_status sweep_all(const dt_sweep_plan *plan, const char *out, bool resume, bool quiet, dt_arena *arena,
@@ -295,11 +262,11 @@ static dt_status sweep_all(const dt_sweep_plan *plan, const char *out, bool resu
         status = dt_sweep_write(plan, s.results, s.folder, error);
     if (status != DT_OK)
         return status;
-    catch_signals();
+    dt_signals_note();
     status = run_all(&s, error);
     if (status != DT_OK)
         return status;
-    if (stopped)
+    if (dt_signals_noted())
         return dt_fail(error, DT_STOPPED, "stopped; go on with deltoid sweep SWEEP.yaml --resume%s%s",
                        out ? " --out " : "", out ? out : "");
     if (!quiet)
@@ -316,7 +283,7 @@ static dt_status print_plan(const dt_sweep_plan *plan, dt_error *error)
     for (size_t r = 0; r < plan->run_count; r++) {
         printf("%s ", plan->runs[r].name);
         for (size_t k = 0; k < plan->key_count; k++)
-            printf(" %s=%s", plan->keys[k], plan->points[plan->runs[r].point].values[k]);
+            printf(" %s=%s", plan->keys[k], plan->points[plan->runs[r].point].values[k].shown);
         printf("\n");
     }
     return dt_terminal_flush(error);
@@ -347,6 +314,9 @@ const dt_command dt_command_sweep = {
         "  grid:                                  # every combination of\n"
         "    optimizer.learning_rate: [0.03, 0.1, 0.3]\n"
         "    network.0.units: [64, 256]\n"
+        "  together:                              # for each of these, the first values, the second, ...\n"
+        "    data.train.file: [train1.csv, train2.csv]\n"
+        "    data.test.file: [test1.csv, test2.csv]\n"
         "  random:                                # for each of them (or alone), this many draws\n"
         "    trials: 20\n"
         "    seed: 1\n"

@@ -5,7 +5,10 @@
  *     grid:                                # every combination of
  *       optimizer.learning_rate: [0.03, 0.1, 0.3]
  *       network.0.units: [64, 256]
- *     random:                              # beside or in place of it: for each combination, this many draws
+ *     together:                            # for each of these, the first values of all keys, the second, ...
+ *       data.train.file: [train01.csv, train02.csv]   # files are relative to the sweep's file
+ *       data.test.file: [test01.csv, test02.csv]
+ *     random:                              # beside or in place of them: for each setting, this many draws
  *       trials: 20
  *       seed: 1
  *       keys:
@@ -19,13 +22,13 @@
 
 #include <stdint.h>
 
-#include "cli/node.h"
+#include "cli/sweep_values.h"
 
 enum { DT_SWEEP_KEYS_MAX = 32, DT_SWEEP_RUNS_MAX = 100000 };
 
 /* One setting of the swept keys. */
 typedef struct dt_sweep_point {
-    const char **values; /* (key_count), YAML on one line */
+    dt_sweep_value *values; /* (key_count) */
 } dt_sweep_point;
 
 typedef struct dt_sweep_run {

@@ -10,6 +10,7 @@
 #include "cli/provenance.h"
 #include "cli/text.h"
 #include "deltoid/record.h"
+#include "plot/interval.h"
 #include "plot/sheet.h"
 
 static const char *const figure_names[DT_SWEEP_FIGURES] = {
@@ -78,46 +79,26 @@ static void add_summary(dt_text *text, const dt_sweep_plan *plan, const dt_sweep
         else
             dt_text_add(text, "-");
         for (size_t k = 0; k < plan->key_count; k++)
-            add_field(text, plan->points[run->point].values[k]);
+            add_field(text, plan->points[run->point].values[k].shown);
         for (int i = 0; i < DT_SWEEP_FIGURES; i++)
             add_number(text, results[r].figures[i]);
         dt_text_add(text, "\t%s\n", *results[r].weights ? results[r].weights : "-");
     }
 }
 
-/* Student's t for a two-sided 95 % interval: exact to 4 digits up to 10 degrees of freedom, by Cornish and Fisher's
- * expansion above (Abramowitz and Stegun 26.7.5). */
-static double t_quantile(size_t freedom)
+/* A setting's complete runs, which stand together in the plan: figure i of each. Returns how many. */
+static size_t over_seeds(const dt_sweep_plan *plan, const dt_sweep_result *results, size_t point, int i, double *x)
 {
-    static const double table[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281};
-    const double z = 1.959964, n = (double)freedom;
-    if (freedom <= sizeof table / sizeof *table)
-        return table[freedom - 1];
-    return z + (z * z * z + z) / (4 * n) + (5 * pow(z, 5) + 16 * z * z * z + 3 * z) / (96 * n * n);
-}
-
-/* Mean of figure i over a point's complete runs, and half the width of its 95 % interval, NaN for fewer than two. */
-static size_t over_seeds(const dt_sweep_plan *plan, const dt_sweep_result *results, size_t point, int i, double *mean,
-                         double *half)
-{
+    const size_t seeds = plan->run_count / plan->point_count;
     size_t count = 0;
-    double sum = 0, squares = 0;
-    for (size_t r = 0; r < plan->run_count; r++)
-        if (plan->runs[r].point == point && results[r].state == DT_SWEEP_COMPLETE) {
-            sum += results[r].figures[i];
-            count++;
-        }
-    *mean = count ? sum / (double)count : NAN;
-    for (size_t r = 0; r < plan->run_count; r++)
-        if (plan->runs[r].point == point && results[r].state == DT_SWEEP_COMPLETE) {
-            const double d = results[r].figures[i] - *mean;
-            squares += d * d;
-        }
-    *half = count > 1 ? t_quantile(count - 1) * sqrt(squares / (double)(count - 1) / (double)count) : NAN;
+    for (size_t r = point * seeds; r < (point + 1) * seeds; r++)
+        if (results[r].state == DT_SWEEP_COMPLETE)
+            x[count++] = results[r].figures[i];
     return count;
 }
 
-static void add_points(dt_text *text, const dt_sweep_plan *plan, const dt_sweep_result *results)
+/* `x` has room for a setting's runs. */
+static void add_points(dt_text *text, const dt_sweep_plan *plan, const dt_sweep_result *results, double *x)
 {
     dt_text_add(text, "point\truns");
     for (size_t k = 0; k < plan->key_count; k++)
@@ -127,11 +108,11 @@ static void add_points(dt_text *text, const dt_sweep_plan *plan, const dt_sweep_
     dt_text_add(text, "\n");
     for (size_t p = 0; p < plan->point_count; p++) {
         double mean, half;
-        dt_text_add(text, "%zu\t%zu", p, over_seeds(plan, results, p, 0, &mean, &half));
+        dt_text_add(text, "%zu\t%zu", p, over_seeds(plan, results, p, 0, x));
         for (size_t k = 0; k < plan->key_count; k++)
-            add_field(text, plan->points[p].values[k]);
+            add_field(text, plan->points[p].values[k].shown);
         for (int i = 1; i < DT_SWEEP_FIGURES; i++) {
-            (void)over_seeds(plan, results, p, i, &mean, &half);
+            (void)dt_mean_interval(x, over_seeds(plan, results, p, i, x), &mean, &half);
             add_number(text, mean);
             add_number(text, half);
         }
@@ -157,7 +138,11 @@ dt_status dt_sweep_write(const dt_sweep_plan *plan, const dt_sweep_result *resul
     dt_status status = write_table(folder, "summary.tsv", &text, error);
     if (status != DT_OK)
         return status;
+    double *x = dt_allocate(plan->run_count / plan->point_count, sizeof *x);
+    if (!x)
+        return dt_fail_memory(error, "the sweep's tables");
     text = (dt_text){0};
-    add_points(&text, plan, results);
+    add_points(&text, plan, results, x);
+    dt_release(x);
     return write_table(folder, "points.tsv", &text, error);
 }

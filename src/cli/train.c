@@ -119,6 +119,11 @@ static dt_status seal_capture(void *capture, dt_error *error)
     return dt_capture_seal(capture, error);
 }
 
+static int64_t capture_is_safe(const void *capture)
+{
+    return dt_capture_safe(capture);
+}
+
 /* What is known before the first step, and those who watch. Checkpoints come last: an epoch is done when all others
  * have recorded it. */
 /* What statistics of the capture remember from step to step goes with checkpoints, and comes back from one. */
@@ -168,6 +173,7 @@ static dt_status begin_records(run *r, dt_error *error)
                                            .experiment_id = r->experiment_id,
                                            .data_id = r->data_id,
                                            .before = r->capture ? seal_capture : NULL,
+                                           .safe = r->capture ? capture_is_safe : NULL,
                                            .context = r->capture,
                                            .sources = &source,
                                            .source_count = source.size > 0,

@@ -389,6 +389,7 @@ dt_status dt_value_read(const dt_key *key, const char *path, const dt_node *node
         return DT_OK;
     case DT_KEY_NAME:
     case DT_KEY_FILE:
+    case DT_KEY_TEXT:
     case DT_KEY_ENTRY:
         return read_text(r, key, path, node, field);
     case DT_KEY_CHOICE:

@@ -18,6 +18,7 @@
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
+#include "data/stream.h"
 #include "deltoid/record.h"
 
 /* What a run left, and what training it again gives. */
@@ -145,6 +146,27 @@ static dt_status check_data(const verification *v, const dt_data *data, dt_error
     return DT_OK;
 }
 
+/* And the same weights to begin with, where the experiment names files of them. */
+static dt_status check_initial_weights(const verification *v, const dt_experiment *experiment, dt_error *error)
+{
+    const char *file;
+    int64_t layer;
+    for (size_t i = 0; (file = dt_weights_file(experiment, i, &layer)); i++) {
+        char path[48], sha256[65];
+        snprintf(path, sizeof path, "initial_weights.%zu.sha256", i);
+        const char *was = dt_provenance_text(v->provenance, path);
+        const dt_status status = dt_stream_hash_file(file, sha256, error);
+        if (status != DT_OK)
+            return status;
+        if (strlen(was) == 64 && strcmp(was, sha256) != 0)
+            return dt_fail(error, DT_INVALID,
+                           "%s: isn't what the run began with (its SHA-256 differs from provenance.json's); put the "
+                           "same file back",
+                           file);
+    }
+    return DT_OK;
+}
+
 /* --- again --- */
 
 /* Changes that leave the numbers as they are. */
@@ -264,6 +286,8 @@ static dt_status run_verify(const dt_arguments *arguments, dt_error *error)
     }
     if (status == DT_OK)
         status = check_data(&v, &data, error);
+    if (status == DT_OK)
+        status = check_initial_weights(&v, &config.experiment, error);
     if (status == DT_OK) {
         open_metrics(&v, &arena);
         status = train(&v, &config, &data, error);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "data/columns.h"
 #include "data/lines.h"
+#include "data/sparse.h"
 
 /* --- life --- */
 
@@ -190,22 +191,13 @@ static bool copy_transform(dt_dataset *to, const dt_dataset *from)
     return true;
 }
 
-/* The inputs of the rows, dense: a sparse row is written out. */
 static bool copy_inputs(dt_dataset *to, const dt_dataset *from, const int64_t *rows, int64_t count)
 {
-    const size_t size = dt_element_size(from->element), row = (size_t)from->features * size;
+    const size_t row = (size_t)from->features * dt_element_size(from->element);
     unsigned char *inputs = dt_allocate_array((size_t)count, row);
     to->inputs = inputs;
-    for (int64_t i = 0; inputs && i < count; i++) {
-        unsigned char *x = inputs + (size_t)i * row;
-        if (!from->start) {
-            memcpy(x, (const unsigned char *)from->inputs + (size_t)rows[i] * row, row);
-            continue;
-        }
-        memset(x, 0, row);
-        for (int64_t at = from->start[rows[i]]; at < from->start[rows[i] + 1]; at++)
-            memcpy(x + (size_t)from->column[at] * size, (const unsigned char *)from->inputs + (size_t)at * size, size);
-    }
+    for (int64_t i = 0; inputs && i < count; i++)
+        memcpy(inputs + (size_t)i * row, (const unsigned char *)from->inputs + (size_t)rows[i] * row, row);
     return inputs != NULL;
 }
 
@@ -241,7 +233,8 @@ dt_status dt_dataset_pick(dt_dataset **picked, const dt_dataset *dataset, const 
     const int64_t names = dataset->kind == DT_TARGETS_CLASSES ? dataset->classes : dataset->outputs;
     if (dataset->label_names && !(d->label_names = dt_label_names(dataset->label_names, (size_t)names)))
         goto fail;
-    if (!copy_inputs(d, dataset, rows, count) || !copy_transform(d, dataset))
+    if (!(dataset->start ? dt_dataset_pick_sparse : copy_inputs)(d, dataset, rows, count) ||
+        !copy_transform(d, dataset))
         goto fail;
     *picked = d;
     return DT_OK;

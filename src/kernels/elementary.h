@@ -1,10 +1,9 @@
-/* exp, expm1, log and the inverse normal distribution, built from add, multiply, fma and bit operations alone, so that
+/* exp, log and the inverse normal distribution, built from add, multiply, fma and bit operations alone, so that
  * every instruction set, compiler and C library gives the same bits. (libm differs from one processor to the next.)
  *
  * Ranges are reduced with Cody and Waite's two-part ln 2; the cores are Taylor series long enough to be exact to the
- * type on |r| <= ln 2 / 2. Accuracy, tested against libm in long double: exp at most 1.1 ulp, expm1 and log at most 2,
- * sigmoid and tanh at most 2.5, the normal quantile at most 8. Results below the smallest normal number are 0 (as with
- * flush-to-zero).
+ * type on |r| <= ln 2 / 2. Accuracy, tested against libm in long double: exp at most 1.1 ulp, log at most 2, the normal
+ * quantile at most 8. Results below the smallest normal number are 0 (as with flush-to-zero).
  *
  * dt_exp and the functions above it work on dt_real and are branch-free, so that a loop over them vectorises.
  */
@@ -148,27 +147,6 @@ static inline dt_real dt_exp(dt_real x)
     const dt_real e = DT_FMA(p, scale, scale) * rest;
     const dt_bits kept = (dt_bits)0 - (dt_bits) !(x < DT_EXP_MIN); /* a mask: of `? :` gcc makes a branch */
     return dt_real_of(dt_bits_of(e) & kept);
-}
-
-/* e^x - 1 for |x| <= 80, accurate near 0. */
-static inline dt_real dt_expm1(dt_real x)
-{
-    dt_integer n;
-    const dt_real p = dt_reduced_expm1(dt_clamp(x, -80, 80), &n);
-    const dt_real scale = dt_power_of_two(n);
-    return DT_FMA(p, scale, scale - 1);
-}
-
-static inline dt_real dt_sigmoid(dt_real z)
-{
-    return 1 / (1 + dt_exp(-z));
-}
-
-/* tanh z = (e^2z - 1) / (e^2z + 1) */
-static inline dt_real dt_tanh(dt_real z)
-{
-    const dt_real e = dt_expm1(2 * dt_clamp(z, -20, 20));
-    return e / (e + 2);
 }
 
 #endif

@@ -163,11 +163,43 @@ static int64_t whole_lanes(int64_t rows, const dt_real *x, int64_t stride, lanes
     return zeros;
 }
 
+/* One vector of them, from the first lane that `x` points to. */
+static int64_t vector_lanes(int64_t rows, const dt_real *x, int64_t stride, int64_t lane, lanes *l)
+{
+    const dt_real most = (dt_real)INFINITY, least = -most;
+    dt_vector min = dt_broadcast(&most), max = dt_broadcast(&least);
+    wide sum[WIDES], square[WIDES];
+    int64_t zeros = 0;
+    DT_REPEAT (h, WIDES)
+        sum[h] = square[h] = wide_zero();
+    for (int64_t r = 0; r < rows; r++) {
+        const dt_vector number = dt_load(x + r * stride + lane);
+        wide w[WIDES];
+        widen(number, w);
+        min = vector_min(number, min);
+        max = vector_max(number, max);
+        zeros += vector_zeros(number);
+        DT_REPEAT (h, WIDES) {
+            sum[h] = wide_add(sum[h], w[h]);
+            square[h] = wide_add(square[h], wide_mul(w[h], w[h]));
+        }
+    }
+    dt_store(l->min + lane, min);
+    dt_store(l->max + lane, max);
+    DT_REPEAT (h, WIDES) {
+        wide_store(l->sum + lane + h * WIDE, sum[h]);
+        wide_store(l->square + lane + h * WIDE, square[h]);
+    }
+    return zeros;
+}
+
 /* The first n lanes; the others hold what no number changes. */
 static int64_t some_lanes(int64_t rows, int64_t n, const dt_real *x, int64_t stride, lanes *l)
 {
-    int64_t zeros = 0;
-    for (int64_t c = 0; c < DT_LANES; c++) {
+    int64_t zeros = 0, whole = 0;
+    for (; whole + DT_WIDTH <= n; whole += DT_WIDTH)
+        zeros += vector_lanes(rows, x, stride, whole, l);
+    for (int64_t c = whole; c < DT_LANES; c++) {
         l->sum[c] = l->square[c] = 0;
         l->min[c] = (dt_real)INFINITY;
         l->max[c] = -(dt_real)INFINITY;
@@ -276,24 +308,31 @@ static void tally_each(int64_t n, const uint8_t *key, uint32_t *to)
 
 #if defined(__AVX512F__) || defined(__AVX2__)
 #if defined(__AVX512F__)
-enum { BYTES = 64, FEW = 24 };
-#define bytes_load(p)     _mm512_loadu_si512(p)
-#define bytes_min(a, b)   _mm512_min_epu8(a, b)
-#define bytes_max(a, b)   _mm512_max_epu8(a, b)
-#define bytes_set(k)      _mm512_set1_epi8((char)(k))
-#define bytes_invert(v)   _mm512_xor_si512(v, _mm512_set1_epi8((char)255))
-#define bytes_equal(a, b) __builtin_popcountll(_mm512_cmpeq_epi8_mask(a, b))
+enum { BYTES = 64, FEW = 40 };
+#define bytes_load(p)         _mm512_loadu_si512(p)
+#define bytes_min(a, b)       _mm512_min_epu8(a, b)
+#define bytes_max(a, b)       _mm512_max_epu8(a, b)
+#define bytes_set(k)          _mm512_set1_epi8((char)(k))
+#define bytes_invert(v)       _mm512_xor_si512(v, _mm512_set1_epi8((char)255))
+#define bytes_compare(a, b)   _mm512_cmpeq_epi8_mask(a, b)
+#define bytes_bits(m)         ((uint64_t)(m))
+#define bytes_unless(m, a, b) _mm512_mask_mov_epi8(a, m, b)
 typedef __m512i bytes;
+typedef __mmask64 bytes_mask;
 #else
-enum { BYTES = 32, FEW = 12 };
-#define bytes_load(p)     _mm256_loadu_si256((const __m256i *)(const void *)(p))
-#define bytes_min(a, b)   _mm256_min_epu8(a, b)
-#define bytes_max(a, b)   _mm256_max_epu8(a, b)
-#define bytes_set(k)      _mm256_set1_epi8((char)(k))
-#define bytes_invert(v)   _mm256_xor_si256(v, _mm256_set1_epi8((char)255))
-#define bytes_equal(a, b) __builtin_popcount((unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)))
-typedef __m256i bytes;
+enum { BYTES = 32, FEW = 20 };
+#define bytes_load(p)         _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define bytes_min(a, b)       _mm256_min_epu8(a, b)
+#define bytes_max(a, b)       _mm256_max_epu8(a, b)
+#define bytes_set(k)          _mm256_set1_epi8((char)(k))
+#define bytes_invert(v)       _mm256_xor_si256(v, _mm256_set1_epi8((char)255))
+#define bytes_compare(a, b)   _mm256_cmpeq_epi8(a, b)
+#define bytes_bits(m)         ((uint64_t)(uint32_t)_mm256_movemask_epi8(m))
+#define bytes_unless(m, a, b) _mm256_blendv_epi8(a, b, m)
+typedef __m256i bytes, bytes_mask;
 #endif
+
+#define bytes_count(m) __builtin_popcountll(bytes_bits(m))
 
 /* The least of 16 bytes. */
 DT_INLINE int least(__m128i v)
@@ -313,42 +352,50 @@ DT_INLINE int least_of(bytes v)
     return least(_mm_min_epu8(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
 }
 
-/* A multiple of BYTES keys. */
-static void tally_whole(int64_t n, const uint8_t *key, uint32_t *to)
+/* n keys, a multiple of BYTES. */
+DT_INLINE void tally_whole(const int64_t n, const uint8_t *key, int usual, uint32_t *to)
 {
-    bytes min = bytes_load(key), max = min;
-    for (int64_t i = BYTES; i < n; i += BYTES) {
+    const bytes common = bytes_set(usual), none = bytes_set(0);
+    bytes min = bytes_set(255), max = none;
+    int64_t left = n;
+    for (int64_t i = 0; i < n; i += BYTES) {
         const bytes some = bytes_load(key + i);
-        min = bytes_min(min, some);
-        max = bytes_max(max, some);
+        const bytes_mask equal = bytes_compare(some, common);
+        left -= bytes_count(equal);
+        min = bytes_min(min, bytes_unless(equal, some, bytes_invert(none)));
+        max = bytes_max(max, bytes_unless(equal, some, none));
     }
     const int first = least_of(min), last = 255 - least_of(bytes_invert(max));
-    if (last - first >= FEW) {
+    if (left > 0 && last - first >= FEW) {
         tally_each(n, key, to);
         return;
     }
-    int64_t left = n; /* the last of them have what is left */
+    to[usual] += (uint32_t)(n - left);
     for (int k = first; k < last && left > 0; k++) {
         const bytes wanted = bytes_set(k);
         int64_t count = 0;
         for (int64_t i = 0; i < n; i += BYTES)
-            count += bytes_equal(bytes_load(key + i), wanted);
+            count += bytes_count(bytes_compare(bytes_load(key + i), wanted));
+        count = k == usual ? 0 : count;
         to[k] += (uint32_t)count;
         left -= count;
     }
-    to[last] += (uint32_t)left;
+    to[last] += (uint32_t)left; /* the last of them have what is left */
 }
 
-static void tally(int64_t n, const uint8_t *key, uint32_t *to)
+static void tally(int64_t n, const uint8_t *key, int usual, uint32_t *to)
 {
     const int64_t whole = n / BYTES * BYTES;
-    if (whole)
-        tally_whole(whole, key, to);
+    if (n == DT_KEYS_AT_ONCE)
+        tally_whole(DT_KEYS_AT_ONCE, key, usual, to);
+    else if (whole)
+        tally_whole(whole, key, usual, to);
     tally_each(n - whole, key + whole, to);
 }
 #else
-static void tally(int64_t n, const uint8_t *key, uint32_t *to)
+static void tally(int64_t n, const uint8_t *key, int usual, uint32_t *to)
 {
+    (void)usual;
     tally_each(n, key, to);
 }
 #endif

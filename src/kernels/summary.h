@@ -37,6 +37,10 @@ static inline void dt_moments_join(dt_moments *all, const dt_moments *more)
  * other; a key's count is the sum of the four. */
 enum { DT_KEYS = 256, DT_TALLY = 4 * DT_KEYS };
 
+/* Numbers whose keys are made and counted at once: they stay in the nearest cache, and are many beside what a call
+ * costs. */
+enum { DT_KEYS_AT_ONCE = 1024 };
+
 typedef struct dt_summaries {
     int64_t lanes;
 
@@ -52,10 +56,9 @@ typedef struct dt_summaries {
      * one more from 2^log_high on. */
     void (*log_keys)(int64_t n, const void *x, const dt_histogram_spec *bins, uint8_t *key);
 
-    /* Counts n <= DT_KEYS keys. Few different ones, as most numbers of a block have, are compared with all keys at
-     * once.
-     */
-    void (*tally)(int64_t n, const uint8_t *key, uint32_t *tally); /* [DT_TALLY] */
+    /* Counts n keys. Few different ones, as most numbers of a block have, are compared with all keys at
+     * once; one that many may have (that of 0) is told as `usual`, and need not be near the others. */
+    void (*tally)(int64_t n, const uint8_t *key, int usual, uint32_t *tally); /* [DT_TALLY] */
 
     /* sum x y, and sum (x - y)^2; and sum x y where y becomes x. */
     double (*dot)(int64_t n, const void *x, const void *y);

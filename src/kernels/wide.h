@@ -2,9 +2,10 @@
  * vectorises; from add, multiply, divide, fma and bit operations alone, so that every instruction set, compiler and C
  * library gives the same bits.
  *
- * What the activations and costs beyond elementary.h's are made of, in both precisions: float32 widens its z, and
- * rounds the result once. That costs little beside the products of a layer, and leaves float32 results within one unit
- * in the last place of the correctly rounded ones; float64's are within a few (tests/test_wide.c measures both).
+ * What the smooth activations are made of, and costs beyond elementary.h's, in both precisions: float32 widens its z,
+ * and rounds the result once. That costs little beside the products of a layer, and leaves float32 results within one
+ * unit in the last place of the correctly rounded ones; float64's are within a few (tests/test_accuracy.c measures
+ * both).
  * Results below the smallest normal double are 0.
  *
  * NaN stays NaN everywhere.
@@ -87,7 +88,7 @@ static inline double dt_wide_exp(double x, double low)
     return dt_wide_of(dt_wide_bits(e) & kept);
 }
 
-/* e^x - 1 for x <= 0, to the last places near 0. */
+/* e^x - 1 for x <= 80, e^80 - 1 above, to the last places near 0. */
 static inline double dt_wide_expm1(double x)
 {
     int64_t n;

@@ -21,36 +21,6 @@ static void linear_derivative(int64_t n, double none, const dt_real *z, const dt
     (void)n, (void)z, (void)a, (void)delta; /* sigma' = 1 */
 }
 
-static void sigmoid_value(int64_t n, double none, const dt_real *z, dt_real *a)
-{
-    (void)none;
-    for (int64_t j = 0; j < n; j++)
-        a[j] = dt_sigmoid(z[j]);
-}
-
-static void sigmoid_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
-{
-    (void)none;
-    (void)z;
-    for (int64_t j = 0; j < n; j++)
-        delta[j] *= a[j] * (1 - a[j]);
-}
-
-static void tanh_value(int64_t n, double none, const dt_real *z, dt_real *a)
-{
-    (void)none;
-    for (int64_t j = 0; j < n; j++)
-        a[j] = dt_tanh(z[j]);
-}
-
-static void tanh_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
-{
-    (void)none;
-    (void)z;
-    for (int64_t j = 0; j < n; j++)
-        delta[j] *= (1 - a[j]) * (1 + a[j]);
-}
-
 static void relu_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
     (void)none;
@@ -153,18 +123,67 @@ static void hard_sigmoid_derivative(int64_t n, double none, const dt_real *z, co
 
 /* --- smooth: sigma and sigma' of one z in double, and the loops over them --- */
 
-#define SMOOTH(sigma)                                                                                                  \
+#define SMOOTH_VALUE(sigma)                                                                                            \
     static void sigma##_value(int64_t n, double parameter, const dt_real *z, dt_real *a)                               \
     {                                                                                                                  \
         for (int64_t j = 0; j < n; j++)                                                                                \
             a[j] = (dt_real)sigma((double)z[j], parameter);                                                            \
-    }                                                                                                                  \
+    }
+
+#define SMOOTH(sigma)                                                                                                  \
+    SMOOTH_VALUE(sigma)                                                                                                \
     static void sigma##_derivative(int64_t n, double parameter, const dt_real *z, const dt_real *a, dt_real *delta)    \
     {                                                                                                                  \
         (void)a;                                                                                                       \
         for (int64_t j = 0; j < n; j++)                                                                                \
             delta[j] = (dt_real)((double)delta[j] * sigma##_slope((double)z[j], parameter));                           \
     }
+
+/* sigmoid(v + low) = p / (1 + e), and 1 less it q / (1 + e), from e = e^-|v + low| */
+typedef struct logistic {
+    double e, p, q;
+} logistic;
+
+static inline logistic logistic_of(double v, double low)
+{
+    const double e = dt_wide_exp(-__builtin_fabs(v), dt_wide_by_sign(v, -low, low));
+    return (logistic){e, dt_wide_by_sign(v, 1, e), dt_wide_by_sign(v, e, 1)};
+}
+
+static inline double sigmoid(double z, double none)
+{
+    (void)none;
+    return 1 / (1 + dt_wide_exp(-z, 0)); /* never falls, as e / (1 + e) would */
+}
+SMOOTH_VALUE(sigmoid)
+
+static void sigmoid_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
+{
+    (void)none, (void)z;
+    for (int64_t j = 0; j < n; j++)
+        delta[j] *= a[j] * (1 - a[j]);
+}
+
+/* (e^2|z| - 1) / (e^2|z| + 1), with z's sign */
+static inline double hyperbolic(double z, double none)
+{
+    (void)none;
+    const double e = dt_wide_expm1(2 * __builtin_fabs(z)), a = e / (e + 2);
+    return dt_wide_by_sign(z, a, -a);
+}
+
+static void tanh_value(int64_t n, double none, const dt_real *z, dt_real *a)
+{
+    for (int64_t j = 0; j < n; j++)
+        a[j] = (dt_real)hyperbolic((double)z[j], none);
+}
+
+static void tanh_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
+{
+    (void)none, (void)z;
+    for (int64_t j = 0; j < n; j++)
+        delta[j] *= (1 - a[j]) * (1 + a[j]);
+}
 
 static inline double elu(double z, double alpha)
 {
@@ -219,32 +238,39 @@ static inline double gelu_slope(double z, double none)
 }
 SMOOTH(gelu)
 
-/* sigmoid(v) = p / (1 + e), and 1 less it q / (1 + e), from e = e^-|v| */
-typedef struct logistic {
-    double e, p, q;
-} logistic;
+#define GELU_2K     0x1.9884533d43651p+0 /* 2 sqrt(2 / pi), and what a double leaves of it */
+#define GELU_2K_LOW (-0x1.cbc0d30ebfd15p-54)
+#define GELU_C      0x1.6e4e26d4801f7p-5 /* 0.044715 */
+#define GELU_C_LOW  0x1.441355475a31ap-59
 
-static inline logistic logistic_of(double v)
+/* sigmoid(2 u), u = sqrt(2/pi) (z + c z^3): 2 u in two parts, each product and sum with its rounding error, as what 2 u
+ * is off by becomes a relative error of e^-|2 u|. Beyond 40, where it is 0 or 1, z is held there, by its bits alone: of
+ * comparisons gcc would make branches here. */
+static inline logistic gelu_logistic(double far)
 {
-    const double e = dt_wide_exp(-__builtin_fabs(v), 0);
-    return (logistic){e, dt_wide_by_sign(v, 1, e), dt_wide_by_sign(v, e, 1)};
+    const double z = dt_wide_by_sign(40 - __builtin_fabs(far), far, dt_wide_by_sign(far, 40, -40));
+    const double square = z * z, square_low = __builtin_fma(z, z, -square);
+    const double c = GELU_C * square, sum = 1 + c, had = sum - 1;
+    const double c_low = __builtin_fma(GELU_C, square, -c) + (GELU_C_LOW * square + GELU_C * square_low);
+    const double sum_low = (1 - (sum - had)) + (c - had) + c_low;
+    const double u = z * sum, u_low = __builtin_fma(z, sum, -u) + z * sum_low;
+    const double v = GELU_2K * u, v_low = __builtin_fma(GELU_2K, u, -v) + (GELU_2K * u_low + GELU_2K_LOW * u);
+    return logistic_of(v, v_low);
 }
 
-#define GELU_2U 0x1.9884533d43651p+0 /* 2 sqrt(2 / pi) */
-
-/* z (1 + tanh u) / 2 = z sigmoid(2 u), u = sqrt(2/pi) (z + 0.044715 z^3) */
+/* z (1 + tanh u) / 2 = z sigmoid(2 u) */
 static inline double gelu_tanh(double z, double none)
 {
     (void)none;
-    const logistic s = logistic_of(GELU_2U * z * (1 + 0.044715 * z * z));
+    const logistic s = gelu_logistic(z);
     return dt_wide_at_least(z, -40) * (s.p / (1 + s.e));
 }
 
 static inline double gelu_tanh_slope(double z, double none)
 {
     (void)none;
-    const logistic s = logistic_of(GELU_2U * z * (1 + 0.044715 * z * z));
-    const double inner = dt_wide_clamp(GELU_2U * z * (1 + 3 * 0.044715 * z * z), -1e6, 1e6); /* 2 z du/dz */
+    const logistic s = gelu_logistic(z);
+    const double inner = dt_wide_clamp(GELU_2K * z * (1 + 3 * GELU_C * z * z), -1e6, 1e6); /* 2 z du/dz */
     return s.p / (1 + s.e) * (1 + inner * (s.q / (1 + s.e)));
 }
 SMOOTH(gelu_tanh)
@@ -253,14 +279,14 @@ SMOOTH(gelu_tanh)
 static inline double silu(double z, double none)
 {
     (void)none;
-    const logistic s = logistic_of(z);
+    const logistic s = logistic_of(z, 0);
     return dt_wide_at_least(z, -800) * (s.p / (1 + s.e));
 }
 
 static inline double silu_slope(double z, double none)
 {
     (void)none;
-    const logistic s = logistic_of(z);
+    const logistic s = logistic_of(z, 0);
     return s.p / (1 + s.e) * (1 + dt_wide_clamp(z, -800, 800) * (s.q / (1 + s.e)));
 }
 SMOOTH(silu)
@@ -274,7 +300,7 @@ static inline double softplus(double z, double beta)
 
 static inline double softplus_slope(double z, double beta)
 {
-    const logistic s = logistic_of(beta * z);
+    const logistic s = logistic_of(beta * z, 0);
     return s.p / (1 + s.e);
 }
 SMOOTH(softplus)
@@ -293,7 +319,7 @@ static inline double mish(double z, double none)
 static inline double mish_slope(double z, double none)
 {
     (void)none;
-    const logistic s = logistic_of(z);
+    const logistic s = logistic_of(z, 0);
     const double above = dt_wide_by_sign(z, 1 + 2 * s.e, s.e * (s.e + 2));
     const double rest = dt_wide_by_sign(z, 2 * s.e * s.e, 2);
     const double t = above / (above + rest), less = rest / (above + rest); /* 1 - t */

@@ -176,6 +176,7 @@ static const dt_initializer table[] = {
     {{"uniform", "U(-limit, limit)", ""}, plain_uniform, NULL},
     {{"orthogonal", "gain Q", "Q^T Q = 1 or Q Q^T = 1; Saxe et al. 2014; PyTorch's"}, NULL, orthogonal},
     {{"constant", "value", ""}, constant, NULL},
+    {{"file", "numbers of a file", "read by its keys file, W, b; 0 until they are"}, zeros, NULL},
     {{"zeros", "0", "no symmetry is broken: for last layers and tests"}, zeros, NULL},
 };
 

@@ -5,7 +5,7 @@
 static void add_block(void *context, int64_t l, int64_t block, dt_real *g)
 {
     const dt_reducer *reducer = context;
-    dt_real *sum = reducer->shared + (reducer->network->layer[l].first_block + block) * DT_BLOCK;
+    dt_real *sum = reducer->shared + dt_reducer_place(reducer, reducer->network->layer[l].first_block + block);
     for (int64_t i = 0; i < DT_BLOCK; i++) {
 #pragma omp atomic
         sum[i] += g[i];

@@ -9,8 +9,9 @@
  * it forms its slice from own        bytes of buffers, and of copies of x, that it writes and reads itself barriers of
  * the team and of its group
  *
- * Strategies that aren't deterministic are never picked, and have a group for each worker unless the experiment says
- * otherwise: they are there to be looked at.
+ * A strategy that the experiment names has a group for each worker, unless it names their number, too, or has fewer
+ * shards than workers, of whom some would have nothing to do: then the model chooses the groups. Strategies that aren't
+ * deterministic are never picked.
  *
  * The rates are those of a server's cores of about 2020. They needn't be this machine's: what decides is mostly a
  * factor of two and more. `deltoid scale` measures what the model only guesses.
@@ -73,10 +74,11 @@ static cost cost_of(const dt_reduction *strategy, int64_t groups, const dt_reduc
         const double in = (double)s->units[l - 1], out = (double)s->units[l], weights = out * (in + 1);
         const int64_t panels = dt_whole_panels(s->units[l]) / DT_LANES;
         const bool units = dt_reduction_by_units(strategy, s->units[l], s->samples, s->workers);
-        const bool copies = l == 1 && units; /* of x */
+        const bool copies = l == 1 && units;                                               /* of x */
+        const bool stays = units || (groups == 1 && dt_shares_evenly(panels, s->workers)); /* W^l, with its worker */
         const double part = share_of(panels, m), forward = units ? share_of(panels, s->workers) : part;
         operations += 2 * (units ? B : R) * weights * forward;
-        moved += units ? 0 : weights * part * others;
+        moved += stays ? 0 : weights * part * others;
         moved += copies ? 0 : units ? B * in * others : R * in * (before ? others : partners);
         own += copies ? 2 * B * in : 0;
         barriers += copies ? 0 : units || before || m > 1;
@@ -153,7 +155,7 @@ static void tell_other(dt_choice *choice, const candidate *other, bool groups)
     add_words(choice->why, words);
 }
 
-/* One strategy: groups alone are to be chosen. */
+/* A strategy is given, and more workers than shards. */
 static void choose_groups(dt_choice *choice, const dt_reduction_sizes *sizes)
 {
     const dt_reduction *strategy = choice->strategy;
@@ -198,7 +200,8 @@ dt_choice dt_reduction_choose(const char *name, int64_t groups, const dt_reducti
         return choice;
     if (choice.strategy->chosen)
         choose_strategy(&choice, groups ? choice.groups : 0, sizes);
-    else if (!groups && choice.strategy->deterministic && sizes->workers > 1)
+    else if (!groups && choice.strategy->deterministic &&
+             dt_shards_of(sizes->samples, sizes->shard_size) < sizes->workers)
         choose_groups(&choice, sizes);
     return choice;
 }

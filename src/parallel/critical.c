@@ -13,10 +13,11 @@ static void local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker
 #pragma omp critical(dt_shared_gradient)
     {
         dt_lap(laps, DT_PHASE_WAIT, 0);
-        for (int64_t l = 1; l <= n->layers; l++) {
+        for (int64_t l = dt_reducer_first_added(reducer); l <= n->layers; l++) {
             const dt_span share = dt_reducer_share(reducer, l, worker);
-            dt_real *sum = reducer->shared + share.first * DT_BLOCK;
-            n->products->add(dt_span_count(share) * DT_BLOCK, sum, own + share.first * DT_BLOCK, sum);
+            const int64_t at = dt_reducer_place(reducer, share.first);
+            dt_real *sum = reducer->shared + at;
+            n->products->add(dt_span_count(share) * DT_BLOCK, sum, own + at, sum);
             dt_lap(laps, DT_PHASE_UPDATE, l);
         }
     }

@@ -37,14 +37,15 @@ static void local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker
     const bool has_shards = plan->first_subtree[group] < plan->first_subtree[group + 1];
     dt_real *own = reducer->buffer[group];
     dt_reducer_form_own(reducer, plan, worker, &(dt_finish){.out = own}, laps);
-    for (int64_t l = 1; l <= n->layers; l++) {
+    for (int64_t l = dt_reducer_first_added(reducer); l <= n->layers; l++) {
         const dt_layer *layer = &n->layer[l];
         const dt_span share = dt_reducer_share(reducer, l, worker), nothing = {0, 0};
         const int64_t end = layer->first_block + layer->panels * layer->column, step = CHUNK / DT_BLOCK;
         for (int64_t block = layer->first_block; block < end; block += step) {
             const dt_span chunk = {block, dt_min(block + step, end)};
-            add_chunk(n->products, dt_span_count(chunk) * DT_BLOCK, reducer->shared + block * DT_BLOCK,
-                      own + block * DT_BLOCK, has_shards ? part_of(share, chunk) : nothing, reducer->workers);
+            const int64_t at = dt_reducer_place(reducer, block);
+            add_chunk(n->products, dt_span_count(chunk) * DT_BLOCK, reducer->shared + at, own + at,
+                      has_shards ? part_of(share, chunk) : nothing, reducer->workers);
         }
         dt_lap(laps, DT_PHASE_UPDATE, l);
     }

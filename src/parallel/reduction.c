@@ -79,10 +79,10 @@ static int64_t scratch_count(const dt_reducer *r)
     return dt_max(tiles, stack);
 }
 
-/* One block, as long as the parameter vector. */
-static dt_real *as_parameters(const dt_network *network)
+/* One block, as long as the parameter vector, but for what needs no buffers. */
+static dt_real *as_parameters(const dt_reducer *r)
 {
-    return dt_allocate_hot((size_t)network->blocks, DT_BLOCK * sizeof(dt_real));
+    return dt_allocate_hot((size_t)(r->network->blocks - r->unbuffered), DT_BLOCK * sizeof(dt_real));
 }
 
 dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, const dt_network *network,
@@ -98,6 +98,7 @@ dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, 
     r->groups = division->groups;
     r->shard_size = division->shard_size;
     r->rows = rows;
+    r->unbuffered = rows[1].columns ? network->layer[1].panels * network->layer[1].column : 0;
     r->buffers_a_group = dt_reducer_buffers(strategy, division);
     const size_t buffers = (size_t)(r->groups * r->buffers_a_group), workers = (size_t)r->workers;
     r->buffer = dt_allocate_zeroed(buffers, sizeof *r->buffer);
@@ -106,12 +107,12 @@ dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, 
         (division->short_samples && !plan_create(&r->plans[1], division, division->short_samples)))
         goto fail;
     for (size_t i = 0; i < buffers; i++)
-        if (!(r->buffer[i] = as_parameters(network)))
+        if (!(r->buffer[i] = as_parameters(r)))
             goto fail;
     for (size_t t = 0; t < workers; t++)
         if (!(r->scratch[t] = dt_allocate((size_t)scratch_count(r), sizeof(dt_real))))
             goto fail;
-    if (strategy->shared && r->groups > 1 && !(r->shared = as_parameters(network)))
+    if (strategy->shared && r->groups > 1 && !(r->shared = as_parameters(r)))
         goto fail;
     *reducer = r;
     return DT_OK;
@@ -140,8 +141,8 @@ void dt_reducer_destroy(dt_reducer *reducer)
 
 bool dt_reduction_by_units(const dt_reduction *strategy, int64_t units, int64_t samples, int64_t workers)
 {
-    const int64_t panels = dt_whole_panels(units) / DT_LANES, most = dt_ceil_div(panels, workers) * workers;
-    return strategy->units && workers > 1 && panels >= workers && units > samples && 8 * most <= 9 * panels;
+    return strategy->units && workers > 1 && units > samples &&
+           dt_shares_evenly(dt_whole_panels(units) / DT_LANES, workers);
 }
 
 bool dt_reducer_by_units(const dt_reducer *reducer, int64_t l)
@@ -170,11 +171,13 @@ dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t l, int64_t worker)
     if (reducer->strategy->one_sums)
         return worker == 0 ? all : (dt_span){all.first, all.first};
     dt_span own;
-    if (dt_reducer_by_units(reducer, l)) {
+    const bool tensor =
+        reducer->groups == 1; /* then whole panels are the worker's that computes their units, if they can */
+    if (dt_reducer_by_units(reducer, l) || (tensor && dt_shares_evenly(layer->panels, reducer->workers))) {
         own = dt_reducer_panels(reducer, l, worker);
         return (dt_span){all.first + own.first * layer->column, all.first + own.last * layer->column};
     }
-    if (reducer->strategy->units) { /* layers on their own, as others go by units */
+    if (reducer->strategy->units || tensor) { /* layers on their own, as others go by units */
         own = dt_split(layer->panels * layer->column, reducer->workers, worker);
         return (dt_span){all.first + own.first, all.first + own.last};
     }
@@ -209,32 +212,69 @@ const dt_plan *dt_reducer_plan(const dt_reducer *reducer, int64_t samples)
 /* Which of its blocks a worker forms: those that it sums, or its share of its group's contribution. */
 typedef dt_span part_fn(const dt_reducer *reducer, int64_t l, int64_t worker);
 
-/* Forms the worker's blocks of the gradient over samples first .. last-1 of the minibatch, whole shards from the start
- * of an aligned subtree, and finishes each. */
-static void form(const dt_reducer *reducer, int64_t worker, dt_span samples, part_fn *part, const dt_finish *finish,
-                 dt_laps *laps)
+/* Blocks of layer l of sparse inputs, from the reader's index. */
+static void form_sparse(const dt_reducer *reducer, int64_t l, int64_t reader, dt_span samples, const dt_blocks *layer,
+                        dt_span blocks, const dt_finish *finish)
+{
+    const dt_layer_rows *rows = &reducer->rows[l];
+    const dt_sparse_task task = {
+        .layer = *layer,
+        .columns = &rows->columns[reader],
+        .delta = rows->delta,
+        .delta_stride = rows->delta_stride,
+        .samples = samples,
+        .first = blocks.first,
+        .last = blocks.last,
+        .scratch = reducer->scratch[reader],
+    };
+    DT_SELECT(dt_sparse_products, dt_sparse_products, &)->gradient(&task, finish);
+}
+
+/* The worker's blocks `own` of layer l, numbered in the layer. */
+static void form_layer(const dt_reducer *reducer, int64_t l, int64_t worker, dt_span samples, dt_span own,
+                       const dt_finish *finish, dt_laps *laps)
 {
     const dt_network *n = reducer->network;
-    for (int64_t l = 1; l <= n->layers; l++) {
-        const dt_layer_rows *rows = &reducer->rows[l];
-        const dt_span own = part(reducer, l, worker);
-        const dt_gradient_task task = {
-            .layer = dt_network_blocks(n, l),
-            .a = rows->a + worker * rows->a_apart + samples.first * rows->a_stride,
-            .delta = rows->delta + samples.first * rows->delta_stride,
-            .a_stride = rows->a_stride,
-            .delta_stride = rows->delta_stride,
-            .samples = dt_span_count(samples),
-            .shard_size = reducer->shard_size,
-            .first = own.first - n->layer[l].first_block,
-            .last = own.last - n->layer[l].first_block,
-            .shared = reducer->workers > 1 && !dt_reducer_by_units(reducer, l),
-            .scratch = reducer->scratch[worker],
-        };
-        if (task.first < task.last && task.samples)
-            n->products->gradient(&task, finish);
-        dt_lap(laps, DT_PHASE_GRADIENT, l);
+    const dt_layer_rows *rows = &reducer->rows[l];
+    dt_gradient_task task = {
+        .layer = dt_network_blocks(n, l),
+        .delta = rows->delta + samples.first * rows->delta_stride,
+        .a_stride = rows->a_stride,
+        .delta_stride = rows->delta_stride,
+        .samples = dt_span_count(samples),
+        .shard_size = reducer->shard_size,
+        .first = own.first,
+        .last = own.last,
+        .shared = reducer->workers > 1 && !dt_reducer_by_units(reducer, l),
+        .scratch = reducer->scratch[worker],
+    };
+    if (finish->out)
+        task.layer.offset -= reducer->unbuffered * DT_BLOCK;
+    if (rows->columns) {
+        form_sparse(reducer, l, worker, samples, &task.layer, own, finish);
+    } else if (task.first < task.last && task.samples) {
+        task.a = rows->a + worker * rows->a_apart + samples.first * rows->a_stride;
+        n->products->gradient(&task, finish);
     }
+    dt_lap(laps, DT_PHASE_GRADIENT, l);
+}
+
+/* Forms the worker's blocks of the gradient over samples first .. last-1 of the minibatch, whole shards from the start
+ * of an aligned subtree, and finishes each; of layers first .. last-1. */
+static void form(const dt_reducer *reducer, dt_span layers, int64_t worker, dt_span samples, part_fn *part,
+                 const dt_finish *finish, dt_laps *laps)
+{
+    for (int64_t l = layers.first; l < layers.last; l++) {
+        const dt_span own = part(reducer, l, worker);
+        const int64_t first = reducer->network->layer[l].first_block;
+        form_layer(reducer, l, worker, samples, (dt_span){own.first - first, own.last - first}, finish, laps);
+    }
+}
+
+/* Layers from l on. */
+static dt_span layers_from(const dt_reducer *reducer, int64_t l)
+{
+    return (dt_span){l, reducer->network->layers + 1};
 }
 
 void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps)
@@ -245,7 +285,14 @@ void dt_reducer_no_local(const dt_reducer *reducer, const dt_plan *plan, int64_t
 void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                          dt_laps *laps)
 {
-    form(reducer, worker, (dt_span){0, plan->samples}, dt_reducer_slice, finish, laps);
+    form(reducer, layers_from(reducer, 1), worker, (dt_span){0, plan->samples}, dt_reducer_slice, finish, laps);
+}
+
+void dt_reducer_form_unadded(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
+                             dt_laps *laps)
+{
+    form(reducer, (dt_span){1, dt_reducer_first_added(reducer)}, worker, (dt_span){0, plan->samples}, dt_reducer_slice,
+         finish, laps);
 }
 
 /* Of whole shards. */
@@ -260,7 +307,8 @@ void dt_reducer_form_own(const dt_reducer *reducer, const dt_plan *plan, int64_t
 {
     const int64_t group = dt_reducer_member(reducer, worker).group;
     const dt_span shards = dt_group_shards(plan->shards, reducer->workers, reducer->groups, group);
-    form(reducer, worker, samples_of(reducer, plan, shards), dt_reducer_share, finish, laps);
+    form(reducer, layers_from(reducer, dt_reducer_first_added(reducer)), worker, samples_of(reducer, plan, shards),
+         dt_reducer_share, finish, laps);
 }
 
 void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, dt_laps *laps)
@@ -271,7 +319,8 @@ void dt_reducer_fill_buffers(const dt_reducer *reducer, const dt_plan *plan, int
     dt_real **buffer = reducer->buffer + group * reducer->buffers_a_group;
     for (int64_t s = plan->first_subtree[group]; s < plan->first_subtree[group + 1]; s++) {
         const dt_finish store = {.out = *buffer++};
-        form(reducer, worker, samples_of(reducer, plan, plan->subtrees[s].shards), dt_reducer_share, &store, laps);
+        form(reducer, layers_from(reducer, dt_reducer_first_added(reducer)), worker,
+             samples_of(reducer, plan, plan->subtrees[s].shards), dt_reducer_share, &store, laps);
     }
 }
 
@@ -286,26 +335,46 @@ static const dt_real *buffer_of(const dt_reducer *r, const dt_plan *plan, int64_
     return r->buffer[g * r->buffers_a_group + s - plan->first_subtree[g]];
 }
 
-bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t group, dt_span blocks, dt_real *sum)
+/* sum += block `block` of layer 1 of sparse inputs, over the samples of subtree s. */
+static void add_formed(const dt_reducer *reducer, const dt_plan *plan, int64_t s, int64_t reader, int64_t block,
+                       dt_real *sum)
 {
-    const int64_t at = blocks.first * DT_BLOCK, count = dt_span_count(blocks) * DT_BLOCK;
+    _Alignas(DT_CACHE_LINE) dt_real formed[DT_BLOCK];
+    const dt_finish store = {.out = formed};
+    dt_blocks layer = dt_network_blocks(reducer->network, 1);
+    layer.offset = -block * DT_BLOCK;
+    form_sparse(reducer, 1, reader, samples_of(reducer, plan, plan->subtrees[s].shards), &layer,
+                (dt_span){block, block + 1}, &store);
+    reducer->network->products->add(DT_BLOCK, sum, formed, sum);
+}
+
+bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t group, int64_t reader, dt_span blocks,
+                        dt_real *sum)
+{
+    const int64_t first = plan->first_subtree[group], last = plan->first_subtree[group + 1];
     if (!reducer->buffers_a_group || !dt_reducer_adds(reducer, plan))
         return false;
-    const int64_t subtrees = plan->first_subtree[group + 1] - plan->first_subtree[group];
-    memset(sum, 0, (size_t)count * sizeof *sum);
-    for (int64_t i = 0; i < dt_min(subtrees, reducer->buffers_a_group); i++)
-        reducer->network->products->add(count, sum, reducer->buffer[group * reducer->buffers_a_group + i] + at, sum);
+    memset(sum, 0, (size_t)(dt_span_count(blocks) * DT_BLOCK) * sizeof *sum);
+    for (int64_t block = blocks.first; block < blocks.last; block++, sum += DT_BLOCK) {
+        for (int64_t s = first; s < last && block < reducer->unbuffered; s++)
+            add_formed(reducer, plan, s, reader, block, sum);
+        for (int64_t i = 0; i < dt_min(last - first, reducer->buffers_a_group) && block >= reducer->unbuffered; i++)
+            reducer->network->products->add(
+                DT_BLOCK, sum, reducer->buffer[group * reducer->buffers_a_group + i] + dt_reducer_place(reducer, block),
+                sum);
+    }
     return true;
 }
 
-/* One block of layer `layer`, which lies `at` numbers into the buffers, summed by the plan's program; its last addition
+/* A dt_block_sum: the block, `at` numbers into the buffers, summed by the plan's program; its last addition
  * finishes it. */
 static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
-                       int64_t block, const dt_finish *finish)
+                       int64_t first, int64_t of_all, const dt_finish *finish)
 {
     const dt_products *products = reducer->network->products;
+    const int64_t block = of_all - first;   /* of the layer */
     const dt_real *stack[2 * DT_COVER_MAX]; /* a sum is in place i of the scratch, a pushed buffer stays where it is */
-    const int64_t at = layer->offset + block * DT_BLOCK;
+    const int64_t at = layer->offset + dt_reducer_place(reducer, block);
     int top = 0;
     for (int64_t i = 0; i < plan->program_length; i++) {
         if (plan->program[i] != DT_JOIN_ADD) {
@@ -325,16 +394,5 @@ static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t w
 void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                      dt_laps *laps)
 {
-    const dt_network *n = reducer->network;
-    if (!dt_reducer_adds(reducer, plan)) {
-        dt_reducer_form_all(reducer, plan, worker, finish, laps);
-        return;
-    }
-    for (int64_t l = 1; l <= n->layers; l++) {
-        const dt_blocks layer = dt_network_blocks(n, l);
-        const dt_span own = dt_reducer_slice(reducer, l, worker);
-        for (int64_t block = own.first; block < own.last; block++)
-            join_block(reducer, plan, worker, &layer, block - n->layer[l].first_block, finish);
-        dt_lap(laps, DT_PHASE_UPDATE, l);
-    }
+    dt_reducer_sum_blocks(reducer, plan, worker, finish, laps, join_block);
 }

@@ -24,6 +24,7 @@
 #include "deltoid/tables.h"
 #include "deltoid/trainer.h"
 #include "kernels/products.h"
+#include "kernels/sparse.h"
 #include "nn/network.h"
 #include "parallel/laps.h"
 
@@ -32,6 +33,10 @@ typedef struct dt_layer_rows {
     const dt_real *a, *delta;
     int64_t a_stride, delta_stride;
     int64_t a_apart; /* numbers from one worker's own copy of a to the next's; 0: all share one */
+
+    /* Layer 1 of sparse inputs: a by columns, [worker]; NULL: it isn't. Its gradient needs no buffers, whatever the
+     * strategy: what a minibatch's samples hold is less than a buffer, and each worker forms its slice from it. */
+    const dt_sparse_columns *columns;
 } dt_layer_rows;
 
 /* Who holds what of a minibatch of a given number of shards, for a given team: computed when the trainer is created. */
@@ -50,10 +55,11 @@ typedef struct dt_reducer {
     const struct dt_reduction *strategy;
     int64_t workers, groups, shard_size;
     int64_t buffers_a_group;
-    dt_real **buffer;  /* [group * buffers_a_group + i]: as long as the parameter vector */
-    dt_real *shared;   /* as long: the gradient that all add into, zero between steps; NULL: there is none */
-    dt_real **scratch; /* [worker] */
-    dt_plan plans[2];  /* of a full minibatch, and of the short last one (shards 0: none) */
+    int64_t unbuffered; /* blocks at the vector's front that need no buffers: layer 1's of sparse inputs, else 0 */
+    dt_real **buffer;   /* [group * buffers_a_group + i]: as long as the rest of the parameter vector */
+    dt_real *shared;    /* as long: the gradient that all add into, zero between steps; NULL: there is none */
+    dt_real **scratch;  /* [worker] */
+    dt_plan plans[2];   /* of a full minibatch, and of the short last one (shards 0: none) */
 
     const dt_layer_rows *rows; /* rows[l], l = 1 .. L, of the whole minibatch; borrowed */
 } dt_reducer;
@@ -141,6 +147,13 @@ void dt_reducer_clear(const dt_reducer *reducer, int64_t worker);
 #define dt_reducer_slice DT_R(dt_reducer_slice)
 dt_span dt_reducer_slice(const dt_reducer *reducer, int64_t l, int64_t worker);
 
+/* A layer's panels can be shared out without leaving workers long without work. */
+static inline bool dt_shares_evenly(int64_t panels, int64_t workers)
+{
+    const int64_t most = dt_ceil_div(panels, workers) * workers; /* if all had as many as the busiest */
+    return panels >= workers && 8 * most <= 9 * panels;
+}
+
 /* Whether minibatches of `samples` go forward through a layer by units: each worker computes z and a of its own units
  * for all samples, so that W^l is never read by a worker that doesn't write it. Where the layer has more weights than
  * its inputs have activations (units > samples), and its panels share out evenly enough. */
@@ -154,9 +167,11 @@ bool dt_reducer_by_units(const dt_reducer *reducer, int64_t l);
 dt_span dt_reducer_panels(const dt_reducer *reducer, int64_t l, int64_t worker);
 
 /* What `group` has summed over its shards, before `sum`: these blocks of its buffers, added in the order of its
- * shards. Zeros where it has no shards; false where there are no buffers to look at. */
+ * shards. Zeros where it has no shards; false where there are no buffers to look at. Layer 1 of sparse inputs, which
+ * has none, is formed for it by the worker that asks, `reader`. */
 #define dt_reducer_partial DT_R(dt_reducer_partial)
-bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t group, dt_span blocks, dt_real *sum);
+bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t group, int64_t reader, dt_span blocks,
+                        dt_real *sum);
 
 /* --- which one (auto.c) --- */
 
@@ -194,13 +209,41 @@ dt_member dt_reducer_member(const dt_reducer *reducer, int64_t worker);
 #define dt_reducer_share DT_R(dt_reducer_share)
 dt_span dt_reducer_share(const dt_reducer *reducer, int64_t l, int64_t worker);
 
+/* The first layer whose contributions are added up, and where a block of it or later ones lies in `buffer` and
+ * `shared`. */
+static inline int64_t dt_reducer_first_added(const dt_reducer *reducer)
+{
+    return reducer->unbuffered ? 2 : 1;
+}
+
+static inline int64_t dt_reducer_place(const dt_reducer *reducer, int64_t block)
+{
+    return (block - reducer->unbuffered) * DT_BLOCK;
+}
+
+/* A `sum`'s part for layers that aren't added up: forms the worker's slice of them. */
+#define dt_reducer_form_unadded DT_R(dt_reducer_form_unadded)
+void dt_reducer_form_unadded(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
+                             dt_laps *laps);
+
 /* More than one group has shards, so that there are contributions to be added. Else forming slices shares the work out,
  * too. */
 #define dt_reducer_adds DT_R(dt_reducer_adds)
 bool dt_reducer_adds(const dt_reducer *reducer, const dt_plan *plan);
 
+/* One block of layer l, whose blocks begin at `first` of the parameter vector, finished with its sum over all groups.
+ */
+typedef void dt_block_sum(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
+                          int64_t first, int64_t block, const dt_finish *finish);
+
+/* The frame of a `sum`: what is added up block by block, by `sum_block`, and all else formed. Inline, so that each
+ * strategy has its own loop. */
+static inline void dt_reducer_sum_blocks(const dt_reducer *reducer, const dt_plan *plan, int64_t worker,
+                                         const dt_finish *finish, dt_laps *laps, dt_block_sum *sum_block);
+
 /* Forms the worker's share of its group's contribution, over all of the group's shards at once, and finishes each block
- * of it. Not in the order of the whole minibatch's tree: for strategies that don't keep it. */
+ * of it, of layers that are added up. Not in the order of the whole minibatch's tree: for strategies that don't keep
+ * it. */
 #define dt_reducer_form_own DT_R(dt_reducer_form_own)
 void dt_reducer_form_own(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                          dt_laps *laps);
@@ -231,5 +274,23 @@ void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t
 #define dt_reducer_join DT_R(dt_reducer_join)
 void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                      dt_laps *laps);
+
+static inline void dt_reducer_sum_blocks(const dt_reducer *reducer, const dt_plan *plan, int64_t worker,
+                                         const dt_finish *finish, dt_laps *laps, dt_block_sum *sum_block)
+{
+    const dt_network *n = reducer->network;
+    if (!dt_reducer_adds(reducer, plan)) {
+        dt_reducer_form_all(reducer, plan, worker, finish, laps);
+        return;
+    }
+    dt_reducer_form_unadded(reducer, plan, worker, finish, laps);
+    for (int64_t l = dt_reducer_first_added(reducer); l <= n->layers; l++) {
+        const dt_blocks layer = dt_network_blocks(n, l);
+        const dt_span own = dt_reducer_slice(reducer, l, worker);
+        for (int64_t block = own.first; block < own.last; block++)
+            sum_block(reducer, plan, worker, &layer, n->layer[l].first_block, block, finish);
+        dt_lap(laps, DT_PHASE_UPDATE, l);
+    }
+}
 
 #endif

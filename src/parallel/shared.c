@@ -6,30 +6,25 @@
 
 void dt_reducer_clear(const dt_reducer *reducer, int64_t worker)
 {
-    for (int64_t l = 1; reducer->shared && l <= reducer->network->layers; l++) {
+    for (int64_t l = dt_reducer_first_added(reducer); reducer->shared && l <= reducer->network->layers; l++) {
         const dt_span own = dt_reducer_slice(reducer, l, worker);
-        memset(reducer->shared + own.first * DT_BLOCK, 0,
+        memset(reducer->shared + dt_reducer_place(reducer, own.first), 0,
                (size_t)(dt_span_count(own) * DT_BLOCK) * sizeof *reducer->shared);
     }
+}
+
+static void take_block(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
+                       int64_t first, int64_t block, const dt_finish *finish)
+{
+    static const dt_real zeros[DT_BLOCK];
+    dt_real *sum = reducer->shared + dt_reducer_place(reducer, block);
+    (void)plan;
+    reducer->network->products->join(layer, block - first, sum, zeros, reducer->scratch[worker], finish);
+    memset(sum, 0, DT_BLOCK * sizeof *sum);
 }
 
 void dt_reducer_take_shared(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                             dt_laps *laps)
 {
-    static const dt_real zeros[DT_BLOCK];
-    const dt_network *n = reducer->network;
-    if (!dt_reducer_adds(reducer, plan)) {
-        dt_reducer_form_all(reducer, plan, worker, finish, laps);
-        return;
-    }
-    for (int64_t l = 1; l <= n->layers; l++) {
-        const dt_blocks layer = dt_network_blocks(n, l);
-        const dt_span own = dt_reducer_slice(reducer, l, worker);
-        for (int64_t block = own.first; block < own.last; block++) {
-            dt_real *sum = reducer->shared + block * DT_BLOCK;
-            n->products->join(&layer, block - n->layer[l].first_block, sum, zeros, reducer->scratch[worker], finish);
-            memset(sum, 0, DT_BLOCK * sizeof *sum);
-        }
-        dt_lap(laps, DT_PHASE_UPDATE, l);
-    }
+    dt_reducer_sum_blocks(reducer, plan, worker, finish, laps, take_block);
 }

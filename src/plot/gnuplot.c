@@ -34,14 +34,18 @@ const char *dt_gnuplot_format_at(size_t i)
 
 /* --- what is written for it --- */
 
-/* In single quotes, doubled inside. */
+/* In single quotes, doubled inside. gnuplot 5.4 reads a doubled one wrongly at the start, and right after another:
+ * there it is a typographic one. */
 static void quote(dt_buffer *out, const char *text, size_t most)
 {
     dt_buffer fit = {0};
     dt_buffer_add_outside(&fit, text, most);
     dt_buffer_add(out, "'");
     for (const char *c = fit.bytes ? fit.bytes : ""; *c; c++)
-        dt_buffer_format(out, *c == '\'' ? "''" : "%c", *c);
+        if (*c != '\'')
+            dt_buffer_format(out, "%c", *c);
+        else
+            dt_buffer_add(out, c == fit.bytes || c[-1] == '\'' ? "\xe2\x80\x99" : "''");
     dt_buffer_add(out, "'");
     out->failed = out->failed || fit.failed;
     dt_buffer_clear(&fit);

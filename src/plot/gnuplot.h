@@ -11,7 +11,7 @@
 
 /* The scripts of plots/, which every written script ends in. */
 extern const char dt_script_style[], dt_script_curves[], dt_script_layers[], dt_script_panels[], dt_script_heat[],
-    dt_script_ridges[], dt_script_chart[];
+    dt_script_ridges[], dt_script_sweep_curves[], dt_script_sweep_keys[], dt_script_chart[];
 
 /* The i-th format gnuplot draws for us, NULL past the last: also the picture's file ending. */
 const char *dt_gnuplot_format_at(size_t i);

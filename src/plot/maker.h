@@ -35,7 +35,7 @@ typedef struct dt_plot_maker {
 } dt_plot_maker;
 
 extern const dt_plot_maker dt_curves_maker, dt_layers_maker, dt_deltas_maker, dt_activations_maker, dt_histograms_maker,
-    dt_noise_scale_maker, dt_units_maker;
+    dt_noise_scale_maker, dt_units_maker, dt_sweep_keys_maker, dt_sweep_curves_maker;
 
 /* Of studies: the first run is the study's folder. */
 extern const dt_plot_maker dt_speedup_maker, dt_efficiency_maker, dt_attribution_maker, dt_roofline_maker,

@@ -15,16 +15,23 @@
 #include "study/analysis.h"
 
 static const dt_plot_kind kinds[] = {
-    {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, true, &dt_curves_maker},
+    {"curves", "loss and accuracy against epochs and time; several runs in one picture", true, true, false,
+     &dt_curves_maker},
     {"layers", "per layer, over the captured steps: norms of delta and dW, share of zero activations", false, true,
-     &dt_layers_maker},
-    {"deltas", "heat map of |delta| by layer and step", false, false, &dt_deltas_maker},
-    {"activations", "per layer: share of dead and of saturated units; mean and deviation of a", false, false,
+     false, &dt_layers_maker},
+    {"deltas", "heat map of |delta| by layer and step", false, false, false, &dt_deltas_maker},
+    {"activations", "per layer: share of dead and of saturated units; mean and deviation of a", false, false, false,
      &dt_activations_maker},
-    {"histograms", "per layer: how a quantity's numbers are distributed, over the steps", false, false,
+    {"histograms", "per layer: how a quantity's numbers are distributed, over the steps", false, false, false,
      &dt_histograms_maker},
-    {"noise_scale", "gradient noise scale by layer and of the whole network", false, false, &dt_noise_scale_maker},
-    {"units", "one unit's z, a, delta over the captured samples, and its weights", false, false, &dt_units_maker},
+    {"noise_scale", "gradient noise scale by layer and of the whole network", false, false, false,
+     &dt_noise_scale_maker},
+    {"units", "one unit's z, a, delta over the captured samples, and its weights", false, false, false,
+     &dt_units_maker},
+    {"sweep_keys", "a sweep's loss and accuracy against each swept key, mean and interval over seeds", false, true,
+     true, &dt_sweep_keys_maker},
+    {"sweep_curves", "a sweep's loss and accuracy against epochs, a line with its interval for each setting", false,
+     true, true, &dt_sweep_curves_maker},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
@@ -257,7 +264,7 @@ static dt_status plot(const char *const *paths, size_t count, const dt_plot_opti
     dt_error miss;
     size_t drawn = 0;
     dt_error_clear(&miss);
-    kinds_at at;
+    kinds_at at = dt_plot_kind_at;
     const dt_plot_kind *kind;
     dt_status status = dt_plot_runs_open(paths, count, arena, &runs, error);
     if (status == DT_OK)
@@ -265,8 +272,21 @@ static dt_status plot(const char *const *paths, size_t count, const dt_plot_opti
     for (size_t i = 0; i < count && status == DT_OK && at == dt_plot_study_kind_at; i++)
         status = analyse(&runs[i], options, arena, error);
     const bool all = options->kind && strcmp(options->kind, ALL) == 0, passing = all || !options->kind;
+    const bool studies = status == DT_OK && at == dt_plot_study_kind_at;
+    const bool sweeps = status == DT_OK && !studies && runs[0].is_sweep;
+    for (size_t i = 0; status == DT_OK && !studies && i < count; i++)
+        if (runs[i].is_sweep != sweeps)
+            status = dt_fail(error, DT_INVALID, "%s is a sweep, %s is a run; draw them by a call each",
+                             paths[sweeps ? 0 : i], paths[sweeps ? i : 0]);
+    for (size_t k = 0; !studies && k < KINDS && status == DT_OK && options->kind && !all; k++)
+        if (strcmp(options->kind, kinds[k].name) == 0 && kinds[k].of_sweeps != sweeps)
+            status = dt_fail(error, DT_INVALID,
+                             sweeps ? "%s: is a sweep, and kind '%s' is drawn of runs; name runs below %s/runs"
+                                    : "%s: is a run, and kind '%s' is drawn of sweeps; name the folder of one",
+                             paths[0], options->kind, paths[0]);
     for (size_t k = 0; status == DT_OK && (kind = at(k)); k++)
-        if (all || (options->kind ? strcmp(options->kind, kind->name) == 0 : kind->overview))
+        if (kind->of_sweeps == sweeps &&
+            (all || (options->kind ? strcmp(options->kind, kind->name) == 0 : kind->overview)))
             status = draw_kind(kind, runs, count, passing, options, &drawn, &miss, error);
     if (status == DT_OK && drawn == 0)
         status = dt_fail(error, DT_NOT_FOUND, "%s", miss.message);

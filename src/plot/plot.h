@@ -10,6 +10,8 @@
  * Several runs: a kind that compares draws them into one picture, <kind>-compare.*, in the first run's plots/; any
  * other kind draws each run into that run's own.
  *
+ * A sweep's folder is drawn like a run's, into SWEEP/plots/, by the kinds for sweeps.
+ *
  * Threads: one call at a time a run folder. A call that reads a capture forks (capture.h).
  */
 #ifndef DT_PLOT_PLOT_H
@@ -28,6 +30,7 @@ typedef struct dt_plot_kind {
     const char *summary; /* one line for help texts */
     bool compares;       /* several runs go into one picture */
     bool overview;       /* drawn without --kind */
+    bool of_sweeps;      /* drawn of a sweep's folder; else of a run's */
     const struct dt_plot_maker *maker;
 } dt_plot_kind;
 

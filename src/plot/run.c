@@ -112,9 +112,11 @@ static dt_status look(dt_plot_run *run, char **absolute, dt_arena *arena, dt_err
         return dt_fail(error, DT_INVALID, "%s: not a folder; name the run's folder, not a file in it", run->path);
     *absolute = dt_arena_duplicate(arena, realpath(run->path, whole) ? whole : run->path);
     char *experiment = dt_plot_run_file(run, "experiment.yaml", arena, error), *text;
-    if (!*absolute || !experiment)
+    char *points = dt_plot_run_file(run, "points.tsv", arena, error);
+    if (!*absolute || !experiment || !points)
         return dt_fail(error, DT_NO_MEMORY, "%s: out of memory for a file name", run->path);
     run->label = run->loss = "";
+    run->is_sweep = stat(points, &facts) == 0;
     dt_status status = dt_file_read(experiment, EXPERIMENT_MAX, arena, &text, NULL, NULL);
     if (status == DT_OK) {
         run->label = fact(text, "name", arena);

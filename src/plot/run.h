@@ -11,6 +11,7 @@ typedef struct dt_plot_run {
     const char *path;  /* the folder, as it was named by the caller */
     const char *label; /* from outside: may hold anything. Tells the run from the others: the experiment's name where
                           that is enough, else the last parts of the absolute path, as few as are needed */
+    bool is_sweep;     /* a folder of deltoid sweep: of many runs */
     const char *loss;  /* the name of the cost, or "" where experiment.yaml doesn't tell */
 
     const struct dt_analysis *analysis; /* of a study (study/analysis.h); NULL of a run */

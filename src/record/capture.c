@@ -21,6 +21,7 @@
 #include "record/capture_layout.h"
 #include "record/capture_observer.h"
 #include "record/queue.h"
+#include "record/segments_scan.h"
 
 typedef struct capture_rule {
     dt_capture *capture;
@@ -42,6 +43,7 @@ struct dt_capture {
     dt_capture_file *file; /* the thread's, while it runs */
     pthread_t thread;
     bool running;
+    _Atomic int64_t safe; /* dt_capture_safe */
     atomic_bool failed;
     dt_error failure; /* written before `failed`, read after it */
 };
@@ -83,6 +85,8 @@ static void *write_steps(void *context)
             count_dropped(capture);
             good = dt_capture_file_seal(capture->file, &error) == DT_OK;
         }
+        if (good)
+            atomic_store(&capture->safe, dt_capture_file_safe(capture->file));
         deadline = -1;
         if (good && dt_capture_file_tend(capture->file, &deadline, &error) != DT_OK)
             good = false;
@@ -235,35 +239,40 @@ static void destroy(dt_capture *capture)
     dt_release(capture);
 }
 
-static dt_status make_layouts(dt_capture *capture, const dt_trainer *trainer, dt_error *error)
+/* One layout a rule, each cleared also where it failed; NULL where there is no memory for them. */
+static dt_status make_layouts(dt_capture_layout **layouts, const dt_trainer *trainer, dt_error *error)
 {
     const dt_experiment *experiment = dt_trainer_experiment(trainer);
-    size_t count = experiment->capture_count;
+    const size_t count = experiment->capture_count;
     dt_trainer_info info;
     int64_t units[DT_LAYERS_MAX + 1];
     dt_trainer_describe(trainer, &info);
     for (int64_t l = 0; l <= dt_min(info.layers, DT_LAYERS_MAX); l++)
         units[l] = dt_trainer_units(trainer, l);
+    *layouts = dt_allocate_zeroed(count, sizeof **layouts);
+    dt_status status = *layouts ? DT_OK : dt_fail_memory(error, "the capture's rules");
+    for (size_t i = 0; status == DT_OK && i < count; i++)
+        status = dt_capture_layout_init(&(*layouts)[i], experiment, &info, units, i, DT_CAPTURE_MEMORY / count, error);
+    return status;
+}
 
+static dt_status make_rules(dt_capture *capture, const dt_trainer *trainer, dt_error *error)
+{
+    const size_t count = dt_trainer_experiment(trainer)->capture_count;
     if (count == 0)
         return dt_fail(error, DT_INVALID, "%s: the experiment has no capture rule", capture->path);
     capture->rules = dt_allocate_zeroed(count, sizeof *capture->rules);
-    capture->layouts = dt_allocate_zeroed(count, sizeof *capture->layouts);
-    if (!capture->rules || !capture->layouts)
+    if (!capture->rules)
         return dt_fail_memory(error, "the capture's rules");
-    for (size_t i = 0; i < count; i++) {
+    dt_status status = make_layouts(&capture->layouts, trainer, error);
+    capture->count = capture->layouts ? count : 0;
+    for (size_t i = 0; status == DT_OK && i < count; i++) {
         capture->rules[i].capture = capture;
         capture->rules[i].index = i;
         capture->rules[i].layout = &capture->layouts[i];
-        capture->count = i + 1;
-        dt_status status =
-            dt_capture_layout_init(&capture->layouts[i], experiment, &info, units, i, DT_CAPTURE_MEMORY / count, error);
-        if (status == DT_OK)
-            status = dt_statistics_create(&capture->rules[i].statistics, &capture->layouts[i], error);
-        if (status != DT_OK)
-            return status;
+        status = dt_statistics_create(&capture->rules[i].statistics, &capture->layouts[i], error);
     }
-    return DT_OK;
+    return status;
 }
 
 static dt_status make_queue(dt_capture *capture, dt_error *error)
@@ -293,7 +302,7 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
     if (!c)
         return dt_fail_memory(error, "a capture");
     c->path = dt_duplicate(path);
-    dt_status status = c->path ? make_layouts(c, trainer, error) : dt_fail_memory(error, "a file name");
+    dt_status status = c->path ? make_rules(c, trainer, error) : dt_fail_memory(error, "a file name");
     if (status == DT_OK)
         status = make_queue(c, error);
     if (status == DT_OK)
@@ -305,6 +314,7 @@ dt_status dt_capture_create(dt_capture **capture, const char *path, dt_trainer *
         goto fail;
     for (size_t i = 0; i < c->count; i++)
         c->rules[i].last = dt_capture_file_last(c->file, i);
+    atomic_store(&c->safe, dt_capture_file_safe(c->file));
     status = start_thread(c, error);
     if (status == DT_OK)
         status = observe(c, trainer, error);
@@ -327,6 +337,30 @@ dt_status dt_capture_seal(dt_capture *capture, dt_error *error)
 {
     dt_queue_mark(capture->queue);
     return fail_as_thread(capture, error);
+}
+
+int64_t dt_capture_safe(const dt_capture *capture)
+{
+    return atomic_load(&capture->safe);
+}
+
+dt_status dt_capture_safe_in(const char *path, const dt_trainer *trainer, int64_t *safe, bool *lost, dt_error *error)
+{
+    const size_t count = dt_trainer_experiment(trainer)->capture_count;
+    dt_capture_layout *layouts;
+    int64_t *last = dt_allocate(count, sizeof *last);
+    dt_status status = make_layouts(&layouts, trainer, error);
+    if (status == DT_OK && !last)
+        status = dt_fail_memory(error, "the capture's rules");
+    if (status == DT_OK)
+        status = dt_segments_look(path, layouts, count, last, lost, error);
+    if (status == DT_OK)
+        *safe = dt_segments_safe(layouts, count, last);
+    for (size_t i = 0; layouts && i < count; i++)
+        dt_capture_layout_clear(&layouts[i]);
+    dt_release(layouts);
+    dt_release(last);
+    return status;
 }
 
 int64_t dt_capture_dropped(const dt_capture *capture)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -17,9 +18,10 @@
 #include "record/segments.h"
 #include "record/segments_scan.h"
 
-static const double flush_seconds = 1;    /* a killed run loses no more than the captured steps of this long */
-static const double segment_seconds = 1;  /* a segment at the beginning, */
-static const double segment_share = 0.02; /* and its share of the run so far later; as much for the index */
+static const double flush_seconds = 2;    /* a killed run loses no more than the captured steps of this long */
+static const double segment_seconds = 2;  /* a segment at the beginning, */
+static const double segment_share = 0.02; /* and its share of the run so far later */
+static const double index_share = 0.002;  /* what writing the index may take of a processor's time */
 static const double live_seconds = 0.25;  /* for those who follow a run, more often flushed */
 
 enum { EVEN = 64 }; /* segments of many steps have whole blocks of so many */
@@ -48,7 +50,7 @@ struct dt_capture_file {
     int64_t covered;      /* by the one before */
     uint64_t bytes, tree; /* of the segment at hand; of a segment without steps */
     double speed;         /* training steps a second; 0: not known */
-    double started, began, flush_at, end_at, index_at, index_cost;
+    double started, began, flush_at, end_at, index_at;
     bool flushes; /* the segment at hand, which is long; of a short one nothing is written before its end */
     bool stale;   /* the index lacks a finished segment */
 };
@@ -66,14 +68,20 @@ static void name_part(dt_capture_file *file)
 
 /* --- the index --- */
 
+/* Processor time of this thread, in seconds: what it takes from those that train. Waiting for a disk takes nothing. */
+static double worked(void)
+{
+    struct timespec t;
+    return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0 ? (double)t.tv_sec + 1e-9 * (double)t.tv_nsec : 0;
+}
+
 static dt_status write_index(dt_capture_file *file, const char *status, dt_error *error)
 {
-    double before = file->clock();
+    const double before = worked();
     file->text.status = status;
     dt_status result =
         dt_segments_write_index(&file->segments, file->path, file->layouts, file->dropped, &file->text, error);
-    double now = file->clock();
-    file->index_at = now + (now - before) / segment_share;
+    file->index_at = file->clock() + (worked() - before) / index_share;
     file->stale = false;
     return result;
 }
@@ -176,7 +184,7 @@ static dt_status check(dt_capture_file *file, dt_error *error)
 {
     const char *why = NULL;
     dt_hdf5_enter();
-    bool good = dt_segment_look(file->part, file->layouts, file->count, file->facts, &why);
+    bool good = dt_segment_look(file->part, file->layouts, file->count, true, file->facts, &why);
     dt_hdf5_leave();
     for (size_t r = 0; good && r < file->count; r++)
         if (file->facts[r].steps != file->steps[r]) {
@@ -314,23 +322,26 @@ dt_status dt_capture_file_tend(dt_capture_file *file, double *deadline, dt_error
     return DT_OK;
 }
 
-/* A segment that none of its steps have reached is only a name. */
+/* The index, where a status is given. A segment that none of its steps have reached is only a name. */
 static dt_status seal(dt_capture_file *file, const char *status_text, dt_error *error)
 {
     dt_status status = DT_OK;
     if (dt_segment_is_open(file->segment))
         status = finish(file, error);
-    if (status == DT_OK && (file->stale || strcmp(status_text, "running") != 0))
-        status = write_index(file, status_text, error);
-    return status;
+    return status == DT_OK && status_text ? write_index(file, status_text, error) : status;
 }
 
 dt_status dt_capture_file_seal(dt_capture_file *file, dt_error *error)
 {
-    return file->failed ? refuse(file, error) : fail(file, seal(file, "running", error));
+    return file->failed ? refuse(file, error) : fail(file, seal(file, NULL, error));
 }
 
 /* --- making and closing --- */
+
+int64_t dt_capture_file_safe(const dt_capture_file *file)
+{
+    return dt_segments_safe(file->layouts, file->count, file->last);
+}
 
 int64_t dt_capture_file_last(const dt_capture_file *file, size_t rule)
 {

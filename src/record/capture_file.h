@@ -7,7 +7,8 @@
  *
  * A segment is written under a temporary name, flushed and synchronised about every second, at its end closed,
  * synchronised, opened again and checked, renamed, and its folder synchronised: from then on it is never touched again.
- * The index is written anew and renamed after a segment is finished, as often as takes no more than 2 % of the time.
+ * The index is written anew and renamed after a segment is finished, as often as takes a 500th of a
+ * processor's time.
  *
  * Used by one thread at a time; nothing grows with the number of steps but the list of segments.
  */
@@ -36,6 +37,9 @@ void dt_capture_file_set_clock(dt_capture_file *file, double (*clock)(void));
 /* The last step of a rule that finished segments have; -1: none. */
 int64_t dt_capture_file_last(const dt_capture_file *file, size_t rule);
 
+/* See dt_capture_safe. */
+int64_t dt_capture_file_safe(const dt_capture_file *file);
+
 /* One captured step of a layout, from a slot: every set dense at its offset. After a failure the file takes no more. */
 dt_status dt_capture_file_append(dt_capture_file *file, size_t layout, const void *slot, dt_error *error);
 
@@ -46,7 +50,7 @@ void dt_capture_file_drop(dt_capture_file *file, size_t rule, int64_t more);
  * it again; negative: nothing waits. */
 dt_status dt_capture_file_tend(dt_capture_file *file, double *deadline, dt_error *error);
 
-/* All that was appended, in a finished segment and in the index. */
+/* All that was appended, in a finished segment; the index follows when it is due. */
 dt_status dt_capture_file_seal(dt_capture_file *file, dt_error *error);
 
 /* Seals, with `status` in the index; frees `file` whatever happens. After a failure the index still gets the finished

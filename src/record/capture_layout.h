@@ -83,15 +83,16 @@ enum { DT_SET_STEP, DT_SET_EPOCH, DT_SET_SAMPLE_ID, DT_SET_FIRST_QUANTITY };
 typedef struct dt_capture_layout {
     const dt_capture_rule *rule; /* borrowed */
     dt_precision precision;
-    int64_t layers;                     /* L */
-    int64_t samples;                    /* S, the extent of the dimension `sample` */
-    int64_t units[DT_LAYERS_MAX + 1];   /* of layer 0 .. L */
-    int64_t shown[DT_LAYERS_MAX + 1];   /* how many of them the rule's `units` choose */
-    int32_t *place[DT_LAYERS_MAX + 1];  /* [unit]: which of those it is, or -1; NULL: all are chosen, in their order */
+    int64_t layers;                    /* L */
+    int64_t samples;                   /* S, the extent of the dimension `sample` */
+    int64_t units[DT_LAYERS_MAX + 1];  /* of layer 0 .. L */
+    int64_t shown[DT_LAYERS_MAX + 1];  /* how many of them the rule's `units` choose */
+    int32_t *place[DT_LAYERS_MAX + 1]; /* [unit]: which of those it is, or -1; NULL: all are chosen, in their order */
     int64_t workers, groups, batch, shard_size; /* of the run */
-    int64_t steps;                      /* captured in the whole run */
+    int64_t steps;                              /* captured in the whole run */
     dt_capture_set *sets;
     size_t count;
+    bool copies_blocks;                  /* there are sets from slices, state or partials */
     size_t first_set[DT_LAYERS_MAX + 2]; /* of layer l; of layer l + 1: behind its last */
     size_t slots;                        /* of the queue: as many as the budget has room for, 2 to DT_SLOTS_MAX */
     size_t slot_bytes;                   /* one captured step, each set at a cache line */
@@ -110,6 +111,9 @@ void dt_capture_layout_clear(dt_capture_layout *layout);
 /* Does the rule capture this step? How many of steps 0 .. total-1 does it capture? */
 bool dt_capture_rule_watches(const dt_capture_rule *rule, int64_t step);
 int64_t dt_capture_rule_steps(const dt_capture_rule *rule, int64_t total);
+
+/* The first step after `step` (-1: of all) that the rule captures; INT64_MAX: none. */
+int64_t dt_capture_rule_next(const dt_capture_rule *rule, int64_t step);
 
 /* Sets chunk_steps, chunk_rows and chunk_columns for a file of `steps` steps, none of more than `most_steps`.
  *

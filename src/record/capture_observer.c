@@ -119,7 +119,7 @@ void dt_capture_fill_slice(const dt_capture_layout *layout, dt_statistics *stati
                            dt_slice slice, char *slot)
 {
     const size_t block_bytes = dt_step_block_bytes(layout->precision);
-    for (size_t i = layout->first_set[slice.l]; i < layout->first_set[slice.l + 1]; i++) {
+    for (size_t i = layout->first_set[slice.l]; layout->copies_blocks && i < layout->first_set[slice.l + 1]; i++) {
         const dt_capture_set *set = &layout->sets[i];
         const bool gradient = set->quantity == DT_QUANTITY_DW || set->quantity == DT_QUANTITY_DB;
         char *to = slot + set->offset;

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -11,6 +13,7 @@
 #include "base/split.h"
 #include "deltoid/record.h"
 #include "record/capture_copy.h"
+#include "record/capture_infer.h"
 #include "record/capture_read.h"
 #include "record/capture_salvage.h"
 #include "record/segments.h"
@@ -207,61 +210,6 @@ static dt_status inspect_all(recover *r, dt_error *error)
 
 /* --- the index --- */
 
-/* Units of layer l by the data sets: 1 where none has them. */
-static int64_t units_of(const recover *r, int64_t l)
-{
-    static const char *const outputs[] = {"a", "z", "delta", "b", "db"}, *const matrices[] = {"W", "dW"};
-    const char *rule;
-    char name[DT_DATASET_NAME + 48];
-    for (size_t i = 0; (rule = dt_capture_reader_rule(r->reader, i)); i++) {
-        for (size_t q = 0; q < sizeof outputs / sizeof *outputs; q++) {
-            snprintf(name, sizeof name, "/%.100s/layer%02" PRId64 "/%s", rule, l, outputs[q]);
-            const dt_capture_dataset *set = dt_capture_reader_find(r->reader, name);
-            if (set)
-                return set->size[set->rank - 1];
-        }
-        for (size_t q = 0; q < sizeof matrices / sizeof *matrices; q++) {
-            snprintf(name, sizeof name, "/%.100s/layer%02" PRId64 "/%s", rule, l + 1, matrices[q]);
-            const dt_capture_dataset *set = dt_capture_reader_find(r->reader, name);
-            if (set && set->rank == 3)
-                return set->size[2];
-        }
-    }
-    return 1;
-}
-
-/* The layout that wrote the segments: from the experiment, and from them what the experiment alone does not tell. */
-static dt_status make_layouts(recover *r, dt_error *error)
-{
-    const dt_experiment *e = r->told->experiment;
-    int64_t units[DT_LAYERS_MAX + 1];
-    if (e->layer_count > DT_LAYERS_MAX || e->capture_count > RULES_MAX || e->capture_count == 0)
-        return dt_fail(error, DT_INVALID, "%s: its experiment captures nothing", r->run);
-    for (size_t l = 0; l <= e->layer_count; l++)
-        units[l] = l ? e->network[l - 1].units : units_of(r, 0);
-    for (size_t i = 0; i < e->capture_count; i++) {
-        char name[DT_DATASET_NAME];
-        snprintf(name, sizeof name, "/%.100s/sample_id", e->capture[i].name);
-        const dt_capture_dataset *ids = dt_capture_reader_find(r->reader, name);
-        dt_trainer_info info = {.layers = (int64_t)e->layer_count,
-                                .features = units[0],
-                                .train_rows = INT64_C(1) << 40,
-                                .steps_per_epoch = 1};
-        r->rules = i + 1;
-        dt_status status =
-            dt_capture_layout_init(&r->layouts[i], e, &info, units, i, DT_CAPTURE_MEMORY / e->capture_count, error);
-        if (status == DT_OK && ids && ids->rank == 2 && r->layouts[i].samples != ids->size[1]) {
-            dt_capture_layout_clear(&r->layouts[i]); /* a training set smaller than the minibatch */
-            info.train_rows = dt_max(1, ids->size[1]);
-            status =
-                dt_capture_layout_init(&r->layouts[i], e, &info, units, i, DT_CAPTURE_MEMORY / e->capture_count, error);
-        }
-        if (status != DT_OK)
-            return status;
-    }
-    return DT_OK;
-}
-
 static dt_status add_segments(recover *r, dt_segments *list, dt_error *error)
 {
     const dt_capture_part *part;
@@ -290,7 +238,8 @@ static dt_status write_index(recover *r, dt_error *error)
 {
     dt_segments list = {.rules = r->told->experiment->capture_count};
     int64_t dropped[RULES_MAX] = {0};
-    dt_status status = make_layouts(r, error);
+    dt_status status =
+        dt_capture_infer_layouts(r->reader, r->told->experiment, r->run, r->layouts, RULES_MAX, &r->rules, error);
     for (size_t k = 0; status == DT_OK && k < r->rules; k++)
         status = dt_capture_reader_dropped(r->reader, r->layouts[k].rule->name, &dropped[k], error);
     if (status == DT_OK)
@@ -321,6 +270,22 @@ static dt_status check_index(const recover *r, dt_error *error)
     return status;
 }
 
+/* Under the name `lost`, or where an earlier one has that and isn't empty, with a number behind it: .lost.1, .lost.2.
+ */
+static dt_status set_aside(const char *file, const char *lost, dt_error *error)
+{
+    char name[4096];
+    struct stat there;
+    for (int n = 0; n < INT_MAX; n++) {
+        const int length = snprintf(name, sizeof name, n ? "%s.%d" : "%s", lost, n);
+        if (length < 0 || length >= (int)sizeof name)
+            return dt_fail_errno(error, ENAMETOOLONG, file, "rename");
+        if (lstat(name, &there) != 0 || there.st_size == 0)
+            break;
+    }
+    return rename(file, name) == 0 ? DT_OK : dt_fail_errno(error, errno, file, "rename");
+}
+
 /* What the new index leaves out gets another name, and numbers that are missing a file of that name, so that a run may
  * go on over the hole. */
 static dt_status name_lost(recover *r, dt_error *error)
@@ -338,8 +303,8 @@ static dt_status name_lost(recover *r, dt_error *error)
             if (!file || !lost)
                 return dt_fail_memory(error, "a file name");
             const bool there = access(file, F_OK) == 0;
-            if (there && next == number && part->damaged && rename(file, lost) != 0)
-                return dt_fail_errno(error, errno, file, "rename");
+            if (there && next == number && part->damaged && set_aside(file, lost, error) != DT_OK)
+                return DT_IO;
             if (!there && access(lost, F_OK) != 0 && dt_file_write(lost, "", 0, error) != DT_OK)
                 return DT_IO;
         }

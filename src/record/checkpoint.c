@@ -25,7 +25,7 @@
 enum { SOURCES_MAX = DT_BYTES_MAX - 1 };
 
 /* What the thread is to write. */
-typedef enum work { NOTHING = 0, CHECKPOINT = 1, BEST = 2, END = 4 } work;
+typedef enum work { NOTHING = 0, CHECKPOINT = 1, BEST = 2, WITH_ALL = 4, END = 8 } work;
 
 struct dt_checkpoints {
     char *folder, *experiment_text, *provenance;
@@ -35,6 +35,9 @@ struct dt_checkpoints {
     dt_checkpoint_source sources[SOURCES_MAX];
     double best;         /* of best.h5 */
     double began, taken; /* seconds: when this was made, and the last checkpoint taken */
+    double sealed;       /* the thread's: when a checkpoint last had all that belongs to it on the disk, */
+    double seal_took;    /* and what `before` took then */
+    int seals;           /* how often it was called */
     char *path;          /* room for the thread's file names */
     size_t path_size;
 
@@ -119,15 +122,27 @@ void dt_checkpoint_list_release(int64_t *steps)
 
 /* --- the thread --- */
 
-/* All but the newest `keep`, and what belongs to later steps. What can't be removed stays: no harm. */
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* All but the newest `keep` and the newest that is safe, and what belongs to later steps. What can't be removed stays:
+ * no harm. */
 static void remove_others(dt_checkpoints *c, int64_t current)
 {
     int64_t *steps;
     size_t count, kept = 0;
     if (dt_checkpoint_list(c->folder, &steps, &count, NULL) != DT_OK)
         return;
+    const int64_t safe = c->options.safe ? c->options.safe(c->options.context) : INT64_MAX;
+    bool has_safe = false;
     for (size_t i = 0; i < count; i++) {
-        if (steps[i] <= current && kept++ < (size_t)c->spec->keep)
+        const bool is_safe = steps[i] <= current && steps[i] <= safe, is_first_safe = is_safe && !has_safe;
+        has_safe = has_safe || is_safe;
+        if ((steps[i] <= current && kept++ < (size_t)c->spec->keep) || is_first_safe)
             continue;
         dt_checkpoint_path(c->folder, steps[i], c->path, c->path_size);
         unlink(c->path);
@@ -135,11 +150,34 @@ static void remove_others(dt_checkpoints *c, int64_t current)
     dt_checkpoint_list_release(steps);
 }
 
-static double now(void)
+/* Is it time to have what belongs to a checkpoint on the disk? Where `safe` is asked, seldom: a run that is killed goes
+ * on from one that has it. A short run has all of them. */
+static bool wants_all(const dt_checkpoints *c, int64_t step, unsigned todo)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    enum { FREELY = 8 };
+    const double times = 200, share = 0.01, time = now();
+    if (!c->options.safe || todo & WITH_ALL)
+        return true;
+    return step > c->options.safe(c->options.context) &&
+           (c->seals < FREELY || time - c->sealed >= fmax(times * c->seal_took, share * (time - c->began)));
+}
+
+/* All that belongs to a checkpoint, down to the disk; or, some other time. */
+static dt_status secure(dt_checkpoints *c, int64_t step, unsigned todo, dt_error *error)
+{
+    dt_status status = DT_OK;
+    if (!c->options.before)
+        return status;
+    if (wants_all(c, step, todo)) {
+        const double began = now();
+        status = c->options.before(c->options.context, error);
+        c->sealed = now();
+        c->seal_took = c->sealed - began;
+        c->seals++;
+    } else if (step <= c->options.safe(c->options.context)) {
+        c->sealed = now();
+    }
+    return status;
 }
 
 static dt_status write_files(dt_checkpoints *c, unsigned todo, dt_error *error)
@@ -148,13 +186,14 @@ static dt_status write_files(dt_checkpoints *c, unsigned todo, dt_error *error)
     dt_status status = DT_OK;
     if (!dt_snapshot_is_finite(c->snapshot))
         return DT_OK; /* nothing to go on from: the one before stays the newest */
-    if (c->options.before)
-        status = c->options.before(c->options.context, error);
-    if (status == DT_OK && todo & BEST) {
+    if (todo & BEST) {
         snprintf(c->path, c->path_size, "%s/best.h5", c->folder);
         status = dt_snapshot_write(c->snapshot, c->path, c->experiment_text, c->provenance, error);
     }
     if (status != DT_OK || !(todo & CHECKPOINT))
+        return status;
+    status = secure(c, step, todo, error);
+    if (status != DT_OK)
         return status;
     dt_checkpoint_path(c->folder, step, c->path, c->path_size);
     status = dt_snapshot_write(c->snapshot, c->path, c->experiment_text, c->provenance, error);
@@ -262,7 +301,7 @@ static dt_status epoch_done(void *self, const dt_epoch_report *report, dt_error 
     unsigned todo = NOTHING;
     const double time = now();
     if (c->spec->every > 0 && (position.done || (report->epoch % c->spec->every == 0 && !comes_too_soon(c, time))))
-        todo |= CHECKPOINT;
+        todo |= position.done ? CHECKPOINT | WITH_ALL : CHECKPOINT;
     if (c->spec->best) {
         const dt_metric *metric = dt_metric_named(c->spec->best);
         const double value = dt_metric_value(metric, report);
@@ -288,7 +327,7 @@ dt_status dt_checkpoints_write(dt_checkpoints *c, dt_error *error)
     if (status != DT_OK || c->posted == dt_trainer_step(c->trainer))
         return status;
     take(c, false);
-    post(c, CHECKPOINT);
+    post(c, CHECKPOINT | WITH_ALL);
     return wait_idle(c, error);
 }
 
@@ -388,7 +427,7 @@ dt_status dt_checkpoints_create(dt_checkpoints **checkpoints, const char *folder
     c->trainer = trainer;
     c->spec = &dt_trainer_experiment(trainer)->checkpoint;
     c->best = NAN;
-    c->began = c->taken = now();
+    c->began = c->taken = c->sealed = now();
     c->newest = c->posted = -1;
     pthread_mutex_init(&c->mutex, NULL);
     pthread_cond_init(&c->changed, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/sandbox.h"
 #include "hdf5/hdf5.h"
 #include "record/hdf5_scan.h"
@@ -290,21 +291,6 @@ static dt_status serve_source(dt_server *s, open_set *o, int pipe, dt_error *err
 
 /* --- the loop --- */
 
-static bool next_request(dt_server *s)
-{
-    char *to = (char *)&s->request;
-    for (size_t left = sizeof s->request; left > 0;) {
-        ssize_t n = read(s->ends[0], to, left);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        to += n;
-        left -= (size_t)n;
-    }
-    return true;
-}
-
 static dt_status serve_one(dt_server *s, open_set *o, int pipe, dt_error *error)
 {
     switch (s->request.kind) {
@@ -332,7 +318,7 @@ dt_status dt_serve(void *context, int pipe, dt_error *error)
     o.file = o.set = -1;
     close(s->ends[1]);
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    while (next_request(s)) {
+    while (dt_read_exactly(s->ends[0], &s->request, sizeof s->request)) {
         dt_error_clear(error);
         dt_status status = serve_one(s, &o, pipe, error);
         if (status == DT_IO)

@@ -13,6 +13,8 @@
 #endif
 
 #include "base/memory.h"
+#include "data/stream.h"
+#include "deltoid/interchange.h"
 #include "deltoid/record.h"
 #include "deltoid/version.h"
 #include "hdf5/hdf5.h"
@@ -168,6 +170,26 @@ static void put_data(dt_json *json, const dt_experiment *experiment, const dt_tr
     dt_json_close(json);
 }
 
+/* A file that isn't there any more, as after a run that goes on, has no hash. */
+static void put_initial_weights(dt_json *json, const dt_experiment *experiment)
+{
+    const char *file;
+    int64_t layer;
+    if (!dt_weights_file(experiment, 0, &layer))
+        return;
+    dt_json_open_list(json, "initial_weights");
+    for (size_t i = 0; (file = dt_weights_file(experiment, i, &layer)); i++) {
+        char sha256[65];
+        dt_json_open(json, NULL);
+        if (layer)
+            dt_json_integer(json, "layer", layer);
+        dt_json_text(json, "file", file);
+        dt_json_text(json, "sha256", dt_stream_hash_file(file, sha256, NULL) == DT_OK ? sha256 : NULL);
+        dt_json_close(json);
+    }
+    dt_json_close(json);
+}
+
 static void put_time(dt_json *json, const char *key, time_t when)
 {
     char text[32];
@@ -239,6 +261,7 @@ dt_status dt_provenance_json_of(char **json, const dt_trainer *trainer, const dt
         dt_json_text(&out, "weights_sha256", weights_sha256);
     }
     put_data(&out, experiment, data, &info);
+    put_initial_weights(&out, experiment);
     put_build(&out);
     put_libraries(&out);
     put_parallel(&out, &info, info.deterministic && dt_sessions_deterministic(sessions, count));

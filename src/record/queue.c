@@ -5,10 +5,16 @@
 
 #include "base/memory.h"
 
+/* Small steps that come in quick succession are worth no switch of threads each: the consumer rests so long after those
+ * that it has written, unless so much of them is there, or half of a pool. */
+static const double rest_seconds = 0.01;
+enum { ENOUGH_BYTES = 256 << 10 };
+
 typedef struct slot_pool {
     dt_slot *slots;
     char *bytes;
     dt_slot *free; /* last in, first out */
+    size_t slot_bytes, count, committed;
 } slot_pool;
 
 struct dt_queue {
@@ -16,6 +22,9 @@ struct dt_queue {
     pthread_cond_t committed, freed, met;
     dt_slot *first, *last; /* committed, first in, first out */
     bool closed;
+    bool worked;       /* the consumer has taken a slot since it last waited for ever */
+    bool rests;        /* it wakes by itself, soon */
+    size_t bytes_left; /* committed */
     size_t pool_count;
     slot_pool *pools;
 };
@@ -24,6 +33,8 @@ static dt_status make_pool(slot_pool *p, size_t index, const dt_queue_pool *size
 {
     p->slots = dt_allocate_zeroed(size->slots, sizeof *p->slots);
     p->bytes = dt_allocate_array(size->slots, size->slot_bytes);
+    p->slot_bytes = size->slot_bytes;
+    p->count = size->slots;
     if (!p->slots || !p->bytes)
         return dt_fail(error, DT_NO_MEMORY,
                        "out of memory for %zu captured steps of %zu bytes; capture fewer samples or layers",
@@ -102,8 +113,10 @@ void dt_queue_destroy(dt_queue *queue)
 dt_slot *dt_queue_take(dt_queue *queue, size_t pool)
 {
     pthread_mutex_lock(&queue->mutex);
-    while (!queue->pools[pool].free)
+    while (!queue->pools[pool].free) {
+        pthread_cond_signal(&queue->committed);
         pthread_cond_wait(&queue->freed, &queue->mutex);
+    }
     dt_slot *slot = queue->pools[pool].free;
     queue->pools[pool].free = slot->next;
     pthread_mutex_unlock(&queue->mutex);
@@ -131,13 +144,23 @@ static void append(dt_queue *queue, dt_slot *slot)
     else
         queue->first = slot;
     queue->last = slot;
-    pthread_cond_signal(&queue->committed);
+}
+
+/* Is it time to wake a consumer that rests? */
+static bool has_enough(const dt_queue *queue, const slot_pool *pool)
+{
+    return queue->bytes_left >= ENOUGH_BYTES || 2 * pool->committed >= pool->count;
 }
 
 void dt_queue_commit(dt_queue *queue, dt_slot *slot)
 {
+    slot_pool *pool = &queue->pools[slot->pool];
     pthread_mutex_lock(&queue->mutex);
     append(queue, slot);
+    pool->committed++;
+    queue->bytes_left += pool->slot_bytes;
+    if (!queue->rests || has_enough(queue, pool))
+        pthread_cond_signal(&queue->committed);
     pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -146,6 +169,7 @@ void dt_queue_mark(dt_queue *queue)
     dt_slot mark = {.pool = queue->pool_count}; /* a pool that there is not; `bytes` says that it was met */
     pthread_mutex_lock(&queue->mutex);
     append(queue, &mark);
+    pthread_cond_signal(&queue->committed);
     while (mark.bytes != &mark)
         pthread_cond_wait(&queue->met, &queue->mutex);
     pthread_mutex_unlock(&queue->mutex);
@@ -176,11 +200,22 @@ static bool wait_until(dt_queue *queue, double deadline)
     return pthread_cond_timedwait(&queue->committed, &queue->mutex, &until) == 0;
 }
 
+/* With the lock: after work, a rest, from which the deadline, much work, or the end wakes it. */
+static void rest(dt_queue *queue, double deadline)
+{
+    const double until = dt_queue_now() + rest_seconds;
+    queue->rests = true;
+    (void)wait_until(queue, deadline >= 0 && deadline < until ? deadline : until);
+    queue->rests = queue->worked = false;
+}
+
 dt_queue_event dt_queue_next(dt_queue *queue, double deadline, dt_slot **slot)
 {
     dt_queue_event event = DT_QUEUE_SLOT;
     *slot = NULL;
     pthread_mutex_lock(&queue->mutex);
+    if (!queue->first && !queue->closed && queue->worked)
+        rest(queue, deadline);
     while (!queue->first && event == DT_QUEUE_SLOT) {
         if (queue->closed)
             event = DT_QUEUE_CLOSED;
@@ -190,6 +225,12 @@ dt_queue_event dt_queue_next(dt_queue *queue, double deadline, dt_slot **slot)
     if (queue->first) {
         *slot = queue->first;
         event = (*slot)->pool < queue->pool_count ? DT_QUEUE_SLOT : DT_QUEUE_MARK;
+        if (event == DT_QUEUE_SLOT) {
+            slot_pool *pool = &queue->pools[(*slot)->pool];
+            pool->committed--;
+            queue->bytes_left -= pool->slot_bytes;
+            queue->worked = true;
+        }
         queue->first = (*slot)->next;
         if (!queue->first)
             queue->last = NULL;

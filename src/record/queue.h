@@ -1,6 +1,7 @@
 /* The bounded queue between the team and the HDF5 thread: slots of memory that are made once, filled by the workers,
  * committed, written, and used again. A producer waits while every slot of its pool is full; the consumer waits for a
- * commit, the end, or a deadline.
+ * commit, the end, or a deadline. Small steps in quick succession it takes some at a time: after work it rests for 10
+ * ms, or until 256 KiB or half of a pool are there.
  */
 #ifndef DT_RECORD_QUEUE_H
 #define DT_RECORD_QUEUE_H

@@ -41,6 +41,15 @@ void dt_segments_clear(dt_segments *segments)
     *segments = (dt_segments){.rules = segments->rules};
 }
 
+int64_t dt_segments_safe(const dt_capture_layout *layouts, size_t count, const int64_t *last)
+{
+    int64_t safe = INT64_MAX;
+    for (size_t r = 0; r < count; r++)
+        if (layouts[r].rule->queue != DT_QUEUE_DROP)
+            safe = dt_min(safe, dt_capture_rule_next(layouts[r].rule, last[r]));
+    return safe;
+}
+
 void dt_segment_name(int64_t number, char name[DT_SEGMENT_NAME])
 {
     snprintf(name, DT_SEGMENT_NAME, "capture/seg-%06" PRId64 ".h5", number);
@@ -133,7 +142,7 @@ static int64_t dropped_of(hid_t file, const char *rule)
     return dt_max(0, dropped);
 }
 
-static const char *look_at_rule(hid_t file, const dt_capture_layout *layout, dt_segment_facts *facts)
+static const char *look_at_rule(hid_t file, const dt_capture_layout *layout, bool ours, dt_segment_facts *facts)
 {
     char path[DT_CAPTURE_PATH];
     *facts = (dt_segment_facts){.first = -1, .last = -1};
@@ -145,10 +154,10 @@ static const char *look_at_rule(hid_t file, const dt_capture_layout *layout, dt_
     facts->dropped = dropped_of(file, layout->rule->name);
     for (size_t i = 0; i < layout->count; i++) {
         dt_capture_set_path(layout, &layout->sets[i], path);
-        hid_t set = open_set(file, path);
+        hid_t set = ours ? H5Dopen2(file, path, H5P_DEFAULT) : open_set(file, path);
         if (set < 0)
             return "lacks something that the experiment captures";
-        int64_t steps = is_stored_plainly(set) ? steps_of(set, &layout->sets[i]) : -1;
+        int64_t steps = ours || is_stored_plainly(set) ? steps_of(set, &layout->sets[i]) : -1;
         bool good = steps >= 0 && (i == 0 || steps == facts->steps);
         facts->steps = steps;
         if (good && i == DT_SET_STEP && steps > 0)
@@ -160,15 +169,15 @@ static const char *look_at_rule(hid_t file, const dt_capture_layout *layout, dt_
     return NULL;
 }
 
-bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t count, dt_segment_facts *facts,
-                     const char **why)
+bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t count, bool ours,
+                     dt_segment_facts *facts, const char **why)
 {
     hid_t file = dt_hdf5_open(path);
     *why = file < 0                                ? "is not an HDF5 file, or is cut short"
            : H5Aexists(file, DT_SEGMENT_MARK) <= 0 ? "is no segment of a capture"
                                                    : NULL;
     for (size_t r = 0; r < count && !*why; r++)
-        *why = look_at_rule(file, &layouts[r], &facts[r]);
+        *why = look_at_rule(file, &layouts[r], ours, &facts[r]);
     if (file >= 0 && H5Fclose(file) < 0)
         *why = "can't be closed";
     return !*why;

@@ -4,7 +4,8 @@
  *     RUN/capture.h5                      the index: virtual data sets that map to
  *     RUN/capture/seg-000000.h5           finished segments, numbered without gaps, never changed again;
  *     RUN/capture/.seg-000001.h5.part     the one in the making
- *     RUN/capture/seg-000002.h5.lost      what `deltoid capture recover` found damaged, or in its place nothing: a hole
+ *     RUN/capture/seg-000002.h5.lost      what `deltoid capture recover` found damaged, or in its place nothing: a
+ * hole; further ones .lost.1, .lost.2
  */
 #ifndef DT_RECORD_SEGMENTS_H
 #define DT_RECORD_SEGMENTS_H
@@ -28,6 +29,9 @@ dt_status dt_segments_reserve(dt_segments *segments, dt_error *error);
 void dt_segments_add(dt_segments *segments, const int64_t *steps);
 void dt_segments_clear(dt_segments *segments);
 
+/* See dt_capture_safe: the first step that is wanting where segments have those of rule r up to last[r]. */
+int64_t dt_segments_safe(const dt_capture_layout *layouts, size_t count, const int64_t *last);
+
 /* "capture/seg-000007.h5", as the index names it, and the part's name. */
 enum { DT_SEGMENT_NAME = 48, DT_SEGMENTS_MAX = 1000000 };
 void dt_segment_name(int64_t number, char name[DT_SEGMENT_NAME]);
@@ -48,10 +52,10 @@ typedef struct dt_segment_facts {
 } dt_segment_facts;
 
 /* Reads facts[r] of each layout; checks that the file is a whole segment of these layouts: every set there, of its
- * shape and type, with the same steps. A file of our own (it runs in this process), read under dt_hdf5_enter. False:
- * `why` says what is wrong. */
-bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t count, dt_segment_facts *facts,
-                     const char **why);
+ * shape and type, with the same steps; and where it isn't `ours` (this process has just written it) that no link or
+ * filter leads out of it. To be called under dt_hdf5_enter. False: `why` says what is wrong. */
+bool dt_segment_look(const char *path, const dt_capture_layout *layouts, size_t count, bool ours,
+                     dt_segment_facts *facts, const char **why);
 
 /* What the index says about the run. */
 typedef struct dt_index_text {

@@ -23,6 +23,8 @@ typedef struct scan {
     size_t folder; /* bytes of the run folder's name in both */
     const dt_capture_layout *layouts;
     size_t count;
+    bool tidies;             /* removes what was in the making */
+    bool lost;               /* a number is named so */
     int64_t found;           /* segments */
     dt_segment_facts *facts; /* of one segment, one a rule */
 } scan;
@@ -48,14 +50,26 @@ static bool is_left_over(const char *name)
     return (strncmp(name, ".seg-", 5) == 0 && ends(name, ".h5.part")) || strcmp(name, DT_LIVE_NAME) == 0;
 }
 
+/* Where ".lost" or ".lost.1" begins, or the name ends. */
+static const char *lost_end(const char *name)
+{
+    const char *at = strstr(name, DT_SEGMENT_LOST), *more = at ? at + strlen(DT_SEGMENT_LOST) : NULL;
+    if (at && (!*more || (*more == '.' && more[1] && strspn(more + 1, "0123456789") == strlen(more + 1))))
+        return at;
+    return name + strlen(name);
+}
+
 static dt_status meet(scan *s, const char *name, dt_error *error)
 {
     char relative[DT_SEGMENT_NAME];
     snprintf(s->file + s->folder, s->file_size - s->folder, "capture/%s", name);
+    if (is_left_over(name) && !s->tidies)
+        return DT_OK;
     if (is_left_over(name))
         return unlink(s->file) == 0 ? DT_OK : dt_fail_errno(error, errno, s->file, "remove");
-    const size_t lost = ends(name, DT_SEGMENT_LOST) ? strlen(DT_SEGMENT_LOST) : 0;
-    int length = snprintf(relative, sizeof relative, "capture/%.*s", (int)(strlen(name) - lost), name);
+    const char *lost = lost_end(name);
+    s->lost = s->lost || *lost;
+    int length = snprintf(relative, sizeof relative, "capture/%.*s", (int)(lost - name), name);
     if (length >= (int)sizeof relative || !dt_segment_is_name(relative))
         return dt_fail(error, DT_MALFORMED, "%s: is no segment of a capture; move it elsewhere", s->file);
     int64_t number = strtoll(relative + strlen("capture/seg-"), NULL, 10);
@@ -69,9 +83,10 @@ static dt_status list(scan *s, dt_error *error)
     DIR *folder = opendir(s->file);
     if (!folder)
         return dt_fail_errno(error, errno, s->file, "read");
-    dt_status status = dt_new_files_sweep(s->file, error);
+    dt_status status = s->tidies ? dt_new_files_sweep(s->file, error) : DT_OK;
     for (struct dirent *entry; status == DT_OK && (entry = readdir(folder));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            (s->tidies || !ends(entry->d_name, ".tmp")))
             status = meet(s, entry->d_name, error);
     closedir(folder);
     return status;
@@ -119,7 +134,7 @@ static dt_status look_at_all(void *context, int pipe, dt_error *error)
         } else if (access(s->file, F_OK) != 0) {
             return dt_fail(error, DT_MALFORMED, "%s: is missing, and later ones are there; put it back" OR_RECOVER,
                            s->file, (int)(s->folder > 1 ? s->folder - 1 : s->folder), s->path);
-        } else if (!dt_segment_look(s->file, s->layouts, s->count, s->facts, &why)) {
+        } else if (!dt_segment_look(s->file, s->layouts, s->count, false, s->facts, &why)) {
             return dt_fail(error, DT_MALFORMED, "%s: %s; use a copy that is sound, of the same experiment" OR_RECOVER,
                            s->file, why, (int)(s->folder > 1 ? s->folder - 1 : s->folder), s->path);
         }
@@ -172,12 +187,16 @@ static dt_status receive(scan *s, dt_segments *segments, int64_t *last, int64_t 
     return status;
 }
 
-dt_status dt_segments_scan(dt_segments *segments, const char *path, const dt_capture_layout *layouts, size_t count,
-                           int64_t *last, int64_t *dropped, dt_error *error)
+static dt_status scan_all(dt_segments *segments, const char *path, const dt_capture_layout *layouts, size_t count,
+                          bool tidies, int64_t *last, int64_t *dropped, bool *lost, dt_error *error)
 {
     const char *slash = strrchr(path, '/');
     enum { ENTRY_MAX = 256 };
-    scan s = {.path = path, .layouts = layouts, .count = count, .folder = slash ? (size_t)(slash - path) + 1 : 0};
+    scan s = {.path = path,
+              .layouts = layouts,
+              .count = count,
+              .tidies = tidies,
+              .folder = slash ? (size_t)(slash - path) + 1 : 0};
     s.file_size = s.folder + sizeof "capture/" + ENTRY_MAX;
     s.file = dt_allocate(s.file_size, 1);
     s.facts = dt_allocate_zeroed(count, sizeof *s.facts);
@@ -186,11 +205,33 @@ dt_status dt_segments_scan(dt_segments *segments, const char *path, const dt_cap
         memcpy(s.file, path, s.folder);
         status = list(&s, error);
     }
-    if (status == DT_OK)
+    if (status == DT_OK && tidies)
         status = tidy(&s, error);
     if (status == DT_OK)
         status = receive(&s, segments, last, dropped, error);
+    *lost = s.lost;
     dt_release(s.facts);
     dt_release(s.file);
+    return status;
+}
+
+dt_status dt_segments_scan(dt_segments *segments, const char *path, const dt_capture_layout *layouts, size_t count,
+                           int64_t *last, int64_t *dropped, dt_error *error)
+{
+    bool lost;
+    return scan_all(segments, path, layouts, count, true, last, dropped, &lost, error);
+}
+
+dt_status dt_segments_look(const char *path, const dt_capture_layout *layouts, size_t count, int64_t *last, bool *lost,
+                           dt_error *error)
+{
+    dt_segments segments = {.rules = count};
+    int64_t *dropped = dt_allocate_zeroed(count, sizeof *dropped);
+    for (size_t r = 0; r < count; r++)
+        last[r] = -1;
+    dt_status status = dropped ? scan_all(&segments, path, layouts, count, false, last, dropped, lost, error)
+                               : dt_fail_memory(error, "the list of a capture's segments");
+    dt_segments_clear(&segments);
+    dt_release(dropped);
     return status;
 }

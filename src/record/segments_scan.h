@@ -2,6 +2,8 @@
 #ifndef DT_RECORD_SEGMENTS_SCAN_H
 #define DT_RECORD_SEGMENTS_SCAN_H
 
+#include <stdbool.h>
+
 #include "record/segments.h"
 
 /* Fills `segments` with what lies in the folder `capture` beside the index at `path`, last[r] with the last step of
@@ -11,5 +13,9 @@
  * Reads in a confined process (sandbox.h). */
 dt_status dt_segments_scan(dt_segments *segments, const char *path, const dt_capture_layout *layouts, size_t count,
                            int64_t *last, int64_t *dropped, dt_error *error);
+
+/* The same for a look, which removes nothing: last[r] alone, and whether a number is named lost. */
+dt_status dt_segments_look(const char *path, const dt_capture_layout *layouts, size_t count, int64_t *last, bool *lost,
+                           dt_error *error);
 
 #endif

@@ -1,21 +1,20 @@
 /* Weights that others trained. An archive's names say by which convention they lie there; the arrays are read as data
  * sets of format npy (src/data/npy.c), which refuses whatever is no array of finite numbers. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/sandbox.h"
 #include "data/zip.h"
 #include "deltoid/interchange.h"
 #include "deltoid/record.h"
 #include "record/layer_weights.h"
+#include "record/weights_array.h"
 
 enum { LAYERS_MAX = 64, LIST_SIZE = 200 };
 
-/* How names end, and whether the matrix is (input, unit). The first is the project's own. To add one, add a line. */
+/* How names end, and whether the matrix is (input, unit), as weights_begin.c has it too. The first is the project's
+ * own. To add one, add a line. */
 typedef struct convention {
     const char *W, *b;
     bool transposed;
@@ -119,56 +118,22 @@ static dt_status recognise(reader *r)
 
 /* --- arrays --- */
 
-static dt_status fail_shape(const reader *r, const char *name, const dt_dataset *array, int64_t rows, int64_t columns)
-{
-    const char *hint = array->rows == columns && array->features == rows && rows != columns ? "; transpose it" : "";
-    if (columns == 1)
-        return dt_fail(r->error, DT_INVALID,
-                       "%s: %.80s has %" PRId64 " x %" PRId64 " numbers, the experiment's network needs %" PRId64
-                       " in one dimension",
-                       r->path, name, array->rows, array->features, rows);
-    return dt_fail(r->error, DT_INVALID,
-                   "%s: %.80s is %" PRId64 " x %" PRId64 ", the experiment's network needs %" PRId64 " x %" PRId64 "%s",
-                   r->path, name, array->rows, array->features, rows, columns,
-                   *hint ? hint : "; use the network that the weights are of");
-}
-
-/* Row by row to (units, inputs) in the trainer's precision, transposed where the file has (input, unit). */
-static void convert(const dt_dataset *array, bool transposed, bool single, double *row, void *to)
-{
-    for (int64_t i = 0; i < array->rows; i++) {
-        dt_dataset_row(array, i, row);
-        for (int64_t k = 0; k < array->features; k++) {
-            const int64_t at = transposed ? k * array->rows + i : i * array->features + k;
-            if (single)
-                ((float *)to)[at] = (float)row[k];
-            else
-                ((double *)to)[at] = row[k];
-        }
-    }
-}
-
 /* The array of that name, (rows, columns) in the file; rank 1 has one column. */
 static dt_status read_array(reader *r, const char *name, int64_t rows, int64_t columns, bool transposed, void *to)
 {
-    const dt_data_spec spec = {.format = "npy", .scale = 1};
     const size_t length = strlen(name) - strlen(".npy");
     char *which = dt_allocate(length + 2, 1);
-    dt_dataset *array = NULL;
-    double *row = NULL;
     if (!which)
         return dt_fail_memory(r->error, r->path);
     snprintf(which, length + 2, "/%s", name); /* without .npy */
-    dt_status status =
-        dt_dataset_open_new(&array, &spec, &(dt_source){.inputs = which, .file = r->path}, NULL, r->error);
-    if (status == DT_OK && (array->rows != rows || array->features != columns))
-        status = fail_shape(r, which + 1, array, rows, columns);
-    if (status == DT_OK && !(row = dt_allocate((size_t)columns, sizeof *row)))
-        status = dt_fail_memory(r->error, r->path);
-    if (status == DT_OK)
-        convert(array, transposed, dt_trainer_experiment(r->trainer)->precision == DT_FLOAT32, row, to);
-    dt_release(row);
-    dt_dataset_destroy(array);
+    const dt_array_source array = {.file = r->path,
+                                   .name = which,
+                                   .format = "npy",
+                                   .rows = rows,
+                                   .columns = columns,
+                                   .transposed = transposed,
+                                   .precision = dt_trainer_experiment(r->trainer)->precision};
+    const dt_status status = dt_weights_array_read(&array, to, r->error);
     dt_release(which);
     return status;
 }
@@ -233,19 +198,13 @@ static dt_status read_archive(reader *r)
 
 dt_status dt_weights_read(const char *path, dt_trainer *trainer, dt_error *error)
 {
-    static const unsigned char hdf5[] = {0x89, 'H', 'D', 'F'}, zip[] = {'P', 'K', 3, 4};
-    unsigned char start[4] = {0};
-    dt_status status = dt_sandbox_check_file(path, "name a model.h5, a checkpoint or a .npz", error);
+    dt_weights_format format;
+    const dt_status status = dt_weights_format_of(path, "name a model.h5, a checkpoint or a .npz", &format, error);
     if (status != DT_OK)
         return status;
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return dt_fail_errno(error, errno, path, "open");
-    const size_t got = fread(start, 1, sizeof start, file);
-    fclose(file);
-    if (got == sizeof start && memcmp(start, hdf5, sizeof hdf5) == 0)
+    if (format == DT_WEIGHTS_HDF5)
         return dt_model_read(path, trainer, error);
-    if (got == sizeof start && memcmp(start, zip, sizeof zip) == 0)
+    if (format == DT_WEIGHTS_ARCHIVE)
         return read_archive(&(reader){.path = path, .trainer = trainer, .error = error});
     return dt_fail(error, DT_MALFORMED,
                    "%s: is neither HDF5 nor a NumPy archive; name a model.h5, a checkpoint or a .npz", path);

@@ -230,6 +230,8 @@ static dt_status write_pictures(const dt_reported *r, dt_page *page, dt_error *e
     const dt_plot_kind *kind;
     for (size_t k = 0; status == DT_OK && (kind = dt_plot_kind_at(k)); k++) {
         char caption[256];
+        if (kind->of_sweeps)
+            continue;
         snprintf(caption, sizeof caption, "%.*s", (int)strcspn(kind->summary, ";"), kind->summary);
         status = dt_page_picture(page, &r->run->path, 1, &(dt_plot_options){.kind = kind->name}, caption, NULL, error);
     }

@@ -143,7 +143,7 @@ static dt_status add_pictures(const dt_reported *runs, size_t count, dt_page *pa
     for (size_t i = 0; i < count; i++)
         paths[i] = runs[i].run->path;
     for (size_t k = 0; status == DT_OK && (kind = dt_plot_kind_at(k)); k++)
-        if (kind->compares)
+        if (kind->compares && !kind->of_sweeps)
             status =
                 dt_page_picture(page, paths, count, &(dt_plot_options){.kind = kind->name}, kind->summary, NULL, error);
     return status;

@@ -1,7 +1,6 @@
 /* Points: their samples, which belong together, and whether they have one answer. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "study/analysis_own.h"
@@ -65,27 +64,6 @@ static void label(const dt_study *study, int64_t point, bool (*left_out)(const c
 
 /* --- samples --- */
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Median seconds a step of a visit's chunks that count; NAN where there are none. `scratch` has room for all samples.
- */
-static double visit_seconds(const dt_study *study, const dt_study_visit *visit, double *scratch)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < study->sample_count; i++) {
-        const dt_study_sample *sample = &study->samples[i];
-        if (sample->visit == visit->visit && !sample->warmup && !sample->flagged && sample->steps > 0 &&
-            sample->seconds > 0)
-            scratch[n++] = sample->seconds / (double)sample->steps;
-    }
-    qsort(scratch, (size_t)n, sizeof *scratch, compare);
-    return n > 0 ? dt_median(scratch, n) : NAN;
-}
-
 static void summarise(dt_analysis_point *p, double confidence)
 {
     p->median = p->quartile_low = p->quartile_high = p->p90 = p->rate = NAN;
@@ -93,7 +71,7 @@ static void summarise(dt_analysis_point *p, double confidence)
     p->one_point = p->best_point = -1;
     if (p->visits == 0)
         return;
-    qsort(p->seconds, (size_t)p->visits, sizeof *p->seconds, compare);
+    dt_samples_sort(p->seconds, p->visits);
     p->median = dt_median(p->seconds, p->visits);
     p->quartile_low = dt_quantile(p->seconds, p->visits, 0.25);
     p->quartile_high = dt_quantile(p->seconds, p->visits, 0.75);
@@ -125,7 +103,9 @@ static dt_status gather_samples(dt_analysing *a)
             const dt_study_visit *visit = &study->visits[v];
             if (visit->point != p->point->point)
                 continue;
-            const double seconds = dt_visit_counts(visit) ? visit_seconds(study, visit, scratch) : NAN;
+            const double seconds = dt_visit_counts(visit) ? dt_study_visit_seconds(study->samples, study->sample_count,
+                                                                                   visit->visit, scratch)
+                                                          : NAN;
             if (isfinite(seconds))
                 p->seconds[p->visits++] = seconds;
             p->failed += dt_visit_failed(visit);

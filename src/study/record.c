@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "deltoid/profile.h"
 #include "deltoid/record.h"
+#include "study/statistics.h"
 
 enum { TABLE_BYTES_MAX = 1 << 30, PATH_BYTES = 4096 };
 
@@ -146,102 +148,74 @@ bool dt_is_study(const char *folder)
 
 /* --- writing --- */
 
-/* Text of rows; the project's buffers are rooms further down. */
-typedef struct rows_text {
-    char *bytes;
-    size_t length, room;
-    bool failed;
-} rows_text;
-
-static void add_bytes(rows_text *t, const char *bytes, size_t size)
-{
-    if (t->length + size + 1 > t->room && !t->failed) {
-        const size_t room = 2 * (t->length + size) + 256;
-        char *larger = dt_allocate(room, 1);
-        if (larger && t->bytes)
-            memcpy(larger, t->bytes, t->length);
-        if (!larger) {
-            t->failed = true;
-            return;
-        }
-        dt_release(t->bytes);
-        t->bytes = larger;
-        t->room = room;
-    }
-    if (t->failed)
-        return;
-    memcpy(t->bytes + t->length, bytes, size);
-    t->length += size;
-}
-
 /* One field; what would end it becomes a blank. */
-static void add_text(rows_text *t, const char *text)
+static void add_text(dt_buffer *t, const char *text)
 {
     if (!text || !*text)
         text = "-";
     for (; *text; text++)
-        add_bytes(t, (unsigned char)*text < ' ' ? " " : text, 1);
+        dt_buffer_add_bytes(t, (unsigned char)*text < ' ' ? " " : text, 1);
 }
 
-static void add_value(rows_text *t, const dt_study_column *column, const void *row)
+static void add_value(dt_buffer *t, const dt_study_column *column, const void *row)
 {
-    char text[40] = "";
     const char *at = (const char *)row + column->offset;
     switch (column->kind) {
-    case DT_COLUMN_INT:
+    case DT_COLUMN_INT: {
+        const int64_t value = *(const int64_t *)(const void *)at;
         if (strcmp(column->name, "phase") == 0)
-            snprintf(text, sizeof text, "%s", dt_phase_name((dt_phase) * (const int64_t *)(const void *)at));
+            dt_buffer_add(t, dt_phase_name((dt_phase)value));
         else
-            snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)(const void *)at);
-        break;
+            dt_buffer_format(t, "%" PRId64, value);
+        return;
+    }
     case DT_COLUMN_REAL: {
         const double value = *(const double *)(const void *)at;
-        snprintf(text, sizeof text, isnan(value) ? "nan" : "%.12g", value);
-        break;
+        dt_buffer_format(t, isnan(value) ? "nan" : "%.12g", value);
+        return;
     }
     case DT_COLUMN_BOOL:
-        snprintf(text, sizeof text, "%d", *(const bool *)(const void *)at);
-        break;
+        dt_buffer_add(t, *(const bool *)at ? "1" : "0");
+        return;
     case DT_COLUMN_TEXT:
         add_text(t, *(const char *const *)(const void *)at);
         return;
     }
-    add_bytes(t, text, strlen(text));
 }
 
 /* A line of names (row NULL) or of a row's values. `study` where the table is that of points, which has its factors
  * behind the first column. */
-static void add_line(rows_text *t, const dt_study_table *table, const void *row, const dt_study *study)
+static void add_line(dt_buffer *t, const dt_study_table *table, const void *row, const dt_study *study)
 {
     for (size_t c = 0; c < table->column_count; c++) {
         if (c)
-            add_bytes(t, "\t", 1);
+            dt_buffer_add(t, "\t");
         if (row)
             add_value(t, &table->columns[c], row);
         else
             add_text(t, table->columns[c].name);
         for (size_t f = 0; study && c == 0 && f < study->factor_count; f++) {
-            add_bytes(t, "\t", 1);
+            dt_buffer_add(t, "\t");
             add_text(t, row ? ((const dt_study_point *)row)->values[f] : study->factors[f].name);
         }
     }
-    add_bytes(t, "\n", 1);
+    dt_buffer_add(t, "\n");
 }
 
-static void add_lines(rows_text *t, const dt_study_table *table, const void *rows, size_t count)
+static void add_lines(dt_buffer *t, const dt_study_table *table, const void *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         add_line(t, table, (const char *)rows + i * table->row_size, NULL);
 }
 
-static dt_status write_text(rows_text *t, const char *folder, const dt_study_table *table, dt_error *error)
+static dt_status write_text(dt_buffer *t, const char *folder, const dt_study_table *table, dt_error *error)
 {
     char path[PATH_BYTES];
     dt_status status =
         t->failed ? dt_fail_memory(error, "a study's tables") : path_of(path, folder, table->name, error);
     if (status == DT_OK)
         status = dt_file_write(path, t->bytes, t->length, error);
-    dt_release(t->bytes);
+    dt_buffer_clear(t);
     return status;
 }
 
@@ -249,14 +223,14 @@ dt_status dt_study_begin(const dt_study *study, const char *folder, dt_error *er
 {
     dt_status status = DT_OK;
     for (int i = 0; i < TABLES && status == DT_OK; i++) {
-        rows_text text = {0};
+        dt_buffer text = {0};
         add_line(&text, &tables[i], NULL, i == POINTS ? study : NULL);
         for (size_t p = 0; i == POINTS && p < study->point_count; p++)
             add_line(&text, &tables[i], &study->points[p], study);
         status = write_text(&text, folder, &tables[i], error);
     }
     if (status == DT_OK) { /* last: by it the folder is a study's */
-        rows_text text = {0};
+        dt_buffer text = {0};
         add_line(&text, &study_table, NULL, NULL);
         add_line(&text, &study_table, study, NULL);
         status = write_text(&text, folder, &study_table, error);
@@ -264,7 +238,7 @@ dt_status dt_study_begin(const dt_study *study, const char *folder, dt_error *er
     return status;
 }
 
-static dt_status append(rows_text *t, const char *folder, const dt_study_table *table, dt_error *error)
+static dt_status append(dt_buffer *t, const char *folder, const dt_study_table *table, dt_error *error)
 {
     char path[PATH_BYTES];
     dt_status status =
@@ -278,7 +252,7 @@ static dt_status append(rows_text *t, const char *folder, const dt_study_table *
             status = dt_sync(fd, path, error);
         close(fd);
     }
-    dt_release(t->bytes);
+    dt_buffer_clear(t);
     return status;
 }
 
@@ -294,7 +268,7 @@ dt_status dt_study_append(const char *folder, const dt_study_measured *m, dt_err
                  {VISITS, m->visit, 1}};
     dt_status status = DT_OK;
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == DT_OK; i++) {
-        rows_text text = {0};
+        dt_buffer text = {0};
         add_lines(&text, &tables[parts[i].table], parts[i].rows, parts[i].count);
         status = append(&text, folder, &tables[parts[i].table], error);
     }
@@ -303,7 +277,7 @@ dt_status dt_study_append(const char *folder, const dt_study_measured *m, dt_err
 
 dt_status dt_study_append_probes(const char *folder, const dt_study_probe *probes, size_t count, dt_error *error)
 {
-    rows_text text = {0};
+    dt_buffer text = {0};
     add_lines(&text, &tables[MACHINE], probes, count);
     return append(&text, folder, &tables[MACHINE], error);
 }
@@ -578,4 +552,18 @@ dt_status dt_study_open(dt_study *study, const char *folder, dt_arena *arena, dt
     study->target_count = count[TARGETS];
     study->probe_count = count[MACHINE];
     return status;
+}
+
+/* --- what a visit comes to --- */
+
+double dt_study_visit_seconds(const dt_study_sample *samples, size_t count, int64_t visit, double *scratch)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const dt_study_sample *s = &samples[i];
+        if (s->visit == visit && !s->warmup && !s->flagged && s->steps > 0 && s->seconds > 0)
+            scratch[n++] = s->seconds / (double)s->steps;
+    }
+    dt_samples_sort(scratch, n);
+    return n > 0 ? dt_median(scratch, n) : NAN;
 }

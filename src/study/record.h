@@ -119,6 +119,10 @@ typedef struct dt_study {
  * DT_NOT_FOUND where it isn't one, DT_MALFORMED with FILE:LINE, DT_IO, DT_NO_MEMORY. */
 dt_status dt_study_open(dt_study *study, const char *folder, dt_arena *arena, dt_error *error);
 
+/* A visit's value: the median seconds a step of its chunks that are neither warm-up nor disturbed; NAN where there are
+ * none. `scratch` has room for `count` numbers. */
+double dt_study_visit_seconds(const dt_study_sample *samples, size_t count, int64_t visit, double *scratch);
+
 /* Whether the folder is a study's. */
 bool dt_is_study(const char *folder);
 

@@ -18,6 +18,9 @@ typedef struct dt_engine_sizes {
     const int64_t *units;       /* units[0] = features, .. units[layers] */
     int64_t batch, short_batch; /* samples of a full minibatch, and of an epoch's last one if it is shorter (else 0) */
     int64_t shard_size, workers;
+    bool sparse;       /* layer 1 skips inputs that are 0; then */
+    int64_t numbers;   /* inputs that a minibatch holds at most, and */
+    int64_t evaluated; /* those of a chunk of an evaluation of the data sets that are known */
 } dt_engine_sizes;
 
 /* A chunk of rows to evaluate, on all workers. */
@@ -51,6 +54,8 @@ typedef struct dt_engine_ops {
     void (*destroy)(dt_engine *engine);
     /* What observers will need: the gradient vector, passes of their probes. Before the first step. */
     dt_status (*prepare)(dt_engine *engine, dt_error *error);
+    /* Before evaluations of a data set. */
+    dt_status (*admit)(dt_engine *engine, const dt_dataset *data, dt_error *error);
     void (*touch)(dt_worker *worker, void *engine); /* on the team: first touch, initial weights */
     void (*train)(dt_worker *worker, void *engine); /* on the team: the run's steps */
     void (*evaluate)(dt_worker *worker, void *job); /* on the team: a dt_evaluation_job */

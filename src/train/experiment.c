@@ -107,6 +107,14 @@ static dt_status check_file(const char *path, const char *file, dt_error *error)
     return DT_OK;
 }
 
+static dt_status check_text(const char *path, const char *text, dt_error *error)
+{
+    if (text && (!*text || strlen(text) > DT_TEXT_MAX || has_control(text)))
+        return dt_fail(error, DT_INVALID, "%s: '%.200s' is no name; give up to %d characters that can be printed", path,
+                       text, DT_TEXT_MAX);
+    return DT_OK;
+}
+
 static dt_status check_entry(const dt_key *key, const char *path, const char *name, dt_error *error)
 {
     if (!name && (key->table == DT_FORMATS || key->table == DT_GENERATORS))
@@ -187,6 +195,8 @@ static dt_status check_key(const dt_key *key, const char *path, const void *base
                 path, name ? name : "");
         return DT_OK;
     }
+    case DT_KEY_TEXT:
+        return check_text(path, *(const char *const *)field, error);
     case DT_KEY_FILE:
         return check_file(path, *(const char *const *)field, error);
     case DT_KEY_ENTRY:
@@ -277,6 +287,24 @@ static dt_status check_data(const dt_data_spec *data, dt_error *error)
     if (data->scale != 1 && (data->standardize || data->min_max))
         return dt_fail(error, DT_INVALID, "data.scale: has no effect with %s; remove one of them",
                        data->standardize ? "data.standardize" : "data.min_max");
+    if (data->sparse && strcmp(data->sparse, "true") == 0 && (data->standardize || data->min_max || data->noise > 0))
+        return dt_fail(error, DT_INVALID, "data.sparse: %s makes numbers of inputs that are 0; remove one of them",
+                       data->standardize ? "data.standardize"
+                       : data->min_max   ? "data.min_max"
+                                         : "data.noise");
+    return DT_OK;
+}
+
+static dt_status check_init_file(const dt_experiment *experiment, size_t l, dt_error *error)
+{
+    const dt_layer_spec *layer = &experiment->network[l];
+    if (strcmp(layer->init, "file") != 0)
+        return DT_OK;
+    if (!layer->init_file)
+        return dt_fail(error, DT_INVALID, "network.%zu.init: names no file; write init: {name: file, file: FILE}", l);
+    if (experiment->initial_weights)
+        return dt_fail(error, DT_INVALID,
+                       "network.%zu.init: a file, but initial_weights is for all layers; remove one of them", l);
     return DT_OK;
 }
 
@@ -289,6 +317,8 @@ static dt_status check_network(const dt_experiment *experiment, dt_error *error)
         char path[32];
         snprintf(path, sizeof path, "network.%zu", l);
         dt_status status = check_keys(DT_OF_LAYER, path, &experiment->network[l], error);
+        if (status == DT_OK)
+            status = check_init_file(experiment, l, error);
         if (status != DT_OK)
             return status;
     }

@@ -15,6 +15,19 @@ static bool in_weights(const dt_network *n, int64_t l, dt_fault *fault)
     return false;
 }
 
+/* Of sparse inputs what is there; the rest is 0. */
+static bool in_sparse(const dt_pass *p, const int64_t *sample, int64_t batch, dt_fault *fault)
+{
+    const dt_sparse_rows *x = &p->sparse->rows;
+    for (int64_t i = 0; i < batch; i++)
+        for (int64_t at = x->row[i].first; at < x->row[i].last; at++)
+            if (!isfinite(x->value[at])) {
+                *fault = (dt_fault){dt_quantity_name(DT_QUANTITY_A), 0, x->column[at], -1, sample[i]};
+                return true;
+            }
+    return false;
+}
+
 static bool in_rows(const dt_pass *p, dt_quantity quantity, int64_t l, const int64_t *sample, int64_t batch,
                     dt_fault *fault)
 {
@@ -51,7 +64,7 @@ void dt_pass_find_fault(dt_pass *p, const dt_run *run, const int64_t *sample, in
     for (int64_t l = 1; l <= L; l++)
         dt_pass_forward_units(p, l, 0, all, (dt_span){0, p->network->layer[l].panels}, true, &draws);
     dt_pass_cost(p, run->train, sample, all);
-    if (in_rows(p, DT_QUANTITY_A, 0, sample, batch, fault))
+    if (p->sparse ? in_sparse(p, sample, batch, fault) : in_rows(p, DT_QUANTITY_A, 0, sample, batch, fault))
         return;
     for (int64_t l = 1; l <= L; l++)
         if (in_weights(p->network, l, fault) || in_rows(p, DT_QUANTITY_Z, l, sample, batch, fault) ||

@@ -7,9 +7,8 @@
 
 enum { PREFETCHED = 4096 }; /* bytes of a row */
 
-/* `n` numbers of the data set's array from `first` on, scaled. */
-static void convert(const dt_products *products, const dt_dataset *data, int64_t first, int64_t n, dt_real scale,
-                    dt_real *x)
+void dt_gather_numbers(const dt_products *products, const dt_dataset *data, int64_t first, int64_t n, dt_real scale,
+                       dt_real *x)
 {
     switch (data->element) {
     case DT_U8:
@@ -39,7 +38,7 @@ static void scatter(const dt_products *products, const dt_dataset *data, dt_real
     memset(x, 0, (size_t)data->features * sizeof *x);
     for (int64_t at = data->start[row]; at < data->start[row + 1]; at += SOME) {
         const int64_t n = dt_min(SOME, data->start[row + 1] - at);
-        convert(products, data, at, n, scale, some);
+        dt_gather_numbers(products, data, at, n, scale, some);
         for (int64_t i = 0; i < n; i++)
             x[data->column[at + i]] = some[i];
     }
@@ -82,7 +81,7 @@ void dt_gather_row(const dt_products *products, const dt_dataset *data, dt_real 
     else if (data->start)
         scatter(products, data, scale, row, x);
     else
-        convert(products, data, row * data->features, data->features, scale, x);
+        dt_gather_numbers(products, data, row * data->features, data->features, scale, x);
 }
 
 void dt_gather_prefetch(const dt_dataset *data, int64_t row)

@@ -68,6 +68,11 @@ static const dt_key keys[] = {
      .help = "Columns, by name or number, whose fields are words: an input for each different one."},
     {"data.features", DT_KEY_INTEGER, EXPERIMENT(data.features), .low = 1, .high = 67108864, .word = "auto",
      .only = "libsvm synthetic", .help = "Inputs of a row. auto: the largest index, or the generator's own number."},
+    {"data.sparse", DT_KEY_CHOICE, EXPERIMENT(data.sparse), .text = "auto", .choices = "auto true false",
+     .only = "libsvm",
+     .help = "Whether layer 1 skips inputs that are 0: the same weights at another speed. auto: where at most 1 input "
+             "in 10 is not 0 (of a first layer of fewer than 100 units, 1 in 1,000 for each), and no standardize, "
+             "min_max or noise makes numbers of them all."},
     {"data.generator", DT_KEY_ENTRY, EXPERIMENT(data.generator), .table = DT_GENERATORS, .text = "spirals",
      .only = "synthetic", .help = "What is made."},
     {"data.rows", DT_KEY_INTEGER, EXPERIMENT(data.rows), .low = 1, .high = 1e9, .number = 1000, .only = "synthetic",
@@ -101,6 +106,13 @@ static const dt_key keys[] = {
      .only = "normal truncated_normal", .help = "Standard deviation of the weights."},
     {"network.#.init.value", DT_KEY_REAL, LAYER(value), .low = -1e6, .high = 1e6, .only = "constant",
      .help = "Every weight."},
+    {"network.#.init.file", DT_KEY_FILE, LAYER(init_file), .only = "file", .required = true,
+     .help = "Where the layer's weights lie: a .npz, a .npy, a model.h5 or another HDF5 file."},
+    {"network.#.init.W", DT_KEY_TEXT, LAYER(init_W), .only = "file", .text = "layerNN.W (/layerNN/W of HDF5)",
+     .help = "The array's name there. (unit, input); (input, unit) where it ends in kernel, as Keras's."},
+    {"network.#.init.b", DT_KEY_TEXT, LAYER(init_b), .only = "file",
+     .text = "layerNN.b (/layerNN/b of HDF5); zeros where W is named",
+     .help = "The name of the biases' array, one number a unit."},
     {"network.#.dropout", DT_KEY_REAL, LAYER(dropout), .high = 1, .high_open = true,
      .help = "Share of the layer's activations that a training step sets to 0; the others are divided by 1 - dropout. "
              "Drawn by the seed; none in evaluation, none on the last layer."},
@@ -221,7 +233,9 @@ static const dt_key keys[] = {
     {"parallel.groups", DT_KEY_INTEGER, EXPERIMENT(parallel.groups), .low = 1, .high = 1024, .word = "auto",
      .help =
          "Workers are divided into so many groups. A group's workers share each of its shards and split every layer's "
-         "units: 1 is tensor parallelism, as many as threads data parallelism. auto: by a model of sizes."},
+         "units: 1 is tensor parallelism, as many as threads data parallelism. auto: as many as threads, but by a "
+         "model of sizes with reduction: auto, and "
+         "where there are fewer shards than threads."},
 
     {"capture.*.quantities", DT_KEY_QUANTITIES, RULE(quantities), .text = "[z, a, delta]",
      .number = 1u << DT_QUANTITY_Z | 1u << DT_QUANTITY_A | 1u << DT_QUANTITY_DELTA,
@@ -301,8 +315,7 @@ const dt_key *dt_key_find(const char *pattern)
     return NULL;
 }
 
-/* What of `pattern` follows "section.", NULL where it lies elsewhere. */
-static const char *under(const char *pattern, const char *section)
+const char *dt_key_under(const char *pattern, const char *section)
 {
     size_t n = strlen(section);
     if (n == 0)
@@ -313,7 +326,7 @@ static const char *under(const char *pattern, const char *section)
 bool dt_key_is_section(const char *pattern)
 {
     for (size_t i = 0; i < KEYS; i++)
-        if (under(keys[i].pattern, pattern))
+        if (dt_key_under(keys[i].pattern, pattern))
             return true;
     return false;
 }
@@ -323,7 +336,7 @@ const char *dt_key_child(const char *section, size_t i, char name[DT_KEY_NAME_SI
     const char *last = "";
     size_t last_length = 0;
     for (size_t k = 0; k < KEYS; k++) {
-        const char *rest = under(keys[k].pattern, section);
+        const char *rest = dt_key_under(keys[k].pattern, section);
         if (!rest || *rest == '#' || *rest == '*')
             continue;
         size_t length = strcspn(rest, ".");
@@ -338,86 +351,6 @@ const char *dt_key_child(const char *section, size_t i, char name[DT_KEY_NAME_SI
     return NULL;
 }
 
-static void store_default(const dt_key *key, void *field)
-{
-    switch (key->kind) {
-    case DT_KEY_INTEGER:
-        *(int64_t *)field = (int64_t)key->number;
-        break;
-    case DT_KEY_SEED:
-        *(uint64_t *)field = (uint64_t)key->number;
-        break;
-    case DT_KEY_REAL:
-        *(double *)field = key->number;
-        break;
-    case DT_KEY_BOOL:
-        *(bool *)field = key->number != 0;
-        break;
-    case DT_KEY_NAME:
-        *(const char **)field = "experiment";
-        break;
-    case DT_KEY_FILE:
-        *(const char **)field = NULL;
-        break;
-    case DT_KEY_ENTRY:
-    case DT_KEY_METRIC:
-        *(const char **)field = key->text;
-        break;
-    case DT_KEY_PRECISION:
-        *(dt_precision *)field = DT_FLOAT32;
-        break;
-    case DT_KEY_TARGETS:
-        *(dt_targets *)field = DT_TARGETS_CLASSES;
-        break;
-    case DT_KEY_CHOICE:
-        *(const char **)field = key->text;
-        break;
-    case DT_KEY_NAMES:
-        *(dt_name_list *)field = (dt_name_list){NULL, 0};
-        break;
-    case DT_KEY_QUANTITIES:
-        *(unsigned *)field = (unsigned)key->number;
-        break;
-    case DT_KEY_INTEGERS:
-        *(dt_integers *)field = (dt_integers){NULL, 0};
-        break;
-    case DT_KEY_REALS:
-        *(const double **)field = NULL;
-        break;
-    case DT_KEY_LAYERS:
-    case DT_KEY_STEPS:
-        *(const int64_t **)field = NULL;
-        break;
-    case DT_KEY_BYTES:
-        *(int64_t *)field = 0;
-        break;
-    case DT_KEY_EITHER:
-        *(unsigned *)field = 0;
-        break;
-    case DT_KEY_UNITS:
-        *(const dt_unit_range **)field = NULL;
-        break;
-    case DT_KEY_SAMPLES:
-        *(dt_capture_samples *)field = DT_SAMPLES_FIRST;
-        break;
-    }
-}
-
-void dt_key_defaults(dt_key_of of, void *base)
-{
-    static const size_t sizes[] = {
-        [DT_OF_EXPERIMENT] = sizeof(dt_experiment),
-        [DT_OF_LAYER] = sizeof(dt_layer_spec),
-        [DT_OF_RULE] = sizeof(dt_capture_rule),
-    };
-    memset(base, 0, sizes[of]);
-    for (size_t i = 0; i < KEYS; i++)
-        if (keys[i].of == of)
-            store_default(&keys[i], (char *)base + keys[i].offset);
-    if (of == DT_OF_RULE)
-        ((dt_capture_rule *)base)->sample_count = (int64_t)dt_key_find("capture.*.samples")->number;
-}
-
 const char *dt_key_named_default(const dt_key *key, size_t i, double *number)
 {
     for (size_t n = 0; n < sizeof named / sizeof *named; n++)
@@ -426,246 +359,4 @@ const char *dt_key_named_default(const dt_key *key, size_t i, double *number)
             return named[n].name;
         }
     return NULL;
-}
-
-/* Do both lie in the same section? */
-static bool beside(const dt_key *a, const dt_key *b)
-{
-    const size_t n = (size_t)(strrchr(a->pattern, '.') - a->pattern) + 1;
-    return strncmp(a->pattern, b->pattern, n) == 0 && !strchr(b->pattern + n, '.');
-}
-
-void dt_key_named_defaults(const dt_key *name, const char *value, void *base)
-{
-    for (size_t i = 0; i < KEYS; i++) {
-        if (&keys[i] == name || !beside(name, &keys[i]))
-            continue;
-        void *field = (char *)base + keys[i].offset;
-        store_default(&keys[i], field);
-        double number;
-        const char *own;
-        for (size_t n = 0; (own = dt_key_named_default(&keys[i], n, &number)); n++)
-            if (strcmp(own, value) == 0)
-                *(double *)field = number;
-    }
-}
-
-static void append(char *out, size_t size, const char *text)
-{
-    size_t used = strlen(out);
-    if (used < size)
-        snprintf(out + used, size - used, "%s", text);
-}
-
-static void append_names(char *out, size_t size, const dt_key *key)
-{
-    const char *name;
-    for (size_t i = 0;; i++) {
-        if (key->kind == DT_KEY_ENTRY || key->kind == DT_KEY_METRIC) {
-            const dt_entry *entry = dt_table_at(key->table, i);
-            name = entry ? entry->name : NULL;
-        } else if (key->kind == DT_KEY_TARGETS) {
-            name = i < DT_TARGETS_KINDS ? dt_targets_name((dt_targets)i) : NULL;
-        } else if (key->kind == DT_KEY_PRECISION) {
-            name = i <= DT_FLOAT64 ? dt_precision_name((dt_precision)i) : NULL;
-        } else {
-            name = i < DT_QUANTITIES ? dt_quantity_name((dt_quantity)i) : NULL;
-        }
-        if (!name)
-            return;
-        append(out, size, i ? ", " : "");
-        append(out, size, name);
-    }
-}
-
-static void append_range(char *out, size_t size, const dt_key *key)
-{
-    char text[128];
-    if (key->kind == DT_KEY_INTEGER || key->kind == DT_KEY_SAMPLES) {
-        snprintf(text, sizeof text, "a whole number from %.0f to %.0f", key->low, key->high);
-    } else if (key->low_open) {
-        snprintf(text, sizeof text, "a number above %.15g and %s %.15g", key->low, key->high_open ? "below" : "at most",
-                 key->high);
-    } else {
-        snprintf(text, sizeof text, "a number from %.15g to %s%.15g", key->low, key->high_open ? "below " : "",
-                 key->high);
-    }
-    append(out, size, text);
-}
-
-void dt_key_accepts(const dt_key *key, char *out, size_t size)
-{
-    if (size == 0)
-        return;
-    *out = '\0';
-    switch (key->kind) {
-    case DT_KEY_INTEGER:
-    case DT_KEY_REAL:
-        append_range(out, size, key);
-        if (key->word) {
-            append(out, size, ", or ");
-            append(out, size, key->word);
-        }
-        break;
-    case DT_KEY_REALS:
-        append(out, size, "a list, each ");
-        append_range(out, size, key);
-        break;
-    case DT_KEY_SEED:
-        append(out, size, "a whole number from 0 to 18446744073709551615");
-        break;
-    case DT_KEY_BOOL:
-        append(out, size, "true or false");
-        break;
-    case DT_KEY_NAME:
-        append(out, size, "up to 128 letters, digits, '.', '_' and '-', no dot in front");
-        break;
-    case DT_KEY_FILE:
-        append(out, size, "a file");
-        break;
-    case DT_KEY_CHOICE:
-        append(out, size, "one of ");
-        append(out, size, key->choices);
-        break;
-    case DT_KEY_NAMES:
-        append(out, size, "a name, or a list of names");
-        break;
-    case DT_KEY_ENTRY:
-    case DT_KEY_PRECISION:
-    case DT_KEY_TARGETS:
-    case DT_KEY_METRIC:
-        append(out, size, "one of ");
-        append_names(out, size, key);
-        if (key->word) {
-            append(out, size, ", or ");
-            append(out, size, key->word);
-        }
-        break;
-    case DT_KEY_QUANTITIES:
-        append(out, size, "a list of ");
-        append_names(out, size, key);
-        append(out, size, ", their statistics and what else deltoid help quantities names");
-        break;
-    case DT_KEY_INTEGERS:
-        append(out, size, "an ascending list of whole numbers");
-        break;
-    case DT_KEY_LAYERS:
-        append(out, size, "all, or a list of layers");
-        break;
-    case DT_KEY_UNITS:
-        append(out, size, "all, or an ascending list of units and ranges, as [0-9, 17]");
-        break;
-    case DT_KEY_STEPS:
-        append(out, size, "log, or an ascending list of steps from 0");
-        break;
-    case DT_KEY_BYTES:
-        append(out, size, "a number of bytes, as 4096, 512M or 20G (powers of 1024), or ");
-        append(out, size, key->word);
-        break;
-    case DT_KEY_EITHER:
-        append(out, size, key->words[0]);
-        append(out, size, " or ");
-        append(out, size, key->words[1]);
-        break;
-    case DT_KEY_SAMPLES:
-        append_range(out, size, key);
-        append(out, size, ", batch, or a list of rows of the training set from 0");
-        break;
-    }
-}
-
-bool dt_key_is_choice(const dt_key *key)
-{
-    return key->kind == DT_KEY_ENTRY && dt_key_is_section(key->pattern);
-}
-
-const dt_key *dt_key_chooser(const dt_key *key)
-{
-    const char *dot = strrchr(key->pattern, '.');
-    char pattern[96];
-    if (!key->only || !dot)
-        return NULL;
-    if (strncmp(key->pattern, "data.", 5) == 0)
-        return dt_key_find("data.format");
-    snprintf(pattern, sizeof pattern, "%.*s", (int)(dot - key->pattern), key->pattern);
-    const dt_key *choice = dt_key_find(pattern);
-    if (choice)
-        return choice;
-    snprintf(pattern, sizeof pattern, "%.*s.name", (int)(dot - key->pattern), key->pattern);
-    return dt_key_find(pattern);
-}
-
-/* Is `name` one of `words`, which stand apart by blanks? */
-static bool is_among(const char *words, const char *name)
-{
-    const size_t length = strlen(name);
-    for (const char *word = words; word && *word; word += strspn(word, " ")) {
-        const size_t n = strcspn(word, " ");
-        if (n == length && strncmp(word, name, n) == 0)
-            return true;
-        word += n;
-    }
-    return false;
-}
-
-bool dt_key_applies(const dt_key *key, const char *name)
-{
-    return !key->only || is_among(key->only, name);
-}
-
-bool dt_key_is_needed(const dt_key *key, const char *name)
-{
-    const char *with = key->needed ? key->needed : key->only;
-    return (key->required || key->required_in) && (!with || !name || is_among(with, name));
-}
-
-bool dt_key_is_choice_word(const dt_key *key, const char *word)
-{
-    return is_among(key->choices, word);
-}
-
-void dt_key_only(const dt_key *key, char *out, size_t size)
-{
-    size_t used = 0;
-    *out = '\0';
-    for (const char *word = key->only; word && *word && used < size;) {
-        const size_t n = strcspn(word, " ");
-        const char *next = word + n + strspn(word + n, " ");
-        const char *behind = !*next ? "" : strchr(next, ' ') ? ", " : " or ";
-        used += (size_t)snprintf(out + used, size - used, "%.*s%s", (int)n, word, behind);
-        word = next;
-    }
-}
-
-/* The parameter under `section` that applies with that name. */
-static double layer_parameter(const dt_layer_spec *layer, const char *section, const char *name)
-{
-    for (size_t i = 0; i < KEYS; i++)
-        if (under(keys[i].pattern, section) && dt_key_applies(&keys[i], name)) {
-            const double value = *(const double *)dt_key_field(&keys[i], layer);
-            return value != 0 ? value : keys[i].number;
-        }
-    return 0;
-}
-
-double dt_activation_parameter(const dt_layer_spec *layer)
-{
-    return layer_parameter(layer, "network.#.activation", layer->activation);
-}
-
-double dt_init_parameter(const dt_layer_spec *layer)
-{
-    return layer_parameter(layer, "network.#.init", layer->init);
-}
-
-bool dt_is_name(const char *text, size_t longest, bool dots)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-    size_t n = strlen(text);
-    if (n == 0 || n > longest || *text == '.')
-        return false;
-    for (const char *c = text; *c; c++)
-        if (!strchr(letters, *c) && !(dots && *c == '.'))
-            return false;
-    return true;
 }

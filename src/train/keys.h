@@ -3,7 +3,8 @@
  *
  * dt_experiment_init and dt_experiment_validate walk it, and so does everything that reads, overrides, writes or
  * explains an experiment file. To add a key, add a field to the struct in deltoid/experiment.h and one line to the
- * table in keys.c, among the keys of its section.
+ * table in keys.c, among the keys of its section. Beside it key_defaults.c, key_rules.c (which applies when) and
+ * key_words.c (what it accepts).
  *
  * A key's pattern is its path with '#' for a position in a list and '*' for a name of the user's: "network.#.units",
  * "capture.*.every".
@@ -25,6 +26,7 @@ typedef enum dt_key_kind {
     DT_KEY_BOOL,       /* bool */
     DT_KEY_NAME,       /* const char *: letters, digits, '.', '_', '-', no leading dot */
     DT_KEY_FILE,       /* const char *, NULL: none */
+    DT_KEY_TEXT,       /* const char *: any text of up to DT_TEXT_MAX; NULL: none, and `text` says what then */
     DT_KEY_ENTRY,      /* const char *: a name of `table` */
     DT_KEY_METRIC,     /* const char *: a name of `table`; NULL where `word` stands for it; true: validation_loss */
     DT_KEY_PRECISION,  /* dt_precision */
@@ -69,6 +71,9 @@ const dt_key *dt_key_at(size_t i);              /* NULL past the last */
 const dt_key *dt_key_find(const char *pattern); /* NULL where no key has that pattern */
 bool dt_key_is_section(const char *pattern);    /* keys lie under it */
 
+/* What of `pattern` follows "section.", all of it where that is "". NULL where it lies elsewhere. */
+const char *dt_key_under(const char *pattern, const char *section);
+
 /* The i-th distinct name under a section, "" for the top: under "training" epochs, batch_size, shuffle. NULL past the
  * last, or where names are free or numbers. Written to `name`. */
 enum { DT_KEY_NAME_SIZE = 32 };
@@ -112,7 +117,7 @@ static inline const void *dt_key_field(const dt_key *key, const void *base)
 }
 
 /* Ranges that are no single key's. */
-enum { DT_LAYERS_MAX = 64, DT_RULES_MAX = 12 };
+enum { DT_LAYERS_MAX = 64, DT_RULES_MAX = 12, DT_TEXT_MAX = 240 };
 #define DT_STEP_MAX INT64_C(1000000000000) /* the largest step and row number a list may name */
 
 /* Letters, digits, '_', '-' and, where `dots` says so, '.' but not in front; 1 to `longest` of them. */

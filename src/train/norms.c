@@ -38,6 +38,15 @@ static void gram(const dt_products *products, const dt_real *X, int64_t stride, 
     }
 }
 
+/* The same of sparse rows. */
+static void sparse_gram(const dt_sparse *x, dt_span rows, dt_real *G)
+{
+    const int64_t samples = dt_span_count(rows), width = dt_whole_panels(samples);
+    for (int64_t i = 0; i < samples; i++)
+        for (int64_t j = i / DT_LANES * DT_LANES; j < samples; j++)
+            G[i * width + j] = dt_sparse_dot(x, rows.first + i, rows.first + j);
+}
+
 double dt_pass_norm_square(const dt_pass *pass, int64_t l, dt_span rows, dt_real *scratch)
 {
     const dt_products *products = pass->network->products;
@@ -45,7 +54,10 @@ double dt_pass_norm_square(const dt_pass *pass, int64_t l, dt_span rows, dt_real
     const dt_layer_rows *r = &pass->rows[l];
     const int64_t samples = dt_span_count(rows), width = dt_whole_panels(samples);
     dt_real *A = scratch, *D = A + samples * width, *packed = D + samples * width;
-    gram(products, r->a, r->a_stride, rows, layer->inputs + 1, packed, A);
+    if (l == 1 && pass->sparse)
+        sparse_gram(pass->sparse, rows, A);
+    else
+        gram(products, r->a, r->a_stride, rows, layer->inputs + 1, packed, A);
     gram(products, r->delta, r->delta_stride, rows, layer->units, packed, D);
     double sum = 0;
     for (int64_t first = 0; first < samples; first += DT_LANES) {

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "kernels/random.h"
+#include "kernels/sparse.h"
 #include "train/gather.h"
 
 /* Numbers from row to row: the units, the 1 behind them, whole panels; and off powers of two, which would make all rows
@@ -14,8 +15,8 @@ static int64_t stride_of(int64_t units)
     return n % (16 * DT_LANES) == 0 ? n + DT_LANES : n;
 }
 
-/* Of layer 0: the copies of a; of l: a, delta and z, and with dropout the mask and sigma; of layer L, where z = a: a
- * and delta. */
+/* Of layer 0: the copies of a, none of sparse inputs; of l: a, delta and z, and with dropout the mask and sigma; of
+ * layer L, where z = a: a and delta. */
 static int64_t arrays_of(int64_t l, int64_t L, int64_t copies, bool drops)
 {
     return l == 0 ? copies : l == L ? 2 : drops ? 5 : 3;
@@ -29,9 +30,12 @@ static int64_t rows_of(int64_t capacity, int64_t copies)
 }
 
 bool dt_pass_measure(int64_t layers, const int64_t *units, const dt_layer_spec *specs, int64_t capacity, int64_t copies,
-                     size_t *bytes)
+                     const dt_sparse_sizes *sparse, size_t *bytes)
 {
-    size_t sum = 0;
+    size_t sum = 0, inputs = 0;
+    if (sparse && !dt_sparse_measure(sparse, capacity, &inputs))
+        return false;
+    copies = sparse ? 0 : copies;
     for (int64_t l = 0; l <= layers; l++) {
         size_t layer;
         const bool drops = specs && l > 0 && specs[l - 1].dropout > 0;
@@ -43,8 +47,7 @@ bool dt_pass_measure(int64_t layers, const int64_t *units, const dt_layer_spec *
     }
     if (sum > PTRDIFF_MAX)
         return false;
-    *bytes = dt_hot_bytes(sum);
-    return true;
+    return !__builtin_add_overflow(dt_hot_bytes(sum), inputs, bytes);
 }
 
 static bool drops(const dt_pass *p, int64_t l)
@@ -55,17 +58,17 @@ static bool drops(const dt_pass *p, int64_t l)
 /* All layers' arrays in one block, so that huge pages hold them. */
 static dt_status allocate_layers(dt_pass *p, bool training, dt_error *error)
 {
-    const int64_t L = p->network->layers;
+    const int64_t L = p->network->layers, copies = p->sparse ? 0 : p->copies;
     size_t numbers = 0;
     for (int64_t l = 0; l <= L; l++)
-        numbers += (size_t)(arrays_of(l, L, p->copies, training && drops(p, l)) * p->stride[l] *
+        numbers += (size_t)(arrays_of(l, L, copies, training && drops(p, l)) * p->stride[l] *
                             rows_of(p->capacity, l == 0 ? p->copies : 1));
     dt_real *at = p->block = dt_allocate_hot(numbers, sizeof(dt_real));
     if (!at)
         return dt_fail_memory(error, "activations");
     for (int64_t l = 0; l <= L; l++) {
         dt_real **const arrays[] = {&p->a[l], &p->delta[l], &p->z[l], &p->mask[l], &p->sigma[l]};
-        for (int64_t i = 0; i < arrays_of(l, L, p->copies, training && drops(p, l)); i++) {
+        for (int64_t i = 0; i < arrays_of(l, L, copies, training && drops(p, l)); i++) {
             if (l > 0 || i == 0)
                 *arrays[i] = at;
             at += rows_of(p->capacity, l == 0 ? p->copies : 1) * p->stride[l];
@@ -75,7 +78,8 @@ static dt_status allocate_layers(dt_pass *p, bool training, dt_error *error)
 }
 
 dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, const dt_loss_options *options,
-                         bool training, int64_t capacity, int64_t copies, dt_error *error)
+                         bool training, int64_t capacity, int64_t copies, const dt_sparse_sizes *sparse,
+                         dt_error *error)
 {
     *pass = NULL;
     const size_t layers = (size_t)network->layers + 1;
@@ -98,7 +102,8 @@ dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_los
     p->cost = dt_allocate_zeroed((size_t)capacity, sizeof *p->cost);
     p->right = dt_allocate_zeroed((size_t)capacity, sizeof *p->right);
     dt_status status = DT_NO_MEMORY;
-    if (p->stride && p->z && p->a && p->delta && p->mask && p->sigma && p->rows && p->cost && p->right) {
+    const bool inputs = !sparse || dt_sparse_create(&p->sparse, sparse, capacity, error) == DT_OK;
+    if (inputs && p->stride && p->z && p->a && p->delta && p->mask && p->sigma && p->rows && p->cost && p->right) {
         for (int64_t l = 0; l <= network->layers; l++)
             p->stride[l] = stride_of(l ? network->layer[l].units : network->layer[1].inputs);
         status = allocate_layers(p, training, error);
@@ -108,8 +113,9 @@ dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_los
         return dt_fail_memory(error, "activations");
     }
     for (int64_t l = 1; l <= network->layers; l++)
-        p->rows[l] = (dt_layer_rows){p->a[l - 1], p->delta[l], p->stride[l - 1], p->stride[l], 0};
+        p->rows[l] = (dt_layer_rows){p->a[l - 1], p->delta[l], p->stride[l - 1], p->stride[l], 0, NULL};
     p->rows[1].a_apart = copies > 1 ? rows_of(capacity, copies) * p->stride[0] : 0;
+    p->rows[1].columns = p->sparse ? p->sparse->columns : NULL;
     p->z[network->layers] = p->a[network->layers];
     *pass = p;
     return DT_OK;
@@ -119,6 +125,9 @@ void dt_pass_destroy(dt_pass *pass)
 {
     if (!pass)
         return;
+    if (pass->sparse && pass->a)
+        dt_release(pass->a[0]);
+    dt_sparse_destroy(pass->sparse);
     dt_release(pass->block);
     dt_release(pass->stride);
     dt_release(pass->z);
@@ -130,6 +139,14 @@ void dt_pass_destroy(dt_pass *pass)
     dt_release(pass->cost);
     dt_release(pass->right);
     dt_release(pass);
+}
+
+dt_status dt_pass_show_inputs(dt_pass *pass, dt_error *error)
+{
+    if (pass->a[0])
+        return DT_OK;
+    pass->a[0] = dt_allocate((size_t)pass->capacity, (size_t)pass->stride[0] * sizeof(dt_real));
+    return pass->a[0] ? DT_OK : dt_fail_memory(error, "sparse inputs written out");
 }
 
 /* Zeroes rows of an array of layer l; the bias gate's 1 behind a. */
@@ -146,7 +163,7 @@ void dt_pass_touch(dt_pass *pass, int64_t worker, dt_span rows)
     const int64_t L = pass->network->layers;
     if (pass->copies > 1)
         touch_rows(pass, 0, pass->a[0] + worker * pass->rows[1].a_apart, (dt_span){0, pass->capacity}, true);
-    else
+    else if (!pass->sparse)
         touch_rows(pass, 0, pass->a[0], rows, true);
     for (int64_t l = 1; l <= L; l++) {
         touch_rows(pass, l, pass->a[l], rows, l < L);
@@ -175,6 +192,10 @@ void dt_pass_prefetch(const dt_dataset *data, const int64_t *sample, dt_span row
 void dt_pass_gather(dt_pass *pass, int64_t copy, const dt_dataset *data, dt_real scale, const int64_t *sample,
                     dt_span rows)
 {
+    if (pass->sparse) {
+        dt_sparse_gather(pass->sparse, pass->network->products, data, scale, sample, rows);
+        return;
+    }
     for (int64_t i = rows.first; i < rows.last; i++)
         dt_gather_row(pass->network->products, data, scale, sample[i],
                       pass->a[0] + copy * pass->rows[1].a_apart + i * pass->stride[0]);
@@ -216,22 +237,35 @@ static void drop(dt_pass *pass, int64_t l, const dt_draws *draws, int64_t i, int
         a[j] = mask[j] * sigma[j];
 }
 
+/* (1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j: the bias is the weight of the 1 behind a^{l-1}. W and z at the first of
+ * the panels. */
+static void weigh(const dt_pass *pass, int64_t l, int64_t copy, dt_span rows, int64_t panels, const dt_real *W,
+                  dt_real *z)
+{
+    const dt_layer *layer = &pass->network->layer[l];
+    const int64_t stride = pass->stride[l], below = pass->stride[l - 1], panel = layer->column * DT_BLOCK;
+    if (l == 1 && pass->sparse)
+        DT_SELECT(dt_sparse_products, dt_sparse_products, &)
+            ->product(&pass->sparse->rows, rows, layer->inputs, panels, W, panel, z, stride);
+    else
+        pass->network->products->product(dt_span_count(rows), panels, layer->inputs + 1,
+                                         pass->rows[l].a + copy * pass->rows[l].a_apart + rows.first * below, below, W,
+                                         panel, z + rows.first * stride, stride);
+}
+
 void dt_pass_forward_units(dt_pass *pass, int64_t l, int64_t copy, dt_span rows, dt_span panels, bool keep_z,
                            const dt_draws *draws)
 {
     const dt_network *network = pass->network;
     const dt_layer *layer = &network->layer[l];
-    const int64_t stride = pass->stride[l], below = pass->stride[l - 1];
+    const int64_t stride = pass->stride[l];
     const int64_t first = panels.first * DT_LANES, n = dt_min(panels.last * DT_LANES, layer->units) - first;
     if (panels.first == panels.last)
         return;
     dt_real *z = place_of_z(pass, l, keep_z) + first, *a = pass->a[l] + first;
     dt_real *sigma = pass->mask[l] ? pass->sigma[l] + first : a;
-    /* (1) z^l_j = sum_k w^l_jk a^{l-1}_k + b^l_j: the bias is the weight of the 1 behind a^{l-1} */
-    network->products->product(dt_span_count(rows), dt_span_count(panels), layer->inputs + 1,
-                               pass->rows[l].a + copy * pass->rows[l].a_apart + rows.first * below, below,
-                               network->parameters + (layer->first_block + panels.first * layer->column) * DT_BLOCK,
-                               layer->column * DT_BLOCK, z + rows.first * stride, stride);
+    weigh(pass, l, copy, rows, dt_span_count(panels),
+          network->parameters + (layer->first_block + panels.first * layer->column) * DT_BLOCK, z); /* (1) */
     for (int64_t i = rows.first; i < rows.last && l < network->layers; i++) { /* no activation on layer L */
         /* (2) a^l_j = sigma(z^l_j) */
         layer->activation->value(n, layer->parameter, z + i * stride, sigma + i * stride);
@@ -336,6 +370,8 @@ dt_matrix_view dt_pass_samples(const dt_pass *pass, dt_quantity quantity, int64_
 {
     dt_real *const *array = quantity == DT_QUANTITY_Z ? pass->z : quantity == DT_QUANTITY_A ? pass->a : pass->delta;
     const int64_t units = l ? pass->network->layer[l].units : pass->network->layer[1].inputs;
+    for (int64_t i = rows.first; i < rows.last && l == 0 && pass->sparse; i++)
+        dt_sparse_write_row(pass->sparse, i, units, pass->a[0] + i * pass->stride[0]);
     return (dt_matrix_view){array[l] + rows.first * pass->stride[l], dt_span_count(rows), units, pass->stride[l]};
 }
 
@@ -343,7 +379,7 @@ void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt
 {
     const bool gradient = quantity == DT_QUANTITY_DW || quantity == DT_QUANTITY_DB;
     const bool weights = quantity == DT_QUANTITY_W || quantity == DT_QUANTITY_DW;
-    if (l != slice.l)
+    if (l != slice.l || (gradient && !slice.gradient))
         return;
     for (int64_t block = slice.first; block < slice.last; block++) {
         const int64_t at = (block - slice.first) * DT_BLOCK;

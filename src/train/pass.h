@@ -16,6 +16,7 @@
 #include "nn/network.h"
 #include "parallel/laps.h"
 #include "parallel/reduction.h"
+#include "train/sparse.h"
 
 typedef struct dt_pass {
     const dt_network *network;
@@ -26,7 +27,8 @@ typedef struct dt_pass {
     int64_t copies;                 /* of a[0], one behind the other, each a worker's own; 1: all workers share one */
     int64_t *stride;                /* stride[l], l = 0 .. L: numbers from row to row */
     dt_real *block;                 /* of all the arrays below */
-    dt_real **a, **delta;           /* [l]; a[0] = x */
+    dt_real **a, **delta;           /* [l]; a[0] = x; of a sparse pass room to write x out, or NULL */
+    dt_sparse *sparse;              /* x, where layer 1 skips what is 0; else NULL */
     dt_real **z;                    /* [l], where z is kept apart from a; z[L] = a[L] */
     dt_real **mask,
         **sigma;         /* [l], where layer l drops out: what sigma(z^l) was multiplied by, and itself; else NULL */
@@ -43,16 +45,23 @@ typedef struct dt_draws {
 } dt_draws;
 
 /* Bytes of memory of a pass of `capacity` rows, as dt_allocate_hot takes them. `specs` (layers) where it is one of
- * training, that may drop out; else NULL. false on overflow. */
+ * training, that may drop out; else NULL. `sparse` where it has sparse inputs, and then one copy; else NULL. false on
+ * overflow. */
 #define dt_pass_measure DT_R(dt_pass_measure)
 bool dt_pass_measure(int64_t layers, const int64_t *units, const dt_layer_spec *specs, int64_t capacity, int64_t copies,
-                     size_t *bytes);
+                     const dt_sparse_sizes *sparse, size_t *bytes);
 
 #define dt_pass_create DT_R(dt_pass_create)
 dt_status dt_pass_create(dt_pass **pass, const dt_network *network, const dt_loss *loss, const dt_loss_options *options,
-                         bool training, int64_t capacity, int64_t copies, dt_error *error);
+                         bool training, int64_t capacity, int64_t copies, const dt_sparse_sizes *sparse,
+                         dt_error *error);
 #define dt_pass_destroy DT_R(dt_pass_destroy)
 void dt_pass_destroy(dt_pass *pass);
+
+/* Room for dt_pass_samples to write sparse inputs out, of which only rows that are looked at take memory. A pass that
+ * isn't sparse has it. */
+#define dt_pass_show_inputs DT_R(dt_pass_show_inputs)
+dt_status dt_pass_show_inputs(dt_pass *pass, dt_error *error);
 
 /* Zeroes the worker's rows (of its own copy of a[0], all), on the worker: pages come to lie near it. */
 #define dt_pass_touch DT_R(dt_pass_touch)
@@ -96,7 +105,8 @@ const dt_real *dt_pass_output(const dt_pass *pass, int64_t i);
 #define dt_pass_answer DT_R(dt_pass_answer)
 int64_t dt_pass_answer(const dt_pass *pass, int64_t i);
 
-/* deltoid/observer.h's calls, for this precision; z only after a forward that kept it. */
+/* deltoid/observer.h's calls, for this precision; z only after a forward that kept it, sparse inputs only after
+ * dt_pass_show_inputs, by the worker whose rows they are. */
 #define dt_pass_samples DT_R(dt_pass_samples)
 dt_matrix_view dt_pass_samples(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
 #define dt_pass_copy_slice DT_R(dt_pass_copy_slice)

@@ -14,6 +14,9 @@ typedef struct sheet {
     int64_t filled, filled_samples; /* steps that filled a buffer; its own rows in them */
     int64_t joined, buffers;        /* steps that joined; buffers joined */
     int64_t sliced, sliced_samples; /* steps that formed slices; samples of whole minibatches */
+
+    /* Of sparse rows: inputs of its own and of whole minibatches; rows of weights read forward, and stepped. */
+    int64_t batches, numbers, batch_numbers, rows_read, rows_stepped;
 } sheet;
 
 /* A moment on both clocks: two of them say how long a tick is. */
@@ -122,7 +125,16 @@ dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker)
     return &profile->sheets[worker].laps;
 }
 
-void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch)
+static void count_inputs(sheet *s, int64_t batch, int64_t features, const dt_profile_inputs *inputs)
+{
+    s->batches += batch;
+    s->numbers += inputs->own;
+    s->batch_numbers += inputs->batch;
+    s->rows_read += dt_min(inputs->own + 1, inputs->columns);
+    s->rows_stepped += inputs->in_place ? inputs->columns : features + 1;
+}
+
+void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch, const dt_profile_inputs *inputs)
 {
     const dt_profile_shape *shape = &profile->shape;
     const int64_t shards = dt_ceil_div(batch, shape->shard_size);
@@ -130,6 +142,8 @@ void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t 
     s->steps++;
     s->busy += own > 0;
     s->samples += own;
+    if (inputs)
+        count_inputs(s, batch, shape->units[0], inputs);
     if (shape->free || (shape->buffers && shards > 1)) { /* one shard is one group's: nothing to join */
         s->filled += own > 0;
         s->filled_samples += own;
@@ -153,6 +167,30 @@ static double parameters(const dt_profile_shape *shape, int64_t l)
 static double stepped(const sheet *s, int64_t l)
 {
     return 2 + 2 * (double)s->slice.states + (l > 1);
+}
+
+/* Layer 1 of sparse rows: slices, whatever becomes of other layers. */
+static void add_sparse(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
+{
+    const double real = (double)shape->real, out = (double)shape->units[1], index = sizeof(int32_t);
+    const double share = (double)s->slice.parameters[1] / parameters(shape, 1);
+    switch (row->phase) {
+    case DT_PHASE_GATHER:
+        row->bytes = (double)s->numbers * (real + (double)shape->element + 2 * index);
+        break;
+    case DT_PHASE_FORWARD:
+        row->flop = 2 * (double)(s->numbers + s->samples) * out;
+        row->bytes = (double)s->numbers * (real + index) + real * (double)(s->rows_read + s->samples) * out;
+        break;
+    case DT_PHASE_GRADIENT:
+        row->samples = s->slice.parameters[1] ? s->batches : 0;
+        row->flop = 2 * (double)(s->batch_numbers + s->batches) * out * share;
+        row->bytes = (double)s->batch_numbers * (real + index) +
+                     real * out * share * ((double)s->batches + (double)s->rows_stepped * stepped(s, 1));
+        break;
+    default:
+        break;
+    }
 }
 
 static void add_gradient(const dt_profile_shape *shape, const sheet *s, dt_profile_row *row)
@@ -184,6 +222,10 @@ static void add_work(const dt_profile_shape *shape, const sheet *s, dt_profile_r
     const double real = (double)shape->real, samples = (double)s->samples, busy = (double)s->busy;
     row->steps = s->steps;
     row->samples = row->phase <= DT_PHASE_BACKWARD ? s->samples : 0;
+    if (shape->sparse && (row->phase == DT_PHASE_GATHER || (l == 1 && row->phase != DT_PHASE_BACKWARD))) {
+        add_sparse(shape, s, row);
+        return;
+    }
     switch (row->phase) {
     case DT_PHASE_GATHER:
         row->bytes = samples * (double)units[0] * (real + (double)shape->element);

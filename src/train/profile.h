@@ -16,6 +16,7 @@ typedef struct dt_profile_shape {
     size_t real;          /* bytes of a number */
     size_t element;       /* bytes of a number in the data set */
     bool buffers;         /* dW of more than one shard goes through buffers; else each worker forms its own slice */
+    bool sparse;          /* layer 1 skips inputs that are 0, and has no buffers */
     bool shared;          /* and is added into one gradient */
     bool free;            /* each worker steps all weights by its own shards' dW */
 } dt_profile_shape;
@@ -33,8 +34,15 @@ dt_profile_slice *dt_profile_slice_of(dt_profile *profile, int64_t worker);
 
 dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker);
 
-/* After a step of the worker: the samples of its own rows and of the whole minibatch. */
-void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch);
+/* Inputs that a step's sparse rows held. */
+typedef struct dt_profile_inputs {
+    int64_t own, batch; /* of the worker's rows; of the whole minibatch */
+    int64_t columns;    /* different ones, and the biases' */
+    bool in_place;      /* only their weights were stepped */
+} dt_profile_inputs;
+
+/* After a step of the worker: the samples of its own rows and of the whole minibatch; `inputs` of a sparse one. */
+void dt_profile_count(dt_profile *profile, int64_t worker, int64_t own, int64_t batch, const dt_profile_inputs *inputs);
 
 bool dt_profile_row_at(const dt_profile *profile, size_t i, dt_profile_row *row);
 

@@ -91,6 +91,12 @@ static dt_status check_capture(const dt_experiment *experiment, const char *name
     return DT_OK;
 }
 
+bool dt_strategy_is_free(const dt_experiment *experiment)
+{
+    const dt_reduction *strategy = strategy_named(experiment->parallel.reduction);
+    return strategy && strategy->free;
+}
+
 dt_status dt_strategy_check(const dt_experiment *experiment, dt_error *error)
 {
     const dt_parallel_spec *parallel = &experiment->parallel;
@@ -101,6 +107,11 @@ dt_status dt_strategy_check(const dt_experiment *experiment, dt_error *error)
                        (long long)parallel->groups, (long long)parallel->threads, (long long)parallel->threads);
     if (!strategy || !strategy->free)
         return DT_OK;
+    if (experiment->data.sparse && strcmp(experiment->data.sparse, "true") == 0)
+        return dt_fail(error, DT_INVALID,
+                       "data.sparse: the reduction %s takes inputs that are 0 as any others; set it to auto, or use "
+                       "another parallel.reduction",
+                       strategy->entry.name);
     if (parallel->groups && parallel->groups != parallel->threads)
         return dt_fail(
             error, DT_INVALID,
@@ -109,4 +120,9 @@ dt_status dt_strategy_check(const dt_experiment *experiment, dt_error *error)
             strategy->entry.name);
     dt_status status = check_optimizer(experiment, strategy->entry.name, error);
     return status == DT_OK ? check_capture(experiment, strategy->entry.name, error) : status;
+}
+
+bool dt_strategy_sums(const dt_experiment *experiment)
+{
+    return !strategy_named(experiment->parallel.reduction)->free;
 }

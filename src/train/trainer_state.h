@@ -1,5 +1,6 @@
-/* What a trainer holds, for the files that it is made of: trainer.c (planning and training), position.c (where it
- * stands, in and out, and early stopping).
+/* What a trainer holds, for the files that it is made of: trainer.c (its life and the training), evaluation.c (data
+ * sets and an epoch's report), position.c (where it stands, in and out, and early stopping), weights.c. setup.c comes
+ * before.
  */
 #ifndef DT_TRAIN_TRAINER_STATE_H
 #define DT_TRAIN_TRAINER_STATE_H
@@ -41,6 +42,9 @@ struct dt_trainer {
 
 /* Of a clock that is never set back. */
 double dt_trainer_seconds(void);
+
+/* At an epoch's end: evaluates what there is, and tells the schedule and the observers. */
+dt_status dt_trainer_report(dt_trainer *trainer, dt_error *error);
 
 /* --- early stopping --- */
 

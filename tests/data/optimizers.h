@@ -3,11 +3,11 @@
 enum { REFERENCE_PARAMETERS = 6, REFERENCE_ROWS = 15 };
 static const int reference_steps[REFERENCE_ROWS] = {1, 2, 3, 4, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100};
 static const struct reference {
-    const char *name;
+    const char *name, *origin;
     dt_optimizer_spec spec;
     double W[REFERENCE_ROWS][REFERENCE_PARAMETERS]; /* after so many steps */
 } references[] = {
-    {"sgd", {.name = "sgd", .learning_rate = 0.05},
+    {"sgd", "torch.optim.SGD", {.name = "sgd", .learning_rate = 0.05},
      {
       {-0x1.e800000000000p-1, -0x1.6666666666666p-2, 0x1.0333333333333p-2, 0x1.b666666666666p-1, -0x1.54ccccccccccdp-1, 0x1.199999999999ap-5},
       {-0x1.e4ccccccccccdp-1, -0x1.7666666666666p-2, 0x1.b999999999999p-3, 0x1.c999999999999p-1, -0x1.4cccccccccccdp-1, 0x1.ccccccccccccep-6},
@@ -25,7 +25,7 @@ static const struct reference {
       {-0x1.fe6666666666ep-1, -0x1.399999999999ap-2, 0x1.8666666666666p-3, 0x1.c333333333334p-1, -0x1.4cccccccccccdp-1, 0x1.4cccccccccccdp-5},
       {-0x1.e33333333333bp-1, -0x1.8000000000000p-2, 0x1.8cccccccccccbp-3, 0x1.b7fffffffffffp-1, -0x1.3333333333334p-1, -0x1.0000000000000p-5},
      }},
-    {"sgd weight_decay", {.name = "sgd", .learning_rate = 0.05, .weight_decay = 0.01},
+    {"sgd weight_decay", "torch.optim.SGD", {.name = "sgd", .learning_rate = 0.05, .weight_decay = 0.01},
      {
       {-0x1.e7be76c8b4395p-1, -0x1.66353f7ced916p-2, 0x1.03126e978d4fep-2, 0x1.b62d0e5604189p-1, -0x1.54a3d70a3d70ap-1, 0x1.199999999999ap-5},
       {-0x1.e44cd530489d2p-1, -0x1.760765ba6efc3p-2, 0x1.b915bdd76683cp-3, 0x1.c9282b6284599p-1, -0x1.4c783cf2cf95dp-1, 0x1.cc84b5dcc63f2p-6},
@@ -43,7 +43,7 @@ static const struct reference {
       {-0x1.e8604c700a886p-1, -0x1.2aad787d86278p-2, 0x1.72eebd8ad45e9p-3, 0x1.afeb454d11269p-1, -0x1.3e9640153d485p-1, 0x1.4be3f3745ff35p-5},
       {-0x1.caca79f20a951p-1, -0x1.6f628303b79c0p-2, 0x1.771c8fa21c028p-3, 0x1.a2997510ca46cp-1, -0x1.23686f99d7221p-1, -0x1.0115308ddc1d9p-5},
      }},
-    {"sgd momentum", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9},
+    {"sgd momentum", "torch.optim.SGD", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9},
      {
       {-0x1.e800000000000p-1, -0x1.6666666666666p-2, 0x1.0333333333333p-2, 0x1.b666666666666p-1, -0x1.54ccccccccccdp-1, 0x1.199999999999ap-5},
       {-0x1.cf33333333333p-1, -0x1.5f5c28f5c28f5p-2, 0x1.bf5c28f5c28f5p-3, 0x1.c0f5c28f5c28fp-1, -0x1.5f851eb851eb9p-1, 0x1.e3d70a3d70a3ep-5},
@@ -61,7 +61,7 @@ static const struct reference {
       {-0x1.b4a8f69d75966p-1, 0x1.57525dcd64bbfp-3, -0x1.5976b06c15c7fp-4, 0x1.352a1344fb689p-1, -0x1.67c69ee1ae564p-1, 0x1.9bbceb99ea7b9p-4},
       {-0x1.747e676e7d8fdp-1, -0x1.76585f630933fp-5, -0x1.57740e5560d26p-6, 0x1.65ed65b518041p-1, -0x1.768ee2077730bp-1, -0x1.134976aff7db3p-6},
      }},
-    {"sgd dampening", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .dampening = 0.3, .weight_decay = 0.01},
+    {"sgd dampening", "torch.optim.SGD", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .dampening = 0.3, .weight_decay = 0.01},
      {
       {-0x1.e7be76c8b4395p-1, -0x1.66353f7ced916p-2, 0x1.03126e978d4fep-2, 0x1.b62d0e5604189p-1, -0x1.54a3d70a3d70ap-1, 0x1.199999999999ap-5},
       {-0x1.cf80bd5f717f9p-1, -0x1.5a11e032045f0p-2, 0x1.d5bb74b5b4825p-3, 0x1.ba9efc5f618f6p-1, -0x1.617f2cb641701p-1, 0x1.f319f7f8ca81ap-5},
@@ -79,7 +79,7 @@ static const struct reference {
       {-0x1.247570a14ca9cp-1, 0x1.72649b3253f72p-4, 0x1.dab034fb171e8p-7, 0x1.ca1ebd70d9873p-2, -0x1.35e156962931dp-1, 0x1.2d3d85242e523p-3},
       {-0x1.db649285c5f75p-2, -0x1.ec67df6806e3cp-5, 0x1.ddb4fb01dc4a9p-5, 0x1.fc9830016cd46p-2, -0x1.3563c16e96ec2p-1, 0x1.f1fad2e1a36b5p-5},
      }},
-    {"sgd nesterov", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .nesterov = true},
+    {"sgd nesterov", "torch.optim.SGD", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .nesterov = true},
      {
       {-0x1.d266666666666p-1, -0x1.4f5c28f5c28f6p-2, 0x1.06147ae147ae1p-2, 0x1.adc28f5c28f5cp-1, -0x1.67851eb851eb8p-1, 0x1.0b851eb851eb8p-4},
       {-0x1.b8e147ae147aep-1, -0x1.590624dd2f1aap-2, 0x1.7f6c8b4395810p-3, 0x1.ca76c8b439581p-1, -0x1.692b020c49ba6p-1, 0x1.4ced916872b02p-4},
@@ -97,7 +97,7 @@ static const struct reference {
       {-0x1.ba981127503a9p-1, 0x1.74fd546c0ddc2p-3, -0x1.c3b79ec7ad33bp-4, 0x1.463f77be1577ap-1, -0x1.70992897e9b40p-1, 0x1.0c7b6a05431dep-3},
       {-0x1.65a4f6b03dce3p-1, -0x1.420e2aec90f19p-4, -0x1.9a8dd340052aep-5, 0x1.66ef41efc8d07p-1, -0x1.644d6506b8121p-1, -0x1.7be10f0262bccp-5},
      }},
-    {"sgd nesterov weight_decay", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01},
+    {"sgd nesterov weight_decay", "torch.optim.SGD", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01},
      {
       {-0x1.d1e9e1b089a02p-1, -0x1.4efec56d5cfabp-2, 0x1.05d63886594afp-2, 0x1.ad559b3d07c85p-1, -0x1.67374bc6a7efap-1, 0x1.0b851eb851eb8p-4},
       {-0x1.b7be5e04422efp-1, -0x1.582f78a3aabf9p-2, 0x1.7e3b95825dbdcp-3, 0x1.c972f7b6db48fp-1, -0x1.6864a5233a97bp-1, 0x1.4cac81d3aa36ap-4},
@@ -115,7 +115,7 @@ static const struct reference {
       {-0x1.2f310f06cbf54p-1, 0x1.6956cca085be9p-3, -0x1.67310f9be3dbcp-4, 0x1.902f780657705p-2, -0x1.f01eba7ec8c60p-2, 0x1.fe20428ceb9ccp-4},
       {-0x1.983a7cc5c9df6p-2, -0x1.68f67229f9835p-4, -0x1.96fdd5af2758ap-6, 0x1.bb944ea012971p-2, -0x1.bf34fd3e2f1d0p-2, -0x1.c932e70fcb664p-5},
      }},
-    {"sgd clip_value", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .clip_value = 0.4},
+    {"sgd clip_value", "torch.optim.SGD", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .clip_value = 0.4},
      {
       {-0x1.f5c28f5c28f5cp-1, -0x1.6b851eb851eb8p-2, 0x1.0333333333333p-2, 0x1.b666666666666p-1, -0x1.4a3d70a3d70a4p-1, 0x1.47ae147ae147cp-6},
       {-0x1.e95810624dd2fp-1, -0x1.6916872b020c4p-2, 0x1.e333333333333p-3, 0x1.b800000000000p-1, -0x1.4b74bc6a7ef9ep-1, 0x1.04189374bc6a9p-5},
@@ -133,7 +133,7 @@ static const struct reference {
       {-0x1.d44ffb075f75bp-1, -0x1.d0f3e30722ae2p-4, 0x1.ea652bd811807p-4, 0x1.606ee9d679210p-1, -0x1.4e741db2eb463p-1, 0x1.3c4dcf0014143p-4},
       {-0x1.bb45453acdf45p-1, -0x1.9ee3490fc4ab1p-3, 0x1.2af7e0a88d013p-3, 0x1.76870223c7fcbp-1, -0x1.5603d59eccd06p-1, 0x1.e4c869689f337p-6},
      }},
-    {"sgd l1", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .l1 = 0.02},
+    {"sgd l1", "torch.optim.SGD", {.name = "sgd", .learning_rate = 0.05, .momentum = 0.9, .l1 = 0.02},
      {
       {-0x1.e77ced916872bp-1, -0x1.65604189374bcp-2, 0x1.022d0e5604189p-2, 0x1.b5e353f7ced91p-1, -0x1.5449ba5e353f8p-1, 0x1.199999999999ap-5},
       {-0x1.cdb71758e2196p-1, -0x1.5c63f141205bcp-2, 0x1.b96bb98c7e282p-3, 0x1.bf79a6b50b0f2p-1, -0x1.5e0902de00d1cp-1, 0x1.dba5e353f7ceep-5},
@@ -151,7 +151,7 @@ static const struct reference {
       {-0x1.706cc27555413p-4, 0x1.5f6bd91be3959p-4, 0x1.d196e87d972c9p-6, -0x1.f97ac66027a4ap-4, -0x1.798a7ccdd2340p-6, 0x1.39e6271342d57p-4},
       {0x1.a4c41769b643cp-4, -0x1.2e724e4410448p-3, 0x1.c3a3040e4afd8p-5, 0x1.320e19c8294c9p-8, -0x1.29d18e6f71cd9p-5, -0x1.7e1116353f454p-4},
      }},
-    {"adagrad", {.name = "adagrad", .learning_rate = 0.05, .epsilon = 1e-10},
+    {"adagrad", "torch.optim.Adagrad", {.name = "adagrad", .learning_rate = 0.05, .epsilon = 1e-10},
      {
       {-0x1.e66666667220dp-1, -0x1.4cccccccf8c7dp-2, 0x1.33333331d35b4p-2, 0x1.a666666683b86p-1, -0x1.599999998c115p-1, 0x1.9999999899b6cp-5},
       {-0x1.e3044078e6a4ep-1, -0x1.67ef9a23bd811p-2, 0x1.002d4681d0416p-2, 0x1.bd4c1e37de55ep-1, -0x1.5068fea501c26p-1, 0x1.50541a2de5a6cp-5},
@@ -169,7 +169,7 @@ static const struct reference {
       {-0x1.f0dac64cbb940p-1, -0x1.42c4b798e6920p-2, 0x1.fadebc380f284p-3, 0x1.aecee2da80750p-1, -0x1.4c4bf0068b800p-1, 0x1.35d482b818957p-6},
       {-0x1.ebf2ff2dc46c8p-1, -0x1.4fbb4b3e34ee3p-2, 0x1.fcbd43aa7c061p-3, 0x1.acc015d743374p-1, -0x1.47bcfd610981bp-1, 0x1.7af109b70800cp-8},
      }},
-    {"adagrad learning_rate_decay", {.name = "adagrad", .learning_rate = 0.05, .epsilon = 1e-10, .learning_rate_decay = 0.02, .weight_decay = 0.01},
+    {"adagrad learning_rate_decay", "torch.optim.Adagrad", {.name = "adagrad", .learning_rate = 0.05, .epsilon = 1e-10, .learning_rate_decay = 0.02, .weight_decay = 0.01},
      {
       {-0x1.e666666672012p-1, -0x1.4cccccccf8740p-2, 0x1.33333331c4b23p-2, 0x1.a6666666830d4p-1, -0x1.599999998bf67p-1, 0x1.9999999899b6cp-5},
       {-0x1.e2df64d4c2cfap-1, -0x1.670fb98499e89p-2, 0x1.01299ab3350bap-2, 0x1.bcb103c8225e6p-1, -0x1.505c26ea1848dp-1, 0x1.517cb480c64d3p-5},
@@ -187,7 +187,7 @@ static const struct reference {
       {-0x1.ea7ec9685950bp-1, -0x1.439ec7a8622c6p-2, 0x1.fe69843951b4dp-3, 0x1.a9d31002aee40p-1, -0x1.488dc9a22cc30p-1, 0x1.d542d282a8122p-7},
       {-0x1.e8a72858e9ccep-1, -0x1.480cac48606c1p-2, 0x1.ff351a60d1fc3p-3, 0x1.a8f83595055d7p-1, -0x1.46e999f743efcp-1, 0x1.3f989154969d7p-7},
      }},
-    {"adadelta", {.name = "adadelta", .learning_rate = 0.05, .rho = 0.9, .epsilon = 1e-06},
+    {"adadelta", "torch.optim.Adadelta", {.name = "adadelta", .learning_rate = 0.05, .rho = 0.9, .epsilon = 1e-06},
      {
       {-0x1.ffeb469bd03a0p-1, -0x1.7fd68d5e7fe7ap-2, 0x1.0029654986d98p-2, 0x1.bfeb46c4601b9p-1, -0x1.4014b961a05a6p-1, 0x1.4b95d8bb641a0p-13},
       {-0x1.ffe7325dff999p-1, -0x1.7ff6ccafdc234p-2, 0x1.ffddff4c26a96p-3, 0x1.c005c19dca42cp-1, -0x1.4009b668accf3p-1, 0x1.e6a3c90f26e67p-14},
@@ -205,7 +205,7 @@ static const struct reference {
       {-0x1.00012ce98d887p+0, -0x1.7fa24c5bbb8fdp-2, 0x1.ff954db7dabb9p-3, 0x1.c0000e14dde4cp-1, -0x1.400d43ae3a3f7p-1, 0x1.e9d901b6abb51p-13},
       {-0x1.ffdf28dd0fe65p-1, -0x1.8009bbfc89d84p-2, 0x1.ffa37e1e668bcp-3, 0x1.bff0d2f4723bbp-1, -0x1.3feaba7bf79e7p-1, -0x1.3fed775db994fp-13},
      }},
-    {"adadelta weight_decay", {.name = "adadelta", .learning_rate = 0.05, .rho = 0.8, .epsilon = 1e-05, .weight_decay = 0.01},
+    {"adadelta weight_decay", "torch.optim.Adadelta", {.name = "adadelta", .learning_rate = 0.05, .rho = 0.8, .epsilon = 1e-05, .weight_decay = 0.01},
      {
       {-0x1.ffd1a90c11869p-1, -0x1.7fa353c54d5e2p-2, 0x1.005c0b7ecb3eap-2, 0x1.bfd1aabaf0770p-1, -0x1.402e56d3b4bddp-1, 0x1.72b53f061b973p-12},
       {-0x1.ffc759f2283dbp-1, -0x1.7fed68929b0e2p-2, 0x1.ffb384b3d2b4bp-3, 0x1.c00d21239ac02p-1, -0x1.4013d8758c14ap-1, 0x1.0a461cf1910acp-12},
@@ -223,7 +223,7 @@ static const struct reference {
       {-0x1.ffc0deb6e66e2p-1, -0x1.7eefc25dc3bbbp-2, 0x1.fed2597176330p-3, 0x1.bfc64b9376050p-1, -0x1.3fee32e039569p-1, 0x1.3c68a67036fd1p-11},
       {-0x1.ff61c86df1b8ap-1, -0x1.7fdb8b3c346e1p-2, 0x1.fef06a58e124fp-3, 0x1.bf9ec1bf5cdfbp-1, -0x1.3f956b41ce378p-1, -0x1.78f4f67d3a9dep-12},
      }},
-    {"rmsprop", {.name = "rmsprop", .learning_rate = 0.05, .rho = 0.99, .epsilon = 1e-08},
+    {"rmsprop", "torch.optim.RMSprop", {.name = "rmsprop", .learning_rate = 0.05, .rho = 0.99, .epsilon = 1e-08},
      {
       {-0x1.000001ca213a7p-1, 0x1.ffffe5280dbe4p-4, 0x1.7fffe5281035cp-1, 0x1.800008f2a60bcp-2, -0x1.1ffffef7b1c11p+0, 0x1.fffffb1e8e1e2p-2},
       {-0x1.bbff518abd300p-2, -0x1.20ae5399e45aap-3, 0x1.01c00ec39fe93p-2, 0x1.a533e567bb703p-1, -0x1.e3b2cbac3109ap-1, 0x1.a3f6cc78c64bep-2},
@@ -241,7 +241,7 @@ static const struct reference {
       {-0x1.6e083b8049f5ep-1, 0x1.dc66fd7d16a5bp-3, 0x1.b5d13d61003c4p-3, 0x1.18a8ba8393d62p-1, -0x1.bf156e230a423p-1, 0x1.a35e5002fb541p-3},
       {-0x1.310416ecabf97p-1, 0x1.37028773d34a4p-4, 0x1.c9afd455aab1fp-3, 0x1.fe7d4e3581b67p-2, -0x1.86136b9ed8f5bp-1, 0x1.561bedcd4fe78p-5},
      }},
-    {"rmsprop momentum", {.name = "rmsprop", .learning_rate = 0.05, .rho = 0.9, .epsilon = 1e-08, .momentum = 0.8},
+    {"rmsprop momentum", "torch.optim.RMSprop", {.name = "rmsprop", .learning_rate = 0.05, .rho = 0.9, .epsilon = 1e-08, .momentum = 0.8},
      {
       {-0x1.af0bb2a4aefb6p-1, -0x1.bc2ecb33145bbp-3, 0x1.a1e895b3debd8p-2, 0x1.6f0bb2e9672a8p-1, -0x1.90f44d5444b0fp-1, 0x1.43d1352aa0fbep-3},
       {-0x1.6303e4af938eap-1, -0x1.6b46cec8f1995p-3, 0x1.8207c57ed7004p-2, 0x1.776cd424eb98ep-1, -0x1.b34d45f753509p-1, 0x1.04f5b881fd65fp-2},
@@ -259,7 +259,7 @@ static const struct reference {
       {-0x1.4e01e48e5be4ep-1, 0x1.326f6725bd24fp-1, 0x1.17524595ffb13p-2, 0x1.1a53deb4594dap-3, -0x1.09b7070615104p+0, 0x1.18156d68f0df2p-2},
       {-0x1.b3bdad9abbab7p-2, 0x1.2ea1fa4319bd4p-2, 0x1.4ee0edbe32f65p-2, 0x1.e06a55c9f4b1cp-3, -0x1.f9c12a6a50c8ep-1, 0x1.7d3401fdb3c60p-5},
      }},
-    {"rmsprop centered", {.name = "rmsprop", .learning_rate = 0.05, .rho = 0.9, .epsilon = 1e-06, .centered = true, .weight_decay = 0.01},
+    {"rmsprop centered", "torch.optim.RMSprop", {.name = "rmsprop", .learning_rate = 0.05, .rho = 0.9, .epsilon = 1e-06, .centered = true, .weight_decay = 0.01},
      {
       {-0x1.aaaabe5741b9cp-1, -0x1.aaab3eafb40e8p-3, 0x1.aaa83d52a407bp-2, 0x1.6aaadb3e38e18p-1, -0x1.95553e365e187p-1, 0x1.5554e8e005d6dp-3},
       {-0x1.9e055955d32b0p-1, -0x1.2dcebee3aee37p-2, 0x1.01cf9f844ef37p-2, 0x1.b4375ebf85d48p-1, -0x1.75ac7955a41a5p-1, 0x1.15d4c636054f0p-3},
@@ -277,7 +277,7 @@ static const struct reference {
       {-0x1.b640aead53a1ap-1, -0x1.083a4803a0f2bp-3, 0x1.6ff8197a75935p-3, 0x1.6d7e329b8d9c1p-1, -0x1.5b99f41251f03p-1, 0x1.949bb02a646afp-4},
       {-0x1.84720776f9460p-1, -0x1.fdacdde87ba36p-3, 0x1.789315cf57417p-3, 0x1.57b28a310065fp-1, -0x1.2dc88d7573a2dp-1, -0x1.c41ee4a980195p-6},
      }},
-    {"rmsprop centered momentum", {.name = "rmsprop", .learning_rate = 0.05, .rho = 0.9, .epsilon = 1e-06, .centered = true, .momentum = 0.8},
+    {"rmsprop centered momentum", "torch.optim.RMSprop", {.name = "rmsprop", .learning_rate = 0.05, .rho = 0.9, .epsilon = 1e-06, .centered = true, .momentum = 0.8},
      {
       {-0x1.aaaabe8cfaecfp-1, -0x1.aaab3fcbe633cp-3, 0x1.aaa8562cdcca4p-2, 0x1.6aaadc6061f06p-1, -0x1.95553e63e5db7p-1, 0x1.5554e8e005d6cp-3},
       {-0x1.5a6a2d7cabc76p-1, -0x1.4c46613aeb28ap-3, 0x1.8a722c98f9de2p-2, 0x1.7076cf8e2391ep-1, -0x1.baca6622213e0p-1, 0x1.13d814e1b67c8p-2},
@@ -295,7 +295,7 @@ static const struct reference {
       {-0x1.3010fe4233369p-1, 0x1.65e32c97069d6p-1, 0x1.dde19a8cd252fp-3, 0x1.2bf5c46feb785p-4, -0x1.174e8c1473eabp+0, 0x1.2fb65e11da718p-2},
       {-0x1.775b5f5cef8dap-2, 0x1.8f5fc19cf3aa5p-2, 0x1.28d96f045fcf5p-2, 0x1.628dd84a20e8cp-3, -0x1.0bb45b3d48cd9p+0, 0x1.184bb21e26fc0p-4},
      }},
-    {"rprop", {.name = "rprop", .learning_rate = 0.05, .eta_minus = 0.5, .eta_plus = 1.2, .step_min = 1e-06, .step_max = 50},
+    {"rprop", "torch.optim.Rprop", {.name = "rprop", .learning_rate = 0.05, .eta_minus = 0.5, .eta_plus = 1.2, .step_min = 1e-06, .step_max = 50},
      {
       {-0x1.e666666666666p-1, -0x1.4cccccccccccdp-2, 0x1.3333333333333p-2, 0x1.a666666666666p-1, -0x1.599999999999ap-1, 0x1.999999999999ap-5},
       {-0x1.c7ae147ae147ap-1, -0x1.4cccccccccccdp-2, 0x1.3333333333333p-2, 0x1.a666666666666p-1, -0x1.599999999999ap-1, 0x1.999999999999ap-5},
@@ -313,7 +313,7 @@ static const struct reference {
       {-0x1.b6a3c67dfe328p-1, -0x1.5b06c9539b887p-2, 0x1.4d2606f26288cp-2, 0x1.819c0535c9e65p-1, -0x1.67d38637bd05cp-1, 0x1.6a4d87724fa90p-10},
       {-0x1.b6a3a4f00ef11p-1, -0x1.5b0818def4168p-2, 0x1.4d264a0e410b9p-2, 0x1.819c26c3b927cp-1, -0x1.67d3eae18aca1p-1, 0x1.6a0a6b93ccd15p-10},
      }},
-    {"rprop limits", {.name = "rprop", .learning_rate = 0.05, .eta_minus = 0.4, .eta_plus = 1.5, .step_min = 0.03, .step_max = 0.08},
+    {"rprop limits", "torch.optim.Rprop", {.name = "rprop", .learning_rate = 0.05, .eta_minus = 0.4, .eta_plus = 1.5, .step_min = 0.03, .step_max = 0.08},
      {
       {-0x1.e666666666666p-1, -0x1.4cccccccccccdp-2, 0x1.3333333333333p-2, 0x1.a666666666666p-1, -0x1.599999999999ap-1, 0x1.999999999999ap-5},
       {-0x1.c000000000000p-1, -0x1.4cccccccccccdp-2, 0x1.3333333333333p-2, 0x1.a666666666666p-1, -0x1.599999999999ap-1, 0x1.999999999999ap-5},
@@ -331,7 +331,7 @@ static const struct reference {
       {-0x1.1d70a3d70a3d8p+0, -0x1.e66666666666ap-2, 0x1.eb851eb851ea0p-6, 0x1.ae147ae147adap-2, -0x1.c51eb851eb854p-1, -0x1.1eb851eb851ecp-2},
       {-0x1.15c28f5c28f5dp+0, -0x1.4000000000003p-1, 0x1.eb851eb851eacp-5, 0x1.cccccccccccc6p-2, -0x1.f333333333336p-1, -0x1.3d70a3d70a3d8p-2},
      }},
-    {"adam", {.name = "adam", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-08},
+    {"adam", "torch.optim.Adam", {.name = "adam", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-08},
      {
       {-0x1.e666666afb366p-1, -0x1.4cccccddfad8bp-2, 0x1.333332a9c2d56p-2, 0x1.a6666671da6e5p-1, -0x1.59999994505aep-1, 0x1.99999935a4f74p-5},
       {-0x1.d2e0d0d06a93ep-1, -0x1.43e9756e86b2bp-2, 0x1.10144c254ab92p-2, 0x1.afc5b23ac235ap-1, -0x1.62c481cdecac1p-1, 0x1.38897ca51eb4dp-4},
@@ -349,7 +349,7 @@ static const struct reference {
       {-0x1.c025eedab6a1cp-1, -0x1.5136b107e737dp-3, 0x1.47282a6dcb261p-3, 0x1.8dfecff430460p-1, -0x1.6a99f5bc99416p-1, 0x1.cf0a4d3d9011ep-5},
       {-0x1.b4bdf234ca76bp-1, -0x1.9f69e77dd9f45p-3, 0x1.5e7f22081ae20p-3, 0x1.96bb8cc340fbdp-1, -0x1.6d43d577eb390p-1, 0x1.23c9399e3e3c4p-5},
      }},
-    {"adam weight_decay", {.name = "adam", .learning_rate = 0.05, .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-06, .weight_decay = 0.01},
+    {"adam weight_decay", "torch.optim.Adam", {.name = "adam", .learning_rate = 0.05, .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-06, .weight_decay = 0.01},
      {
       {-0x1.e666682bb1b8ap-1, -0x1.4cccd375fe9acp-2, 0x1.3332fb46e1861p-2, 0x1.a6666ac59b576p-1, -0x1.59999784e43bep-1, 0x1.9999728e0de5ap-5},
       {-0x1.d398d09a6d614p-1, -0x1.4669aebf7bf99p-2, 0x1.0dbfac8f1422bp-2, 0x1.b0daf3e9358f0p-1, -0x1.612b60a3a6c9cp-1, 0x1.2ec46379f116fp-4},
@@ -367,7 +367,7 @@ static const struct reference {
       {-0x1.b5ca2f603e152p-1, -0x1.697e7cbf2b2fdp-3, 0x1.6b52c0f691ab8p-3, 0x1.736b20f5b11a7p-1, -0x1.4d43f30c8a621p-1, 0x1.f1004ba71f6cap-5},
       {-0x1.991d82ee7d0afp-1, -0x1.e62f1a76ab2b7p-3, 0x1.80c0335da6409p-3, 0x1.7ae6ba8da8f72p-1, -0x1.448b5dd4dfae5p-1, 0x1.c064baafd93efp-7},
      }},
-    {"adam amsgrad", {.name = "adam", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.9, .epsilon = 1e-08, .amsgrad = true},
+    {"adam amsgrad", "torch.optim.Adam", {.name = "adam", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.9, .epsilon = 1e-08, .amsgrad = true},
      {
       {-0x1.e666666afb366p-1, -0x1.4cccccddfad8bp-2, 0x1.333332a9c2d56p-2, 0x1.a6666671da6e5p-1, -0x1.59999994505aep-1, 0x1.99999935a4f74p-5},
       {-0x1.d3356fb0546b4p-1, -0x1.43cf028705188p-2, 0x1.10f2c43fc3a1ap-2, 0x1.afa10a95cb137p-1, -0x1.62f34b434dbaap-1, 0x1.3781743bf5573p-4},
@@ -385,7 +385,7 @@ static const struct reference {
       {-0x1.bfc95d7eb2b4bp-1, -0x1.5ac8cca24af30p-3, 0x1.4e4358dc01b5bp-3, 0x1.8e9e9e58d4000p-1, -0x1.6b24ac49fa1a5p-1, 0x1.c739ed39fef0fp-5},
       {-0x1.b4d9c48bae208p-1, -0x1.a53eacdc78ff0p-3, 0x1.6465187cdc652p-3, 0x1.96ee4ef2bcc16p-1, -0x1.6da9a296c185dp-1, 0x1.2373df14fc919p-5},
      }},
-    {"adam l1 clip_value", {.name = "adam", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-08, .l1 = 0.02, .clip_value = 0.4},
+    {"adam l1 clip_value", "torch.optim.Adam", {.name = "adam", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-08, .l1 = 0.02, .clip_value = 0.4},
      {
       {-0x1.e6666670a048ep-1, -0x1.4ccccce14091dp-2, 0x1.33333269157d1p-2, 0x1.a666667145f94p-1, -0x1.5999998e4c260p-1, 0x1.999998edcd22cp-5},
       {-0x1.cff78cf616b0cp-1, -0x1.466ee6b658d0dp-2, 0x1.10beea1f9118ep-2, 0x1.a74071a20eb2ap-1, -0x1.59f56126fe5fcp-1, 0x1.19d84b6650103p-4},
@@ -403,7 +403,7 @@ static const struct reference {
       {-0x1.3aa31da62f9c6p-1, 0x1.f479535d58683p-7, 0x1.24fe1f54b9890p-10, 0x1.f5bd39d0b4227p-2, -0x1.b99d1fd508b6ep-2, 0x1.18be6d920df57p-7},
       {-0x1.245134e47d9b4p-1, -0x1.23e828250ef15p-6, -0x1.2fe4a51a202a0p-10, 0x1.e4aeea47d59f2p-2, -0x1.a0107dbba9c65p-2, -0x1.1776a90797d1cp-6},
      }},
-    {"adamw", {.name = "adamw", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-08, .weight_decay = 0.01},
+    {"adamw", "torch.optim.AdamW", {.name = "adamw", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-08, .weight_decay = 0.01},
      {
       {-0x1.e624dd33af6fcp-1, -0x1.4c9ba5f48203bp-2, 0x1.33126e0e1cf21p-2, 0x1.a62d0e6178208p-1, -0x1.5970a3d1c0fecp-1, 0x1.99999935a4f74p-5},
       {-0x1.d2610da1aba46p-1, -0x1.438dbb9eea792p-2, 0x1.0fcc396713ab3p-2, 0x1.af56504d65dc9p-1, -0x1.626f54aa9e9fbp-1, 0x1.386f45c239fe4p-4},
@@ -421,7 +421,7 @@ static const struct reference {
       {-0x1.ac9f2d4c2c745p-1, -0x1.3f6abe1bd1367p-3, 0x1.3804c0d44e5b8p-3, 0x1.7bfff1ae5b481p-1, -0x1.5ac31edcd84b0p-1, 0x1.bfeea8c7657fep-5},
       {-0x1.9f1527fcb85f6p-1, -0x1.8bd3ba2d570dfp-3, 0x1.4db9239d254bdp-3, 0x1.82ce1d3ff66e9p-1, -0x1.5babf507ff3b0p-1, 0x1.1286805a4bac8p-5},
      }},
-    {"adamw amsgrad", {.name = "adamw", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.9, .epsilon = 1e-08, .weight_decay = 0.1, .amsgrad = true},
+    {"adamw amsgrad", "torch.optim.AdamW", {.name = "adamw", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.9, .epsilon = 1e-08, .weight_decay = 0.1, .amsgrad = true},
      {
       {-0x1.e3d70a420573dp-1, -0x1.4ae147bf4286cp-2, 0x1.31eb849547f42p-2, 0x1.a428f5ce03641p-1, -0x1.57fffffab6c14p-1, 0x1.99999935a4f74p-5},
       {-0x1.ce3ac2d6664fdp-1, -0x1.403bf6a610487p-2, 0x1.0e23824e60b63p-2, 0x1.ab49cbea85f06p-1, -0x1.5fa15fbe35c68p-1, 0x1.367b4f5f06354p-4},
@@ -439,7 +439,7 @@ static const struct reference {
       {-0x1.1ee0d4e417461p-1, -0x1.8e58f733878f4p-4, 0x1.a096831907d64p-4, 0x1.f4a33e54ba533p-2, -0x1.d0753f9584f76p-2, 0x1.4b22a58670425p-5},
       {-0x1.05f8526be3c1ep-1, -0x1.060ce439caa58p-3, 0x1.b701ae7240a08p-4, 0x1.ec1aed8e801c5p-2, -0x1.be55c9a097c7dp-2, 0x1.2feea0bd45036p-6},
      }},
-    {"nadam", {.name = "nadam", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-08, .momentum_decay = 0.004},
+    {"nadam", "torch.optim.NAdam", {.name = "nadam", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-08, .momentum_decay = 0.004},
      {
       {-0x1.e4f4700d0e61ap-1, -0x1.49e8e022950c2p-2, 0x1.36171f5e5eb0ap-2, 0x1.a4f4701450e93p-1, -0x1.5b0b8ff233001p-1, 0x1.b0b8ff12f10e0p-5},
       {-0x1.dfd12c0e1b5a3p-1, -0x1.6389d4b5aebffp-2, 0x1.010a3cef8ecf5p-2, 0x1.bc29a7240cf52p-1, -0x1.52f1d49b5ccd4p-1, 0x1.7d88fab1d12d6p-5},
@@ -457,7 +457,7 @@ static const struct reference {
       {-0x1.f6491f7857759p-1, -0x1.f88b978f7a3d8p-3, 0x1.9e46a7fc8c6bdp-3, 0x1.aa1dae3a08302p-1, -0x1.56bff9aae109cp-1, 0x1.05078904167aap-4},
       {-0x1.d6f213228a871p-1, -0x1.526a5f5cc5cbfp-2, 0x1.af55542f95882p-3, 0x1.a349f9ff853a2p-1, -0x1.3f5432fd8ecffp-1, -0x1.f48866cc8a240p-7},
      }},
-    {"nadam weight_decay", {.name = "nadam", .learning_rate = 0.05, .beta1 = 0.95, .beta2 = 0.99, .epsilon = 1e-06, .momentum_decay = 0.1, .weight_decay = 0.01},
+    {"nadam weight_decay", "torch.optim.NAdam", {.name = "nadam", .learning_rate = 0.05, .beta1 = 0.95, .beta2 = 0.99, .epsilon = 1e-06, .momentum_decay = 0.1, .weight_decay = 0.01},
      {
       {-0x1.e59b0ca7a7eccp-1, -0x1.4b361c86b2ddfp-2, 0x1.34c9b0aedac66p-2, 0x1.a59b0f563b540p-1, -0x1.5a64f3067730dp-1, 0x1.a64f2a798e779p-5},
       {-0x1.e11a09b823647p-1, -0x1.64440947f0bf5p-2, 0x1.025cd194898f6p-2, 0x1.bbbb88be9a9bbp-1, -0x1.51e141819e34dp-1, 0x1.6bb78911586b2p-5},
@@ -475,7 +475,7 @@ static const struct reference {
       {-0x1.cf324e297bb17p-1, -0x1.dc9650d26ab9ep-3, 0x1.858c8a723e7b2p-3, 0x1.89a8f4233d62fp-1, -0x1.3d3af3fff8ad9p-1, 0x1.9733b758ac3e2p-5},
       {-0x1.b662611f186eap-1, -0x1.275fad74f7ec4p-2, 0x1.91b08a53451f7p-3, 0x1.8199a5365b2dbp-1, -0x1.2bbdf5868d3f3p-1, -0x1.b9c21bcd18c1bp-9},
      }},
-    {"lamb", {.name = "lamb", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-06, .weight_decay = 0.01},
+    {"lamb", "definition (You et al. 2020)", {.name = "lamb", .learning_rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-06, .weight_decay = 0.01},
      {
       {-0x1.efd2d23a2fd8dp-1, -0x1.5fd8e6fe8876bp-2, 0x1.1ff3bb092ac18p-2, 0x1.afd7f3f6fa3a2p-1, -0x1.4fea8cd8939c3p-1, 0x1.0042ce6bb18c8p-5},
       {-0x1.d8741ef7fcc32p-1, -0x1.5521f87a9c04ap-2, 0x1.ec87ecb66d362p-3, 0x1.baaad5751f713p-1, -0x1.5a8e044502a73p-1, 0x1.fed29ed5697b0p-5},
@@ -493,7 +493,7 @@ static const struct reference {
       {-0x1.5b2bfc340518bp-1, 0x1.76e0c594fffe0p-5, -0x1.477ea864c60d4p-3, 0x1.ab8596e64d39bp-2, -0x1.37c5e67de3db5p-1, 0x1.2d98708842e48p-5},
       {-0x1.1cef367c7ef32p-1, -0x1.04179430f4a3ep-3, -0x1.e2f61e0cfaf1ep-4, 0x1.e50adbea4d4f1p-2, -0x1.3a3f67d5c6f58p-1, -0x1.b26396e74320ep-5},
      }},
-    {"lamb without weight_decay", {.name = "lamb", .learning_rate = 0.05, .beta1 = 0.8, .beta2 = 0.9, .epsilon = 1e-06},
+    {"lamb without weight_decay", "definition (You et al. 2020)", {.name = "lamb", .learning_rate = 0.05, .beta1 = 0.8, .beta2 = 0.9, .epsilon = 1e-06},
      {
       {-0x1.eff25b64b1883p-1, -0x1.5fe4b8c0226d6p-2, 0x1.201b29cac3f40p-2, 0x1.aff25d139ea08p-1, -0x1.500da46f1be0cp-1, 0x1.00da432d6e5bdp-5},
       {-0x1.d90f95ba40610p-1, -0x1.58a804544bf56p-2, 0x1.e8c92e966b551p-3, 0x1.bcae650d9061ap-1, -0x1.5995d42f89efbp-1, 0x1.f16383265c8eap-5},
@@ -511,7 +511,7 @@ static const struct reference {
       {-0x1.d4969276b248ep-1, -0x1.1f4fb65d8f47ap-3, 0x1.017c0b129b6c8p-8, 0x1.4f0d71a38e23ap-1, -0x1.5aa611995ced6p-1, 0x1.960ccf2cc9c6ep-7},
       {-0x1.841dad55a5827p-1, -0x1.4e0071bd91edap-2, 0x1.c021b1701ee76p-6, 0x1.685db426810c3p-1, -0x1.44055c37b67b2p-1, -0x1.ffede77f84124p-4},
      }},
-    {"lars", {.name = "lars", .learning_rate = 0.05, .momentum = 0.9, .trust_coefficient = 0.5, .weight_decay = 0.01},
+    {"lars", "definition (You, Gitman, Ginsburg 2017)", {.name = "lars", .learning_rate = 0.05, .momentum = 0.9, .trust_coefficient = 0.5, .weight_decay = 0.01},
      {
       {-0x1.f41bc42ed8a7dp-1, -0x1.735afddcb4642p-2, 0x1.01818ca448877p-2, 0x1.bb2f0b92a2b98p-1, -0x1.4a1e68efc74e1p-1, 0x1.141c0da69bab7p-6},
       {-0x1.e72d93fa7f02fp-1, -0x1.72302d44a8bb2p-2, 0x1.d3f59ad7591f9p-3, 0x1.c31afaa30963bp-1, -0x1.4df3e54709239p-1, 0x1.ca63a9c263fdcp-6},
@@ -529,7 +529,7 @@ static const struct reference {
       {-0x1.af933409dd2a1p-2, -0x1.79069609d6dfep-1, -0x1.cacf5b37d6b8bp-2, 0x1.00455b2692888p+0, 0x1.5c815a80644fcp-3, -0x1.eb90b04fbcbe7p-3},
       {-0x1.36334a2ef9492p-2, -0x1.d396e40758e74p-1, -0x1.dfd04e7a39d67p-2, 0x1.154980e627815p+0, 0x1.057759051359ep-2, -0x1.54967be4b0e43p-2},
      }},
-    {"lars without momentum", {.name = "lars", .learning_rate = 0.05, .trust_coefficient = 0.001},
+    {"lars without momentum", "definition (You, Gitman, Ginsburg 2017)", {.name = "lars", .learning_rate = 0.05, .trust_coefficient = 0.001},
      {
       {-0x1.fff9ea880d23bp-1, -0x1.7ff982b341372p-2, 0x1.0000cfa997d92p-2, 0x1.bffd91033874bp-1, -0x1.400545ce5b033p-1, 0x1.1d8930ca85cd5p-15},
       {-0x1.fff8d5741d2d4p-1, -0x1.7ffeec16f1075p-2, 0x1.ffe7a574b097bp-3, 0x1.c0040f7ad83b5p-1, -0x1.4002911c831b1p-1, 0x1.b0886999d35d0p-16},

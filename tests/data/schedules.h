@@ -4,10 +4,11 @@ enum { REFERENCE_EPOCHS = 20, REFERENCE_PER_EPOCH = 5 };
 static const double reference_base = 0.3;
 static const double reference_losses[REFERENCE_EPOCHS] = {0x1.0000000000000p+0, 0x1.6db6db6db6db7p-1, 0x1.1c71c71c71c72p-1, 0x1.d1745d1745d17p-2, 0x1.89d89d89d89d8p-2, 0x1.5555555555555p-2, 0x1.2d2d2d2d2d2d2p-2, 0x1.3d70a3d70a3d7p-2, 0x1.47ae147ae147bp-2, 0x1.3333333333333p-2, 0x1.3d70a3d70a3d7p-2, 0x1.47ae147ae147bp-2, 0x1.3333333333333p-2, 0x1.3d70a3d70a3d7p-2, 0x1.47ae147ae147bp-2, 0x1.3333333333333p-2, 0x1.3d70a3d70a3d7p-2, 0x1.47ae147ae147bp-2, 0x1.3333333333333p-2, 0x1.3d70a3d70a3d7p-2};
 static const struct {
+    const char *origin;
     dt_schedule_spec spec;
     double rate[REFERENCE_EPOCHS * REFERENCE_PER_EPOCH]; /* of each step */
 } reference_schedules[] = {
-    {{.name = "constant"},
+    {"ConstantLR", {.name = "constant"},
      {
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
@@ -30,7 +31,7 @@ static const struct {
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
      }},
-    {{.name = "constant", .warmup = 2.4, .warmup_factor = 0.25},
+    {"ConstantLR", {.name = "constant", .warmup = 2.4, .warmup_factor = 0.25},
      {
       0x1.3333333333333p-4, 0x1.8000000000000p-4, 0x1.cccccccccccccp-4, 0x1.0cccccccccccdp-3, 0x1.3333333333333p-3,
       0x1.5999999999999p-3, 0x1.8000000000000p-3, 0x1.a666666666667p-3, 0x1.ccccccccccccdp-3, 0x1.f333333333333p-3,
@@ -53,7 +54,7 @@ static const struct {
       0x1.3333333333332p-2, 0x1.3333333333332p-2, 0x1.3333333333332p-2, 0x1.3333333333332p-2, 0x1.3333333333332p-2,
       0x1.3333333333332p-2, 0x1.3333333333332p-2, 0x1.3333333333332p-2, 0x1.3333333333332p-2, 0x1.3333333333332p-2,
      }},
-    {{.name = "step", .every = 3, .factor = 0.4},
+    {"StepLR", {.name = "step", .every = 3, .factor = 0.4},
      {
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
@@ -76,7 +77,7 @@ static const struct {
       0x1.421f5f40d8378p-10, 0x1.421f5f40d8378p-10, 0x1.421f5f40d8378p-10, 0x1.421f5f40d8378p-10, 0x1.421f5f40d8378p-10,
       0x1.421f5f40d8378p-10, 0x1.421f5f40d8378p-10, 0x1.421f5f40d8378p-10, 0x1.421f5f40d8378p-10, 0x1.421f5f40d8378p-10,
      }},
-    {{.name = "multi_step", .milestones = {(const int64_t[]){2, 3, 11}, 3}, .factor = 0.2},
+    {"MultiStepLR", {.name = "multi_step", .milestones = {(const int64_t[]){2, 3, 11}, 3}, .factor = 0.2},
      {
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
@@ -99,7 +100,7 @@ static const struct {
       0x1.3a92a30553262p-9, 0x1.3a92a30553262p-9, 0x1.3a92a30553262p-9, 0x1.3a92a30553262p-9, 0x1.3a92a30553262p-9,
       0x1.3a92a30553262p-9, 0x1.3a92a30553262p-9, 0x1.3a92a30553262p-9, 0x1.3a92a30553262p-9, 0x1.3a92a30553262p-9,
      }},
-    {{.name = "exponential", .factor = 0.9},
+    {"ExponentialLR", {.name = "exponential", .factor = 0.9},
      {
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
       0x1.147ae147ae148p-2, 0x1.147ae147ae148p-2, 0x1.147ae147ae148p-2, 0x1.147ae147ae148p-2, 0x1.147ae147ae148p-2,
@@ -122,7 +123,7 @@ static const struct {
       0x1.70df611f18259p-5, 0x1.70df611f18259p-5, 0x1.70df611f18259p-5, 0x1.70df611f18259p-5, 0x1.70df611f18259p-5,
       0x1.4bfc3dcf2f550p-5, 0x1.4bfc3dcf2f550p-5, 0x1.4bfc3dcf2f550p-5, 0x1.4bfc3dcf2f550p-5, 0x1.4bfc3dcf2f550p-5,
      }},
-    {{.name = "cosine"},
+    {"CosineAnnealingLR", {.name = "cosine"},
      {
       0x1.3333333333333p-2, 0x1.331fcc12f1e8ep-2, 0x1.32e59b9914799p-2, 0x1.3284b0791129cp-2, 0x1.31fd232f3744ep-2,
       0x1.314f15fa7f7b5p-2, 0x1.307ab4d3e4fcdp-2, 0x1.2f803563497e4p-2, 0x1.2e5fd6f1e6fa9p-2, 0x1.2d19e25a529a2p-2,
@@ -145,7 +146,7 @@ static const struct {
       0x1.e1224f479a014p-8, 0x1.8654363826453p-8, 0x1.34d710530e27ap-8, 0x1.d97ee7f4da7c0p-9, 0x1.5c3f2fa71b35ap-9,
       0x1.e41d38b3b7e4dp-10, 0x1.361003fbee5cdp-10, 0x1.5d05744412f33p-11, 0x1.365e687ae68cdp-12, 0x1.36720414a4999p-14,
      }},
-    {{.name = "cosine", .min_learning_rate = 0.02, .warmup = 3.0, .warmup_factor = 0.3333333333333333},
+    {"CosineAnnealingLR", {.name = "cosine", .min_learning_rate = 0.02, .warmup = 3.0, .warmup_factor = 0.3333333333333333},
      {
       0x1.9999999999999p-4, 0x1.d0369d0369d03p-4, 0x1.0369d0369d036p-3, 0x1.1eb851eb851ebp-3, 0x1.3a06d3a06d3a0p-3,
       0x1.5555555555555p-3, 0x1.70a3d70a3d70ap-3, 0x1.8bf258bf258c0p-3, 0x1.a740da740da74p-3, 0x1.c28f5c28f5c28p-3,
@@ -168,7 +169,7 @@ static const struct {
       0x1.e2928f4cbfe18p-6, 0x1.c56a46c4564d7p-6, 0x1.ab3813723f56dp-6, 0x1.94051e43461e1p-6, 0x1.7fd983dd05276p-6,
       0x1.6ebc51c7c4c62p-6, 0x1.60b383f7262a0p-6, 0x1.55c402b277cbep-6, 0x1.4df1a0dd6e8bap-6, 0x1.493f1aa1dd16dp-6,
      }},
-    {{.name = "polynomial", .power = 1.0},
+    {"PolynomialLR", {.name = "polynomial", .power = 1.0},
      {
       0x1.3333333333333p-2, 0x1.3020c49ba5e35p-2, 0x1.2d0e560418937p-2, 0x1.29fbe76c8b439p-2, 0x1.26e978d4fdf3bp-2,
       0x1.23d70a3d70a3dp-2, 0x1.20c49ba5e353fp-2, 0x1.1db22d0e56041p-2, 0x1.1a9fbe76c8b44p-2, 0x1.178d4fdf3b646p-2,
@@ -191,7 +192,7 @@ static const struct {
       0x1.eb851eb851eb6p-6, 0x1.ba5e353f7ced6p-6, 0x1.89374bc6a7ef6p-6, 0x1.5810624dd2f16p-6, 0x1.26e978d4fdf40p-6,
       0x1.eb851eb851ec0p-7, 0x1.89374bc6a7f00p-7, 0x1.26e978d4fdf40p-7, 0x1.89374bc6a7f00p-8, 0x1.89374bc6a7f00p-9,
      }},
-    {{.name = "polynomial", .power = 2.5, .warmup = 1.0, .warmup_factor = 0.3333333333333333},
+    {"PolynomialLR", {.name = "polynomial", .power = 2.5, .warmup = 1.0, .warmup_factor = 0.3333333333333333},
      {
       0x1.9999999999999p-4, 0x1.1eb851eb851ecp-3, 0x1.70a3d70a3d70bp-3, 0x1.c28f5c28f5c2bp-3, 0x1.0a3d70a3d70a5p-2,
       0x1.3333333333333p-2, 0x1.2b2df3b7761f9p-2, 0x1.2349357095cd3p-2, 0x1.1b84cbfd295ebp-2, 0x1.13e08abe87cfcp-2,
@@ -214,7 +215,7 @@ static const struct {
       0x1.1ab79789c6ac4p-10, 0x1.b27fa79c6acf5p-11, 0x1.43ac69a4fa4c4p-11, 0x1.cf9d60f6ff416p-12, 0x1.3b592008ef504p-12,
       0x1.8fd28b30e5f93p-13, 0x1.c9be51c35630dp-14, 0x1.bdf83940e299fp-15, 0x1.43ac69a4fa4a0p-16, 0x1.c9be51c356343p-19,
      }},
-    {{.name = "one_cycle", .rise_fraction = 0.3, .div_factor = 25.0, .final_div_factor = 10000.0},
+    {"OneCycleLR", {.name = "one_cycle", .rise_fraction = 0.3, .div_factor = 25.0, .final_div_factor = 10000.0},
      {
       0x1.89374bc6a7f00p-7, 0x1.a4e0681a30960p-7, 0x1.f788b813b0c20p-7, 0x1.401c12edf3130p-6, 0x1.9eaa39aed5e90p-6,
       0x1.0b298263eb710p-5, 0x1.52d7a7ffff990p-5, 0x1.a5886a2a25e94p-5, 0x1.0121ccd8cb074p-4, 0x1.33f9724d4e1d4p-4,
@@ -237,7 +238,7 @@ static const struct {
       0x1.8b93282d62a6fp-7, 0x1.3974d8b631ee6p-7, 0x1.e135f31d327efp-8, 0x1.6256334e814a9p-8, 0x1.ed17b5de0e51dp-9,
       0x1.3c1cf884111bbp-9, 0x1.642ed8e3f8a9cp-10, 0x1.3d38e77406d75p-11, 0x1.3f44e9d360429p-13, 0x1.421f5f40d8376p-20,
      }},
-    {{.name = "one_cycle", .rise_fraction = 0.45, .div_factor = 10.0, .final_div_factor = 100.0},
+    {"OneCycleLR", {.name = "one_cycle", .rise_fraction = 0.45, .div_factor = 10.0, .final_div_factor = 100.0},
      {
       0x1.eb851eb851eb0p-6, 0x1.f127cfd1bbe70p-6, 0x1.0104448ce27b8p-5, 0x1.0f08a30d76f58p-5, 0x1.228eba53a4830p-5,
       0x1.3b7d1246cd050p-5, 0x1.59b325063f2b0p-5, 0x1.7d09895676e20p-5, 0x1.a552260ab16bcp-5, 0x1.d2586e27c3a64p-5,
@@ -260,7 +261,7 @@ static const struct {
       0x1.4240822ec2051p-6, 0x1.00d11127e1609p-6, 0x1.8d22bf0460d9cp-7, 0x1.2764219237335p-7, 0x1.a1767ec5fa85ap-8,
       0x1.12e0ea843be09p-8, 0x1.46fd2bc0a99c6p-9, 0x1.4eb20b6afaa45p-10, 0x1.1d6ac24bea726p-11, 0x1.3a92a30553261p-12,
      }},
-    {{.name = "reduce_on_plateau", .factor = 0.5, .patience = 2, .threshold = 0.0001, .cooldown = 1, .min_learning_rate = 0.04},
+    {"ReduceLROnPlateau", {.name = "reduce_on_plateau", .factor = 0.5, .patience = 2, .threshold = 0.0001, .cooldown = 1, .min_learning_rate = 0.04},
      {
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
@@ -283,7 +284,7 @@ static const struct {
       0x1.47ae147ae147bp-5, 0x1.47ae147ae147bp-5, 0x1.47ae147ae147bp-5, 0x1.47ae147ae147bp-5, 0x1.47ae147ae147bp-5,
       0x1.47ae147ae147bp-5, 0x1.47ae147ae147bp-5, 0x1.47ae147ae147bp-5, 0x1.47ae147ae147bp-5, 0x1.47ae147ae147bp-5,
      }},
-    {{.name = "reduce_on_plateau", .factor = 0.1, .patience = 1, .threshold = 0.2},
+    {"ReduceLROnPlateau", {.name = "reduce_on_plateau", .factor = 0.1, .patience = 1, .threshold = 0.2},
      {
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,
       0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2, 0x1.3333333333333p-2,

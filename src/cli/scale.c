@@ -1,0 +1,140 @@
+/* deltoid scale: a scaling study, each measurement a process of its own, in blocks of random order. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "cli/runfolder.h"
+#include "cli/scale_points.h"
+#include "cli/scale_run.h"
+#include "cli/signals.h"
+#include "cli/terminal.h"
+#include "study/analysis.h"
+
+static void print_line(void *context, const char *line)
+{
+    (void)context;
+    fputs(line, stdout);
+}
+
+/* What the measurements say: tables in the folder, and on the terminal. */
+static dt_status conclude(const dt_scale *s, dt_error *error)
+{
+    dt_study study;
+    dt_analysis *analysis;
+    dt_status status = dt_study_open(&study, s->folder, s->arena, error);
+    if (status == DT_OK)
+        status = dt_study_analyse(&study, s->arena, &analysis, error);
+    if (status == DT_OK)
+        status = dt_analysis_write(analysis, s->folder, error);
+    if (status == DT_OK && !s->quiet) {
+        printf("\n");
+        status = dt_analysis_print(analysis, print_line, NULL, error);
+        printf("\nstudy     %s\n", s->folder);
+    }
+    return status;
+}
+
+static dt_status scale_all(const dt_scale_plan *plan, const char *out, bool resume, bool quiet, dt_arena *arena,
+                           dt_error *error)
+{
+    char name[256];
+    snprintf(name, sizeof name, "results/%.128s/scale-%s", plan->study.name, plan->hash);
+    dt_scale s = {.plan = plan, .quiet = quiet, .arena = arena};
+    s.folder = dt_arena_duplicate(arena, out ? out : name);
+    s.points = dt_arena_allocate(arena, plan->study.point_count, sizeof *s.points);
+    if (!s.folder || !s.points)
+        return dt_fail_memory(error, "the study");
+    for (size_t p = 0; p < plan->study.point_count; p++)
+        if (!(s.points[p].values =
+                  dt_arena_allocate(arena, (size_t)(2 * plan->rule.most * plan->attempts + 2), sizeof(double))))
+            return dt_fail_memory(error, "the study");
+    dt_status status = dt_folder_check(s.folder, resume, error);
+    dt_signals_note();
+    if (status == DT_OK)
+        status = dt_scale_begin(&s, error);
+    if (status == DT_OK)
+        status = dt_scale_probe(&s, "start", error);
+    if (status == DT_OK)
+        status = dt_scale_blocks(&s, error);
+    if (status == DT_OK && dt_signals_noted())
+        return dt_fail(error, DT_STOPPED, "stopped; go on with deltoid scale STUDY.yaml --resume%s%s",
+                       out ? " --out " : "", out ? out : "");
+    if (status == DT_OK)
+        status = dt_scale_probe(&s, "end", error);
+    if (status == DT_OK)
+        status = conclude(&s, error);
+    if (status == DT_OK && s.differing)
+        return dt_fail(error, DT_ANSWER_NO,
+                       "%" PRId64 " visits of reproducible points gave other weights than their first", s.differing);
+    return status == DT_OK ? dt_terminal_flush(error) : status;
+}
+
+static dt_status print_plan(const dt_scale_plan *plan, dt_error *error)
+{
+    double least, most;
+    char text[512];
+    dt_scale_expect(plan, 0.7, &least, &most);
+    printf("%zu points of %zu factors, %" PRId64 " to %" PRId64 " visits each, about %.0f to %.0f s\n",
+           plan->study.point_count, plan->study.factor_count, plan->rule.least, plan->rule.most, least, most);
+    for (size_t p = 0; p < plan->study.point_count; p++) {
+        const dt_study_point *point = &plan->study.points[p];
+        dt_scale_point_text(plan, p, text, sizeof text);
+        printf("%zu  %s  (%" PRId64 " workers, %s%s%s)\n", p, text, point->workers, point->reduction,
+               point->deterministic ? "" : ", not reproducible", point->oversubscribed ? ", oversubscribed" : "");
+    }
+    return dt_terminal_flush(error);
+}
+
+static dt_status run_scale(const dt_arguments *arguments, dt_error *error)
+{
+    dt_arena arena = {0};
+    dt_scale_plan *plan = dt_arena_allocate(&arena, 1, sizeof *plan);
+    dt_status status =
+        plan ? dt_scale_plan_open(plan, arguments->positional[0], &arena, error) : dt_fail_memory(error, "the study");
+    if (status == DT_OK)
+        status = dt_argument(arguments, "dry-run")
+                     ? print_plan(plan, error)
+                     : scale_all(plan, dt_argument(arguments, "out"), dt_argument(arguments, "resume") != NULL,
+                                 dt_argument(arguments, "quiet") != NULL, &arena, error);
+    dt_arena_clear(&arena);
+    return status;
+}
+
+const dt_command dt_command_scale = {
+    .name = "scale",
+    .usage = "STUDY.yaml [options]",
+    .summary = "scaling study across threads, strategies, minibatches, ...",
+    .details =
+        "Measures the points of a design, each visit in a fresh process, in blocks of random order. STUDY.yaml:\n"
+        "\n"
+        "  kind: strong                           # or weak (batch_size times threads), batch (to a target), free\n"
+        "  experiment: experiment.yaml            # or workloads: {W1: W1.yaml, W2: W2.yaml}; relative to this file\n"
+        "  factors:                               # crossed\n"
+        "    threads: [1, 2]                      # or auto: 1, 2, 4, ... and all processors\n"
+        "    reduction: [tree, owner]             # or all, deterministic\n"
+        "    # groups, batch_size, shard_size, precision, isa, placement, capture, or any key of an experiment\n"
+        "  measure: {epsilon: 0.02, confidence: 0.95, visits: {least: 6, most: 20}, chunk: 50 ms, chunks: 24,\n"
+        "            budget: 30 min, attempts: 3, seed: 1, first_steps: 20}\n"
+        "  target: {metric: test_loss, value: 0.4, epochs: 20, checks: 4}    # of kind batch\n"
+        "\n"
+        "A visit trains first_steps, takes the weights' SHA-256, and times chunks of steps; warm-up is found and left "
+        "out, "
+        "a\n"
+        "disturbed visit (involuntary switches, pressure, quota, steal, load, a slow core) is flagged, kept and "
+        "repeated. A "
+        "point\n"
+        "is measured until the interval of its median is within epsilon, or visits or budget end. All raw samples stay "
+        "in "
+        "the\n"
+        "folder's tables (samples.tsv, visits.tsv, phases.tsv, machine.tsv), beside what they say (analysis.tsv, "
+        "fits.tsv, "
+        "...).",
+    .options = {{"resume", NULL, "go on with a study that was stopped"},
+                {"out", "DIR", "the study's folder; without it results/<name>/scale-<hash>"},
+                {"dry-run", NULL, "print the points and the time they will take; make nothing"},
+                {"quiet", NULL, "print errors only"}},
+    .least = 1,
+    .most = 1,
+    .what = "a study file",
+    .run = run_scale,
+};

@@ -1,0 +1,45 @@
+#include "cli/scale_run.h"
+#include "deltoid/machine.h"
+
+static void add_probe(dt_study_probe *probes, size_t *n, const char *when, const char *quantity, int64_t workers,
+                      int64_t level, const dt_reading *reading, const char *unit)
+{
+    if (reading->runs)
+        probes[(*n)++] =
+            (dt_study_probe){when, quantity, workers, level, reading->median, reading->best, reading->spread, unit};
+}
+
+dt_status dt_scale_probe(dt_scale *s, const char *when, dt_error *error)
+{
+    enum { PROBES_MAX = 64 };
+    static dt_machine machine;
+    dt_study_probe probes[PROBES_MAX];
+    size_t n = 0;
+    dt_status status = dt_machine_measure(&machine, &(dt_machine_options){.seconds = 2}, error);
+    if (status != DT_OK)
+        return status;
+    const int64_t all = machine.workers;
+    static const char *const fma[] = {[DT_FLOAT32] = "fma_float32", [DT_FLOAT64] = "fma_float64"};
+    static const char *const product[] = {[DT_FLOAT32] = "product_float32", [DT_FLOAT64] = "product_float64"};
+    for (int p = 0; p < DT_MACHINE_PRECISIONS; p++) {
+        add_probe(probes, &n, when, fma[p], 1, -1, &machine.fma[p].one, "GFLOP/s");
+        add_probe(probes, &n, when, product[p], 1, -1, &machine.product[p].one, "GFLOP/s");
+        if (all > 1) {
+            add_probe(probes, &n, when, fma[p], all, -1, &machine.fma[p].all, "GFLOP/s");
+            add_probe(probes, &n, when, product[p], all, -1, &machine.product[p].all, "GFLOP/s");
+        }
+    }
+    for (int i = 0; i < machine.memory_count; i++) {
+        const dt_machine_memory *m = &machine.memory[i];
+        add_probe(probes, &n, when, "read", 1, m->level, &m->read.one, "GB/s");
+        add_probe(probes, &n, when, "triad", 1, m->level, &m->triad.one, "GB/s");
+        if (all > 1) {
+            add_probe(probes, &n, when, "read", all, m->level, &m->read.all, "GB/s");
+            add_probe(probes, &n, when, "triad", all, m->level, &m->triad.all, "GB/s");
+        }
+    }
+    for (int i = 0; i < machine.barrier_count && n < PROBES_MAX; i++)
+        add_probe(probes, &n, when, "barrier_ns", machine.barriers[i].workers, -1, &machine.barriers[i].ns, "ns");
+    s->peak = machine.fma[DT_FLOAT32].one.best;
+    return dt_study_append_probes(s->folder, probes, n, error);
+}

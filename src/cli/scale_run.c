@@ -1,0 +1,145 @@
+#include "cli/scale_run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/split.h"
+#include "cli/paths.h"
+#include "cli/runfolder.h"
+#include "cli/signals.h"
+#include "deltoid/record.h"
+#include "study/order.h"
+
+/* --- the folder --- */
+
+/* The resolved study and experiments, by which it can be repeated, and empty tables. */
+static dt_status make(dt_scale *s, dt_error *error)
+{
+    const dt_scale_plan *plan = s->plan;
+    const char *experiments = dt_path_join(s->arena, s->folder, "experiments");
+    const char *file = dt_path_join(s->arena, s->folder, "study.yaml");
+    dt_status status =
+        experiments && file ? dt_folders_make(experiments, true, s->arena, error) : dt_fail_memory(error, "a path");
+    if (status == DT_OK)
+        status = dt_file_write(file, plan->text, strlen(plan->text), error);
+    for (size_t w = 0; status == DT_OK && w < plan->workload_count; w++) {
+        char name[80];
+        snprintf(name, sizeof name, "%s.yaml", plan->workloads[w].name);
+        const char *path = dt_path_join(s->arena, experiments, name);
+        status = path ? dt_file_write(path, plan->workloads[w].text, plan->workloads[w].text_size, error)
+                      : dt_fail_memory(error, "a path");
+    }
+    return status == DT_OK ? dt_study_begin(&plan->study, s->folder, error) : status;
+}
+
+static void add_value(dt_scale_progress *p, double value)
+{
+    p->values[p->value_count++] = value;
+    dt_samples_sort(p->values, p->value_count);
+}
+
+static void note_hash(dt_scale *s, int64_t point, const char *hash)
+{
+    char *first = s->points[point].hash;
+    if (!*hash)
+        return;
+    if (!*first)
+        snprintf(first, sizeof s->points[point].hash, "%.64s", hash);
+    else if (strcmp(first, hash) != 0 && s->plan->study.points[point].deterministic)
+        s->differing++;
+}
+
+/* What a study that goes on has already; its points must be those of the file. */
+static dt_status take_up(dt_scale *s, dt_error *error)
+{
+    dt_study study;
+    dt_status status = dt_study_mend(s->folder, error);
+    if (status == DT_OK)
+        status = dt_study_open(&study, s->folder, s->arena, error);
+    if (status != DT_OK)
+        return status;
+    bool same = study.point_count == s->plan->study.point_count && study.factor_count == s->plan->study.factor_count;
+    for (size_t p = 0; same && p < study.point_count; p++)
+        for (size_t f = 0; same && f < study.factor_count; f++)
+            same = strcmp(study.points[p].values[f], s->plan->study.points[p].values[f]) == 0;
+    if (!same)
+        return dt_fail(error, DT_INVALID, "%s: has other points than this study; measure into another folder (--out)",
+                       s->folder);
+    double *scratch = dt_arena_allocate(s->arena, dt_max(1, study.sample_count), sizeof *scratch);
+    if (!scratch)
+        return dt_fail_memory(error, "the study");
+    for (size_t i = 0; i < study.visit_count; i++) {
+        const dt_study_visit *v = &study.visits[i];
+        const double value = dt_study_visit_seconds(study.samples, study.sample_count, v->visit, scratch);
+        s->spent += v->seconds;
+        s->blocks = dt_max(s->blocks, v->block);
+        s->points[v->point].failures += strcmp(v->state, "ok") != 0;
+        if (strcmp(v->state, "ok") == 0 && !v->flagged && isfinite(value) &&
+            s->points[v->point].value_count < s->plan->rule.most)
+            add_value(&s->points[v->point], value);
+        note_hash(s, v->point, v->weights_sha256);
+    }
+    s->next_visit = study.next_visit;
+    return DT_OK;
+}
+
+dt_status dt_scale_begin(dt_scale *s, dt_error *error)
+{
+    return dt_is_study(s->folder) ? take_up(s, error) : make(s, error);
+}
+
+/* --- blocks --- */
+
+/* One point of a block: until an attempt is undisturbed. */
+static dt_status visit_point(dt_scale *s, dt_scale_place place, dt_error *error)
+{
+    dt_scale_progress *p = &s->points[place.point];
+    dt_scale_outcome outcome = {.flagged = true};
+    dt_status status = DT_OK;
+    for (place.attempt = 1;
+         status == DT_OK && outcome.flagged && place.attempt <= s->plan->attempts && !dt_signals_noted();
+         place.attempt++) {
+        status = dt_scale_visit(s, &place, &outcome, error);
+        if (status != DT_OK)
+            break;
+        s->spent += outcome.seconds;
+        p->failures += !outcome.ok;
+        if (isfinite(outcome.value))
+            add_value(p, outcome.value);
+        note_hash(s, (int64_t)place.point, outcome.weights);
+    }
+    return status;
+}
+
+static bool is_done(const dt_scale *s, size_t point, int64_t block)
+{
+    const dt_scale_progress *p = &s->points[point];
+    if (p->failures >= 2 || (s->plan->metric && block >= s->plan->rule.least))
+        return true;
+    return dt_stop_now(&s->plan->rule, p->values, p->value_count, 0) != DT_STOP_NOT;
+}
+
+dt_status dt_scale_blocks(dt_scale *s, dt_error *error)
+{
+    const size_t count = s->plan->study.point_count;
+    int64_t *order = dt_arena_allocate(s->arena, count, sizeof *order);
+    if (!order)
+        return dt_fail_memory(error, "the study");
+    dt_status status = DT_OK;
+    for (int64_t block = s->blocks + 1; status == DT_OK && !dt_signals_noted() && block <= 2 * s->plan->rule.most;
+         block++) {
+        bool any = false;
+        dt_order_block((uint64_t)s->plan->study.seed, block, (int64_t)count, order);
+        for (size_t i = 0; status == DT_OK && i < count && !dt_signals_noted() && s->spent < s->plan->budget; i++)
+            if (!is_done(s, (size_t)order[i], block - 1)) {
+                any = true;
+                status = visit_point(s, (dt_scale_place){(size_t)order[i], block, (int64_t)i, 1}, error);
+            }
+        if (!any)
+            break;
+    }
+    return status;
+}

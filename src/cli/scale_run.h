@@ -1,0 +1,52 @@
+/* A study that is being measured: blocks of visits, each a process of its own, until every point is known well enough.
+ */
+#ifndef DT_CLI_SCALE_RUN_H
+#define DT_CLI_SCALE_RUN_H
+
+#include "cli/scale_plan.h"
+
+/* How far a point is. */
+typedef struct dt_scale_progress {
+    double *values; /* (value_count) of visits that count, seconds a step, ascending */
+    int64_t value_count, failures;
+    char hash[65]; /* of the weights, of its first visit */
+} dt_scale_progress;
+
+typedef struct dt_scale {
+    const dt_scale_plan *plan;
+    const char *folder;
+    dt_scale_progress *points;
+    double spent; /* seconds of visits so far */
+    double peak;  /* GFLOP/s of an undisturbed core; 0: not known */
+    int64_t next_visit, blocks;
+    int64_t differing; /* visits of reproducible points with other weights than the point's first */
+    bool quiet;
+    dt_arena *arena;
+} dt_scale;
+
+/* A new study's folder: the resolved study and experiments, by which it can be repeated, and empty tables; or what is
+ * in the folder of one that goes on, whose points must be the plan's. */
+dt_status dt_scale_begin(dt_scale *s, dt_error *error);
+
+/* Block after block, until nothing is left to measure, the budget is spent, or a signal came. */
+dt_status dt_scale_blocks(dt_scale *s, dt_error *error);
+
+/* What the machine can do, into the record: `when` is "start" or "end". Sets s->peak. */
+dt_status dt_scale_probe(dt_scale *s, const char *when, dt_error *error);
+
+/* One visit of a point, into the record. */
+typedef struct dt_scale_place {
+    size_t point;
+    int64_t block, position, attempt;
+} dt_scale_place;
+
+typedef struct dt_scale_outcome {
+    double seconds; /* that it took */
+    double value;   /* seconds a step; NAN where it doesn't count */
+    bool ok, flagged;
+    char weights[65];
+} dt_scale_outcome;
+
+dt_status dt_scale_visit(dt_scale *s, const dt_scale_place *place, dt_scale_outcome *outcome, dt_error *error);
+
+#endif

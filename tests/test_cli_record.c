@@ -1,0 +1,429 @@
+/* A run's record from outside: read while it grows, interrupted, refused by the system, made anew. What was
+ * acknowledged is there and reads; what went wrong is one line; --resume goes on to the bits of a run that nothing
+ * happened to. */
+#define _DEFAULT_SOURCE /* wait4 */
+#include "program.h"
+
+#include <errno.h>
+#include <hdf5.h>
+#include <math.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/philox.h"
+#include "record/segments.h"
+
+enum { ROWS = 320, FEATURES = 12, CLASSES = 4 };
+
+static char home[] = "/dev/shm/deltoid-record-XXXXXX", other_home[] = "/tmp/deltoid-record-XXXXXX";
+
+static void write_data(void)
+{
+    FILE *f = fopen("data.csv", "wb");
+    assert_non_null(f);
+    for (uint64_t i = 0; i < ROWS; i++) {
+        for (uint64_t k = 0; k < FEATURES; k++)
+            fprintf(f, "%.4f,", dt_uniform01(dt_philox(3, DT_FOR_TEST, i, k).u[0]));
+        fprintf(f, "%d\n", (int)(dt_philox(3, DT_FOR_TEST, i, FEATURES).u[0] % CLASSES));
+    }
+    assert_int_equal(fclose(f), 0);
+}
+
+#define EXPERIMENT(capture)                                                                                            \
+    "name: record\n"                                                                                                   \
+    "data: {format: csv, train: {file: data.csv}}\n"                                                                   \
+    "network:\n"                                                                                                       \
+    "  - {units: 9, activation: relu}\n"                                                                               \
+    "  - {units: 7, activation: tanh}\n"                                                                               \
+    "  - {units: 4}\n"                                                                                                 \
+    "loss: cross_entropy\n"                                                                                            \
+    "optimizer: {learning_rate: 0.05, momentum: 0.9}\n"                                                                \
+    "training: {epochs: 6, batch_size: 32}\n"                                                                          \
+    "parallel: {threads: 2, reduction: tree, shard_size: 8}\n"                                                         \
+    "capture:\n" capture
+
+static const char plain[] = EXPERIMENT("  probe: {quantities: [z, delta], every: 1, samples: 8}\n");
+
+static const char everything[] = EXPERIMENT(
+    "  raw: {quantities: [W, b, z, a, delta, dW, db, cost], every: 3, samples: batch}\n"
+    "  partial: {quantities: [dW_partial, db_partial], every: 4}\n"
+    "  kept: {quantities: [state], every: 5}\n"
+    "  statistics: {quantities: [statistics, noise_scale], every: 2}\n"
+    "  units: {quantities: [a, a_mean_per_unit, z_histogram_per_unit], every: 2, units: [0-2, 6], samples: 3}\n"
+    "  inputs: {quantities: [a_mean_per_unit, a_histogram_per_unit], layers: [0], every: 7}\n");
+
+static void remove_tree(const char *path)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", path);
+    assert_int_equal(system(command), 0);
+}
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+}
+
+/* Waits for a file of a run that is under way. */
+static void wait_for(pid_t pid, const char *path)
+{
+    int status;
+    while (!exists(path)) {
+        if (waitpid(pid, &status, WNOHANG) != 0)
+            fail_msg("the program ended before it made %s", path);
+        nap();
+    }
+}
+
+/* The hash of a run's final weights; "" where it has none. */
+static void weights_of(const char *run, char hex[65])
+{
+    static char text[1 << 16];
+    char path[64];
+    snprintf(path, sizeof path, "%s/provenance.json", run);
+    read_into(path, text, sizeof text);
+    const char *key = "\"weights_sha256\": \"", *at = strstr(text, key);
+    snprintf(hex, 65, "%s", at ? at + strlen(key) : "");
+}
+
+/* Every data set's extents and numbers, in the order of names. */
+static herr_t add_set(hid_t group, const char *name, const H5O_info_t *info, void *context)
+{
+    FILE *out = context;
+    if (info->type != H5O_TYPE_DATASET)
+        return 0;
+    hid_t set = H5Dopen2(group, name, H5P_DEFAULT), space = H5Dget_space(set);
+    hsize_t size[H5S_MAX_RANK];
+    const int rank = H5Sget_simple_extent_dims(space, size, NULL);
+    const hssize_t count = H5Sget_simple_extent_npoints(space);
+    double *numbers = calloc((size_t)count + 1, sizeof *numbers);
+    assert_non_null(numbers);
+    assert_true(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers) >= 0);
+    fprintf(out, "%s %d\n", name, rank);
+    fwrite(size, sizeof *size, (size_t)rank, out);
+    fwrite(numbers, sizeof *numbers, (size_t)count, out);
+    free(numbers);
+    H5Sclose(space);
+    H5Dclose(set);
+    return 0;
+}
+
+static char *captured_in(const char *run, size_t *size)
+{
+    char path[64], *text = NULL;
+    snprintf(path, sizeof path, "%s/capture.h5", run);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(file >= 0);
+    FILE *out = open_memstream(&text, size);
+    assert_non_null(out);
+    assert_true(H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, add_set, out) >= 0);
+    fclose(out);
+    H5Fclose(file);
+    return text;
+}
+
+/* `run` has the weights and the capture of `whole`. */
+static void expect_same_run(const char *run, const char *whole)
+{
+    char weights[65], wanted[65];
+    size_t size, other;
+    weights_of(run, weights);
+    weights_of(whole, wanted);
+    assert_string_equal(weights, wanted);
+    char *a = captured_in(run, &size), *b = captured_in(whole, &other);
+    if (size != other || memcmp(a, b, size) != 0)
+        fail_msg("%s/capture.h5 holds other numbers than %s/capture.h5", run, whole);
+    free(a);
+    free(b);
+}
+
+/* --- an index made anew --- */
+
+static void a_lost_index_is_made_anew(void **state)
+{
+    (void)state;
+    size_t size, other;
+    write_text("e.yaml", everything);
+    RUN("train", "e.yaml", "--out", "run", "--quiet");
+    expect_success();
+    char *whole = captured_in("run", &size);
+    assert_int_equal(remove("run/capture.h5"), 0);
+    RUN("capture", "recover", "run");
+    expect_success();
+    char *again = captured_in("run", &other);
+    if (size != other || memcmp(whole, again, size) != 0)
+        fail_msg("the index made anew shows other numbers");
+    free(whole);
+    free(again);
+    assert_int_equal(remove("run/capture.h5"), 0);
+    RUN("train", "--resume", "run", "training.epochs=8", "--quiet");
+    expect_success();
+    RUN("train", "e.yaml", "training.epochs=8", "--out", "whole", "--quiet");
+    expect_success();
+    expect_same_run("run", "whole");
+    remove_tree("run");
+    remove_tree("whole");
+}
+
+/* A segment found damaged twice: both files stay. */
+static void damaged_segments_stay(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"run/capture/seg-000000.h5.lost", "run/capture/seg-000000.h5.lost.1"};
+    char text[64];
+    write_text("e.yaml", plain);
+    RUN("train", "e.yaml", "--out", "run", "--quiet");
+    expect_success();
+    RUN("train", "--resume", "run", "training.epochs=8", "--quiet");
+    expect_success();
+    for (int i = 0; i < 2; i++) {
+        write_text("run/capture/seg-000000.h5", i ? "second" : "first");
+        RUN("capture", "recover", "run");
+        assert_int_equal(last.status, 1);
+        read_into(names[i], text, sizeof text);
+        assert_string_equal(text, i ? "second" : "first");
+    }
+    read_into(names[0], text, sizeof text);
+    assert_string_equal(text, "first");
+    RUN("train", "--resume", "run", "training.epochs=9", "--quiet");
+    expect_success();
+    remove_tree("run");
+}
+
+/* --- read while it grows --- */
+
+/* Steps that a file shows, which ascend by one from 0; they must not become fewer. */
+static int64_t steps_in(hid_t file, int64_t before)
+{
+    assert_true(file >= 0);
+    hid_t set = H5Dopen2(file, "/probe/step", H5P_DEFAULT);
+    assert_true(set >= 0);
+    assert_true(H5Drefresh(set) >= 0 || H5Eclear2(H5E_DEFAULT) >= 0);
+    hid_t space = H5Dget_space(set);
+    hsize_t count = 0;
+    assert_int_equal(H5Sget_simple_extent_dims(space, &count, NULL), 1);
+    int64_t *steps = calloc(count + 1, sizeof *steps);
+    assert_non_null(steps);
+    assert_true(H5Dread(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, steps) >= 0);
+    for (hsize_t i = 0; i < count; i++)
+        if (steps[i] != steps[0] + (int64_t)i)
+            fail_msg("step %lld stands behind step %lld", (long long)steps[i], (long long)steps[0]);
+    free(steps);
+    H5Sclose(space);
+    H5Dclose(set);
+    if ((int64_t)count < before)
+        fail_msg("%lld steps, where %lld were shown before", (long long)count, (long long)before);
+    return (int64_t)count;
+}
+
+/* capture.h5 as any program opens it, at any instant of the run; each of its versions shows no less than the one
+ * before. */
+static void the_index_opens_while_it_trains(void **state)
+{
+    (void)state;
+    int64_t shown = 0;
+    write_text("e.yaml", plain);
+    const pid_t pid = start_program(
+        (const char *const[]){"train", "e.yaml", "training.epochs=1000000", "--out", "run", "--quiet", NULL});
+    wait_for(pid, "run/capture/seg-000000.h5");
+    for (int versions = 0; versions < 2;) { /* the index is written again: a writer that forgets it makes this hang */
+        hid_t file = H5Fopen("run/capture.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
+        const int64_t now = steps_in(file, shown);
+        versions += now > shown;
+        shown = now;
+        H5Fclose(file);
+        nap();
+    }
+    kill(pid, SIGTERM);
+    wait_program(pid);
+    assert_int_equal(last.status, 128 + SIGTERM);
+    hid_t file = H5Fopen("run/capture.h5", H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(steps_in(file, shown) > shown);
+    H5Fclose(file);
+    remove_tree("run");
+}
+
+/* With --live, capture/live.h5 followed as a SWMR reader does. */
+static void a_live_segment_is_followed(void **state)
+{
+    (void)state;
+    write_text("e.yaml", plain);
+    const pid_t pid = start_program(
+        (const char *const[]){"train", "e.yaml", "training.epochs=1000000", "--live", "--out", "run", "--quiet", NULL});
+    wait_for(pid, "run/capture/live.h5");
+    hid_t access_list = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access_list, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
+    int grown = 0;
+    for (int64_t total = 0; grown < 2;) { /* the same, of a flush */
+        hid_t file = H5Fopen("run/capture/live.h5", H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, access_list);
+        if (file < 0) { /* between two segments */
+            nap();
+            continue;
+        }
+        const int64_t now = steps_in(file, 0);
+        grown += now > 0 && now != total;
+        total = now;
+        H5Fclose(file);
+        nap();
+    }
+    H5Pclose(access_list);
+    kill(pid, SIGINT);
+    wait_program(pid);
+    assert_int_equal(last.status, 128 + SIGINT);
+    assert_false(exists("run/capture/live.h5"));
+    remove_tree("run");
+}
+
+/* --- interrupted --- */
+
+/* Starts the run, and when it has begun sends it the signals, all before it can answer the first; waits. */
+static void interrupt(const int *signals, size_t count)
+{
+    const pid_t pid = start_program((const char *const[]){"train", "e.yaml", "--out", "run", "--quiet", NULL});
+    wait_for(pid, "run/checkpoints");
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(kill(pid, signals[i]), 0);
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    wait_program(pid);
+}
+
+/* A signal, as that of a terminal that closes, ends a run with a checkpoint and a word; a second one leaves at once and
+ * says nothing. Both runs go on to the same bits. */
+static void interrupted_runs_go_on(void **state)
+{
+    (void)state;
+    write_text("e.yaml", plain);
+    RUN("train", "e.yaml", "training.epochs=100", "--print-config");
+    expect_success();
+    write_text("e.yaml", last.out);
+    RUN("train", "e.yaml", "--out", "whole", "--quiet");
+    expect_success();
+    static const int signals[][2] = {{SIGHUP, 0}, {SIGINT, SIGTERM}, {SIGHUP, SIGINT}};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        const bool twice = signals[i][1] != 0;
+        interrupt(signals[i], twice ? 2 : 1);
+        assert_true(last.status == 128 + signals[i][0] || (twice && last.status == 128 + signals[i][1]));
+        if (twice ? *last.err : !strstr(last.err, "deltoid: stopped by SIGHUP after step "))
+            fail_msg("exit status %d: %s", last.status, last.err);
+        RUN("train", "--resume", "run", "--quiet");
+        expect_success();
+        expect_same_run("run", "whole");
+        remove_tree("run");
+    }
+    remove_tree("whole");
+}
+
+/* --- refused --- */
+
+/* Nobody reads what it prints any more. */
+static void a_closed_pipe_is_one_line(void **state)
+{
+    (void)state;
+    write_text("e.yaml", plain);
+    assert_int_equal(system("( \"" DELTOID_PROGRAM
+                            "\" train e.yaml training.epochs=100000 --json --out run 2>stderr.txt; "
+                            "echo $? >status ) | head -n 1 >/dev/null"),
+                     0);
+    read_into("status", last.out, sizeof last.out);
+    read_into("stderr.txt", last.err, sizeof last.err);
+    last.status = atoi(last.out);
+    expect_refusal(3, "deltoid: ");
+    size_t size;
+    free(captured_in("run", &size));
+    assert_true(size > 0);
+    remove_tree("run");
+}
+
+/* A folder where nothing can be made, and one that goes while the run lasts. */
+static void no_place_for_the_run(void **state)
+{
+    (void)state;
+    write_text("e.yaml", plain);
+    RUN("train", "e.yaml", "--out", "/proc/deltoid-run", "--quiet");
+    assert_true(last.status == 3 || last.status == 2);
+    expect_refusal(last.status, "deltoid: /proc/deltoid-run");
+    const pid_t pid = start_program(
+        (const char *const[]){"train", "e.yaml", "training.epochs=1000000", "--out", "run", "--quiet", NULL});
+    wait_for(pid, "run/capture/seg-000000.h5");
+    assert_int_equal(rename("run/capture", "away"), 0);
+    wait_program(pid);
+    expect_refusal(3, "deltoid: run/");
+    assert_int_equal(rename("away", "run/capture"), 0);
+    RUN("capture", "recover", "run");
+    if (last.status != 0 && last.status != 1)
+        fail_msg("exit status %d: %s", last.status, last.err);
+    size_t size;
+    free(captured_in("run", &size));
+    remove_tree("run");
+}
+
+/* --- memory --- */
+
+/* The most memory that a run had, in KiB. */
+static long peak_of(const char *epochs)
+{
+    struct rusage use;
+    int status;
+    const pid_t pid = start_program((const char *const[]){"train", "e.yaml", epochs, "parallel.threads=1",
+                                                          "checkpoint.every=none", "--out", "run", "--quiet", NULL});
+    assert_int_equal(wait4(pid, &status, 0, &use), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    remove_tree("run");
+    return use.ru_maxrss;
+}
+
+/* Ten times the steps, captured each, take no more memory but for the list of segments. */
+static void memory_does_not_grow(void **state)
+{
+    (void)state;
+    write_text("e.yaml", EXPERIMENT("  probe: {quantities: [z, a, delta, dW], every: 1, samples: batch}\n"));
+    const long one = peak_of("training.epochs=60"), ten = peak_of("training.epochs=600");
+    if (ten > one + one / 20 + 2048)
+        fail_msg("%ld KiB, where a short run had %ld", ten, one);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    if (!mkdtemp(home)) { /* there is none in memory; these tests synchronise many files */
+        if (!mkdtemp(other_home))
+            return -1;
+        memcpy(home, other_home, sizeof other_home);
+    }
+    if (chdir(home) != 0)
+        return -1;
+    setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);
+    write_data();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    if (chdir("/") != 0)
+        return -1;
+    remove_tree(home);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lost_index_is_made_anew),
+        cmocka_unit_test(damaged_segments_stay),
+        cmocka_unit_test(the_index_opens_while_it_trains),
+        cmocka_unit_test(a_live_segment_is_followed),
+        cmocka_unit_test(interrupted_runs_go_on),
+        cmocka_unit_test(a_closed_pipe_is_one_line),
+        cmocka_unit_test(no_place_for_the_run),
+        cmocka_unit_test(memory_does_not_grow),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
