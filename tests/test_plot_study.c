@@ -1,11 +1,12 @@
 /* Pictures and pages of scaling studies that are made up: the numbers in their tables, words, refusals, hostile names.
  */
-#include "plot_drawing.h"
+#define _XOPEN_SOURCE 700 /* nftw, in plot_drawing.h */
+#include "study_fixture.h"
 
 #include "page_checks.h"
+#include "plot_drawing.h"
 #include "report/report.h"
 #include "study/analysis.h"
-#include "study_fixture.h"
 
 static const fixture strong = {.kind = "strong",
                                .workloads = {"W1", "W2"},
