@@ -1,12 +1,12 @@
 /* What a study rests on: how it was measured, what disturbed it, what it was made with, where its numbers are. */
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "report/html.h"
 #include "report/sections.h"
 #include "report/study.h"
 #include "study/rules.h"
@@ -15,14 +15,13 @@ enum { FLAGGED_SHOWN = 60, FILES_MOST = 256 };
 
 /* --- disturbances --- */
 
-static void add_visit(const dt_study *study, const dt_study_visit *v, const dt_analysis *a, dt_page *page)
+static void add_visit(const dt_analysis *a, const dt_study_visit *v, dt_page *page)
 {
     const dt_analysis_point *p = v->point >= 0 && v->point < a->point_count ? &a->points[v->point] : NULL;
-    (void)study;
     dt_html_row_begin(&page->body);
     dt_html_number(&page->body, 0, (double)v->visit);
     dt_html_cell(&page->body, p ? a->series[p->series].label : "");
-    dt_html_number(&page->body, 0, p ? (double)p->workers : 0);
+    dt_html_number(&page->body, 0, p ? (double)p->workers : NAN);
     dt_html_cell(&page->body, v->flagged ? "flagged" : v->state);
     dt_html_cell(&page->body, v->reasons);
     dt_html_number(&page->body, 0, (double)v->involuntary);
@@ -41,7 +40,11 @@ dt_status dt_study_write_contention(const dt_studied_page *s, dt_page *page, dt_
     const dt_analysis *a = s->analysis;
     char sentence[DT_SENTENCE];
     int shown = 0;
-    (void)error;
+    const dt_status status = dt_study_picture(
+        s, page, "samples",
+        "All visits in the order they were measured: drift and disturbances; hollow ones are left out", error);
+    if (status != DT_OK)
+        return status;
     dt_analysis_say_contention(a, sentence);
     dt_page_paragraph(page, sentence);
     if (a->flagged + a->failed == 0)
@@ -50,7 +53,7 @@ dt_status dt_study_write_contention(const dt_studied_page *s, dt_page *page, dt_
                         columns, sizeof columns / sizeof *columns);
     for (size_t v = 0; v < a->study->visit_count && shown < FLAGGED_SHOWN; v++)
         if (a->study->visits[v].flagged || strcmp(a->study->visits[v].state, "ok") != 0) {
-            add_visit(a->study, &a->study->visits[v], a, page);
+            add_visit(a, &a->study->visits[v], page);
             shown++;
         }
     dt_html_table_end(&page->body);

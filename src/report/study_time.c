@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "report/html.h"
 #include "report/study.h"
 
 enum { ROOFS_MOST = 400 };
@@ -15,13 +14,33 @@ static bool any_has(const dt_analysis *a, int phase)
     return false;
 }
 
+static void add_limiters(const dt_analysis *a, dt_page *page)
+{
+    static const dt_html_column columns[] = {{"series", false}, {"T", true}, {"limited by", false}};
+    dt_html_table_begin(&page->body, "What limits each point, in words", columns, 3);
+    for (int64_t i = 0; i < a->point_count; i++) {
+        const dt_analysis_point *p = &a->points[i];
+        if (!p->attributed)
+            continue;
+        dt_html_row_begin(&page->body);
+        dt_study_cells_point(page, a, p->series, p->workers);
+        dt_html_words(&page->body, p->limiter.words);
+        dt_html_row_end(&page->body);
+    }
+    dt_html_table_end(&page->body);
+}
+
 dt_status dt_study_write_attribution(const dt_studied_page *s, dt_page *page, dt_error *error)
 {
     const dt_analysis *a = s->analysis;
-    dt_html_column columns[4 + DT_PHASES + 2] = {{"series", false}, {"T", true}};
+    dt_html_column columns[4 + DT_PHASES] = {{"series", false}, {"T", true}};
     char sentence[DT_SENTENCE];
     size_t count = 2;
-    (void)error;
+    const dt_status status = dt_study_picture(
+        s, page, "attribution",
+        "Where the time of a step goes: a worker's mean time in each phase, by strategy and workers", error);
+    if (status != DT_OK)
+        return status;
     dt_analysis_say_attribution(a, sentence);
     dt_page_paragraph(page, sentence);
     if (isnan(a->worst_covered))
@@ -41,8 +60,7 @@ dt_status dt_study_write_attribution(const dt_studied_page *s, dt_page *page, dt
         if (!p->attributed)
             continue;
         dt_html_row_begin(&page->body);
-        dt_html_head(&page->body, a->series[p->series].label);
-        dt_html_number(&page->body, 0, (double)p->workers);
+        dt_study_cells_point(page, a, p->series, p->workers);
         for (int phase = 0; phase < DT_PHASES; phase++)
             if (any_has(a, phase))
                 dt_html_number(&page->body, 1, 100 * p->attribution.phase[phase].share);
@@ -51,6 +69,7 @@ dt_status dt_study_write_attribution(const dt_studied_page *s, dt_page *page, dt
         dt_html_row_end(&page->body);
     }
     dt_html_table_end(&page->body);
+    add_limiters(a, page);
     return DT_OK;
 }
 
@@ -90,12 +109,8 @@ static void add_ceilings(const dt_analysis_ceilings *c, dt_page *page)
 /* The points of the picture: of each work the best serial program and the best deterministic one of most workers. */
 static bool is_shown(const dt_analysis *a, int64_t point)
 {
-    const dt_analysis_work *work = &a->works[a->points[point].work];
-    int64_t last = -1;
-    for (int64_t b = 0; b < work->best_count; b++)
-        if (work->best[b].deterministic >= 0 && !a->points[work->best[b].deterministic].point->oversubscribed)
-            last = work->best[b].deterministic;
-    return point == work->serial || point == last;
+    const int64_t work = a->points[point].work;
+    return point == a->works[work].serial || point == dt_study_widest(a, work);
 }
 
 dt_status dt_study_write_roofline(const dt_studied_page *s, dt_page *page, dt_error *error)
@@ -105,9 +120,15 @@ dt_status dt_study_write_roofline(const dt_studied_page *s, dt_page *page, dt_er
         {"GFLOP/s", true}, {"GB/s", true}, {"operations/byte", true}, {"of its roof, %", true}, {"bound by", false}};
     const dt_analysis *a = s->analysis;
     int rows = 0;
-    (void)error;
     if (a->ceilings.levels == 0 && a->roof_count == 0)
         return DT_OK;
+    const dt_status status = dt_study_picture(
+        s, page, "roofline",
+        "Every phase of every layer, which the numbers are, under the machine's measured ceilings: operations a byte "
+        "that it must move, and operations a second of all workers",
+        error);
+    if (status != DT_OK)
+        return status;
     add_ceilings(&a->ceilings, page);
     dt_html_table_begin(
         &page->body,
@@ -121,8 +142,7 @@ dt_status dt_study_write_roofline(const dt_studied_page *s, dt_page *page, dt_er
             continue;
         rows++;
         dt_html_row_begin(&page->body);
-        dt_html_head(&page->body, a->series[p->series].label);
-        dt_html_number(&page->body, 0, (double)p->workers);
+        dt_study_cells_point(page, a, p->series, p->workers);
         dt_html_cell(&page->body, dt_phase_words(r->phase));
         dt_html_number(&page->body, 0, r->l > 0 ? (double)r->l : NAN);
         dt_html_number(&page->body, 1, 100 * r->share);
@@ -150,14 +170,11 @@ static void add_predictions(const dt_analysis *a, dt_page *page)
     for (int64_t i = 0; i < a->prediction_count; i++) {
         const dt_analysis_prediction *p = &a->predictions[i];
         dt_html_row_begin(&page->body);
-        dt_html_head(&page->body, a->series[p->series].label);
-        dt_html_number(&page->body, 0, (double)p->workers);
+        dt_study_cells_point(page, a, p->series, p->workers);
         dt_html_cell(&page->body, a->series[a->points[p->from].series].label);
         dt_study_cell_seconds(page, p->predicted);
         dt_study_cell_seconds(page, p->measured);
-        dt_buffer_add(&page->body, "<td class=\"number\">");
-        dt_html_format(&page->body, "%+.0f", 100 * p->error);
-        dt_buffer_add(&page->body, "</td>");
+        dt_html_number(&page->body, 1, 100 * p->error);
         dt_html_row_end(&page->body);
     }
     dt_html_table_end(&page->body);
@@ -173,8 +190,7 @@ static void add_plans(const dt_analysis *a, dt_page *page)
     for (int64_t i = 0; i < a->plan_count; i++) {
         const dt_analysis_prediction *p = &a->plans[i];
         dt_html_row_begin(&page->body);
-        dt_html_head(&page->body, a->series[p->series].label);
-        dt_html_number(&page->body, 0, (double)p->workers);
+        dt_study_cells_point(page, a, p->series, p->workers);
         dt_study_cell_seconds(page, p->predicted);
         dt_html_number(&page->body, 1, p->speedup);
         dt_buffer_add(&page->body, "<td><span class=\"label\">prediction</span>");
