@@ -4,7 +4,7 @@
 # Words at the y axis need their room.
 y_letters = 0
 do for [k = 1:words] { if (word_where[k] == 2 && strlen(word[k]) > y_letters) { y_letters = strlen(word[k]) } }
-left = width < 500 ? 72 : 92
+left = width < 500 ? 84 : 92
 if (9 * y_letters + 24 > left) { left = 9 * y_letters + 24 }
 right = width - (width < 500 ? 14 : 20)
 top = height - 54 - 23 * key_rows
@@ -46,15 +46,15 @@ do for [p = 1:panels] {
     x_span = x_high[p] - x_low[p]
     x_named = 0
     y_named = 0
-    long = 0
+    x_longest = 0
     do for [k = 1:words] {
-        if (word_panel[k] == p && word_where[k] == 1) { x_named = 1; if (strlen(word[k]) > 3) { long = long + 1 } }
+        if (word_panel[k] == p && word_where[k] == 1) { x_named = x_named + 1; if (strlen(word[k]) > x_longest) { x_longest = strlen(word[k]) } }
         if (word_panel[k] == p && word_where[k] == 2) { y_named = 1 }
     }
-    # Many long names stand upright.
-    upright = long > 5
-    plot_height = row_height - 26 - (upright ? 108 : 68)
-    set bmargin at screen Y(y_top - row_height + (upright ? 108 : 68))
+    # Names that don't fit side by side stand upright.
+    upright = x_longest > 3 && x_named * (x_longest + 1.5) * 8.5 > panel_width
+    plot_height = row_height - 26 - (upright ? 108 : 76)
+    set bmargin at screen Y(y_top - row_height + (upright ? 108 : 76))
     if (x_logarithmic[p]) {
         set logscale x
         if (!x_named) { eval tics_x(x_low[p], x_high[p]) }
@@ -76,7 +76,7 @@ do for [p = 1:panels] {
             if (word_where[k] == 3) { set label word[k] noenhanced at word_x[k],word_y[k] center offset 0,0.7 font ',12' textcolor rgb ink front }
             if (word_where[k] == 4) { set label word[k] noenhanced at word_x[k],word_y[k] center offset 0,-0.75 font ',12' textcolor rgb ink front }
             if (word_where[k] == 7) { set label word[k] noenhanced at word_x[k],word_y[k] center offset 0,1.5 font ',12' textcolor rgb ink front }
-            if (word_where[k] == 5) { set label word[k] noenhanced at word_x[k],word_y[k] right offset 0,0.5 font ',12' textcolor rgb ink front }
+            if (word_where[k] == 5) { set label word[k] noenhanced at word_x[k],word_y[k] left offset 0,0.5 font ',12' textcolor rgb ink front }
             if (word_where[k] == 6) {
                 slope = atan2(plot_height / log10(y_high[p] / y_low[p]), panel_width / log10(x_high[p] / x_low[p]))
                 set label word[k] noenhanced at word_x[k],word_y[k] left rotate by slope * 180 / pi \

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const columns[DT_CHART_COLUMNS] = {"x", "y", "low", "high"};
-enum { X, Y, LOW, HIGH, WIDTH = 720, NARROW = 400, PANEL_HEIGHT = 328, WIDE_HEIGHT = 420 };
+enum { X, Y, LOW, HIGH, WIDTH = 720, NARROW = 400, PANEL_HEIGHT = 336, WIDE_HEIGHT = 420 };
 enum { KEY_ROW = 23, KEYS_MAX = 48, SHOWN = 60, HEADING_ROW = 60, HEADING = 72 };
 
 dt_status dt_chart_begin(dt_picture *picture, const char *title, dt_chart **chart, dt_arena *arena, dt_error *error)
@@ -102,10 +102,30 @@ static dt_axis axis_of(double low, double high, bool logarithmic)
     return (dt_axis){low < 0 ? low - 0.05 * (high - low) : 0, high > 0 ? high * 1.08 : 1, false};
 }
 
+/* Items of the last panel without rows are taken away: gnuplot doesn't count an empty block. */
+static void drop_empty(dt_picture *picture)
+{
+    dt_chart *chart = picture->own;
+    dt_chart_panel *panel = &chart->panels[chart->panel_count - 1];
+    int kept = panel->first;
+    for (int i = panel->first; i <= panel->last; i++) {
+        if (picture->sheet.blocks[i].rows == 0)
+            continue;
+        chart->items[kept] = chart->items[i];
+        picture->sheet.blocks[kept] = picture->sheet.blocks[i];
+        picture->sheet.blocks[kept].title = chart->items[kept].name;
+        kept++;
+    }
+    panel->last = kept - 1;
+    chart->item_count = kept;
+    picture->sheet.block_count = (size_t)kept;
+}
+
 bool dt_chart_end(dt_picture *picture, bool x_logarithmic, bool y_logarithmic)
 {
     dt_chart *chart = picture->own;
     dt_chart_panel *panel = &chart->panels[chart->panel_count - 1];
+    drop_empty(picture);
     double x_low = INFINITY, x_high = -INFINITY, y_low = INFINITY, y_high = chart->y_least;
     for (int i = panel->first; i <= panel->last; i++) {
         const bool across = chart->items[i].shape == DT_CHART_ACROSS;

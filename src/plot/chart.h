@@ -36,9 +36,9 @@ typedef struct dt_chart_text {
         DT_CHART_TIC_Y = 2,
         DT_CHART_ABOVE = 3, /* of a mark, centred */
         DT_CHART_BELOW = 4,
-        DT_CHART_ENDING = 5, /* above, and ends there */
-        DT_CHART_ALONG = 6,  /* begins there, along and above a line of y proportional to x, axes logarithmic */
-        DT_CHART_HIGHER = 7  /* above what is above */
+        DT_CHART_LINED = 5, /* begins there, above a level line */
+        DT_CHART_ALONG = 6, /* begins there, along and above a line of y proportional to x, axes logarithmic */
+        DT_CHART_HIGHER = 7 /* above what is above */
     } where;
     double x, y;
     char text[DT_CHART_TEXT];
@@ -82,7 +82,8 @@ void dt_chart_add_row(dt_picture *picture, double x, double y, double low, doubl
 
 void dt_chart_add_text(dt_chart *chart, int where, double x, double y, const char *text);
 
-/* Axes of the last panel from its items: linear from 0, or logarithmic. An empty panel is taken away: false. */
+/* Ends the last panel: its axes are made from its items, linear from 0, or logarithmic. Items without rows are taken
+ * away, and so is a panel without items: false. */
 bool dt_chart_end(dt_picture *picture, bool x_logarithmic, bool y_logarithmic);
 
 /* dt_plot_maker's. */

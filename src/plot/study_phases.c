@@ -148,6 +148,37 @@ static void add_line(dt_studied *s, double x, double y, double to_x, double to_y
     dt_chart_add_row(s->picture, to_x, to_y / 1e9, NAN, NAN);
 }
 
+/* Names along the lines of memory's levels. Lines that are too near each other share theirs: "L2 120, L3 100 GB/s". */
+static void add_level_names(dt_studied *s, int64_t workers, double from, double peak)
+{
+    const dt_analysis_ceilings *c = &s->analysis->ceilings;
+    bool named[DT_ANALYSIS_LEVELS] = {false};
+    for (int l = 0; l < c->levels; l++) {
+        char words[DT_CHART_TEXT] = "";
+        double most = 0;
+        for (int k = l; k < c->levels && !named[l]; k++) {
+            const double bandwidth = dt_ceilings_level(c, k, workers);
+            char name[16];
+            const size_t used = strlen(words);
+            if (named[k] || fabs(log(bandwidth / dt_ceilings_level(c, l, workers))) > log(1.6))
+                continue;
+            if (k > l)
+                named[k] = true;
+            most = fmax(most, bandwidth);
+            if (c->level[k])
+                snprintf(name, sizeof name, "L%d", c->level[k]);
+            else
+                snprintf(name, sizeof name, "memory");
+            snprintf(words + used, sizeof words - used, "%s%s %.0f", used ? ", " : "", name, bandwidth / 1e9);
+        }
+        const double start = 1.2 * fmax(from, 0.02 * peak / most);
+        if (most > 0 && peak / most > start) {
+            strncat(words, " GB/s", sizeof words - strlen(words) - 1);
+            dt_chart_add_text(s->chart, DT_CHART_ALONG, start, start * most / 1e9, words);
+        }
+    }
+}
+
 static void add_ceilings(dt_studied *s, int64_t workers, double from, double to)
 {
     const dt_analysis_ceilings *c = &s->analysis->ceilings;
@@ -161,17 +192,12 @@ static void add_ceilings(dt_studied *s, int64_t workers, double from, double to)
         add_line(s, from, product, to, product);
         snprintf(words, sizeof words, "FMA peak %.0f, products %.0f GFLOP/s", peak / 1e9, product / 1e9);
     }
-    dt_chart_add_text(s->chart, DT_CHART_ENDING, to, peak / 1e9, words);
+    dt_chart_add_text(s->chart, DT_CHART_LINED, from, peak / 1e9, words);
     for (int l = 0; l < c->levels; l++) {
         const double bandwidth = dt_ceilings_level(c, l, workers), start = fmax(from, 0.02 * peak / bandwidth);
         add_line(s, start, start * bandwidth, fmin(peak / bandwidth, to), fmin(peak, to * bandwidth));
-        if (c->level[l] > 0)
-            snprintf(words, sizeof words, "L%d %.0f GB/s", c->level[l], bandwidth / 1e9);
-        else
-            snprintf(words, sizeof words, "memory %.0f GB/s", bandwidth / 1e9);
-        if (peak / bandwidth > start)
-            dt_chart_add_text(s->chart, DT_CHART_ALONG, start * 1.2, start * 1.2 * bandwidth / 1e9, words);
     }
+    add_level_names(s, workers, from, peak);
 }
 
 /* The least intensity at which the fastest memory still bounds. */
@@ -212,6 +238,8 @@ static void add_layers(dt_studied *s, const dt_analysis_roof *const *marks, size
     }
     for (size_t i = 0; i < count; i++) {
         char layers[DT_CHART_TEXT] = "";
+        const int where = place_of(s->analysis, marks[i]);
+        double end = marks[i]->flops; /* of what is near, the least where the name is below, else the most */
         if (named[i])
             continue;
         for (size_t k = i; k < count; k++) {
@@ -219,10 +247,10 @@ static void add_layers(dt_studied *s, const dt_analysis_roof *const *marks, size
             if (named[k] || !are_near(marks[i], marks[k]))
                 continue;
             named[k] = true;
+            end = where == DT_CHART_BELOW ? fmin(end, marks[k]->flops) : fmax(end, marks[k]->flops);
             snprintf(layers + used, sizeof layers - used, "%s%lld", used ? "," : "", (long long)marks[k]->l);
         }
-        dt_chart_add_text(s->chart, place_of(s->analysis, marks[i]), marks[i]->intensity, marks[i]->flops / 1e9,
-                          layers);
+        dt_chart_add_text(s->chart, where, marks[i]->intensity, end / 1e9, layers);
     }
 }
 
@@ -272,7 +300,7 @@ static void add_roofline(dt_studied *s, int64_t point)
     add_ceilings(s, p->workers, from, to);
     add_roofs(s, point);
     if (dt_chart_end(s->picture, true, true))
-        s->chart->panels[s->chart->panel_count - 1].y.high *= 1.15; /* the peak's words */
+        s->chart->panels[s->chart->panel_count - 1].y.high *= 1.3; /* room for words above the peak */
 }
 
 /* Of each work the best serial program, and the best strategy of the most workers. */
@@ -288,7 +316,7 @@ static dt_status load_roofline(dt_picture *picture, const dt_plot_run *runs, siz
                         "roofline (numbers are layers)", arena, error);
     if (status != DT_OK)
         return status;
-    s.chart->panel_height = 400;
+    s.chart->panel_height = 408;
     for (int64_t w = 0; w < s.analysis->work_count; w++) {
         const dt_analysis_work *work = &s.analysis->works[w];
         int64_t best = -1;

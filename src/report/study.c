@@ -1,10 +1,12 @@
 /* The page of a scaling study: its sections in order, and what they share. */
+#define _POSIX_C_SOURCE 200809L /* gmtime_r */
 #include "report/study.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "deltoid/record.h"
 
@@ -122,14 +124,14 @@ static const struct {
 } sections[] = {
     {"Answer", dt_study_write_answer},
     {"What was measured", dt_study_write_measured},
-    {"Speed-up", dt_study_write_speedup},
-    {"Efficiency", dt_study_write_efficiency},
+    {"Speed-up and efficiency", dt_study_write_speedup},
     {"Laws of scaling", dt_study_write_laws},
     {"Strategies", dt_study_write_strategies},
     {"Batch sizes", dt_study_write_batch},
     {"Where the time goes", dt_study_write_attribution},
     {"Roofline", dt_study_write_roofline},
     {"Prediction", dt_study_write_model},
+    {"All points", dt_study_write_points},
     {"Disturbances", dt_study_write_contention},
     {"Method", dt_study_write_method},
     {"Made with", dt_study_write_provenance},
@@ -156,6 +158,19 @@ static dt_status write_sections(const dt_studied_page *s, dt_page *page, dt_erro
     return status;
 }
 
+static void add_lead(const dt_study *study, const char *path, dt_buffer *lead)
+{
+    char when[32];
+    struct tm utc;
+    snprintf(when, sizeof when, "%.31s", study->created);
+    if (!*when && study->visit_count > 0) {
+        const time_t first = (time_t)study->visits[0].started;
+        if (gmtime_r(&first, &utc))
+            strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
+    }
+    dt_buffer_format(lead, "A scaling study (%s)%s%s: %s", study->kind, *when ? " of " : "", when, path);
+}
+
 dt_status dt_report_study(const dt_report_run *folder, const char *out, dt_error *error)
 {
     dt_arena arena = {0};
@@ -171,7 +186,7 @@ dt_status dt_report_study(const dt_report_run *folder, const char *out, dt_error
         status = write_sections(&s, &page, error);
     if (status == DT_OK) {
         dt_buffer_format(&title, "%s", *study.name ? study.name : folder->path);
-        dt_buffer_format(&lead, "A scaling study (%s) of %s: %s", study.kind, study.created, folder->path);
+        add_lead(&study, folder->path, &lead);
         dt_page_finish(&page, title.bytes ? title.bytes : "", lead.bytes ? lead.bytes : "", &text);
         status = text.failed || title.failed || lead.failed ? dt_fail_memory(error, "the page")
                                                             : dt_file_write(out, text.bytes, text.length, error);

@@ -16,9 +16,9 @@ typedef struct dt_studied_page {
 /* A section adds to the page, or nothing where the study hasn't what it is about: then there is no heading either. */
 dt_status dt_study_write_measured(const dt_studied_page *s, dt_page *page, dt_error *error); /* study_design.c */
 dt_status dt_study_write_answer(const dt_studied_page *s, dt_page *page, dt_error *error);
+dt_status dt_study_write_points(const dt_studied_page *s, dt_page *page, dt_error *error);
 dt_status dt_study_write_batch(const dt_studied_page *s, dt_page *page, dt_error *error);
 dt_status dt_study_write_speedup(const dt_studied_page *s, dt_page *page, dt_error *error); /* study_scaling.c */
-dt_status dt_study_write_efficiency(const dt_studied_page *s, dt_page *page, dt_error *error);
 dt_status dt_study_write_laws(const dt_studied_page *s, dt_page *page, dt_error *error);
 dt_status dt_study_write_strategies(const dt_studied_page *s, dt_page *page, dt_error *error);  /* study_strategies.c */
 dt_status dt_study_write_attribution(const dt_studied_page *s, dt_page *page, dt_error *error); /* study_time.c */

@@ -7,11 +7,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "report/sections.h"
 #include "report/study.h"
 #include "study/rules.h"
 
-enum { FLAGGED_SHOWN = 60, FILES_MOST = 256 };
+enum { FLAGGED_SHOWN = 24, FILES_MOST = 256, EXPERIMENTS_SHOWN = 8, EXPERIMENT_MOST = 64 << 10 };
 
 /* --- disturbances --- */
 
@@ -86,14 +87,91 @@ dt_status dt_study_write_method(const dt_studied_page *s, dt_page *page, dt_erro
     return DT_OK;
 }
 
+/* --- names in folders --- */
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Names in a folder, sorted; none where it isn't there. */
+static size_t list(const char *path, dt_arena *arena, const char **names)
+{
+    size_t count = 0;
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && count < FILES_MOST && (entry = readdir(folder));)
+        if (entry->d_name[0] != '.')
+            names[count++] = dt_arena_duplicate(arena, entry->d_name);
+    if (folder)
+        closedir(folder);
+    for (size_t i = 0; i < count; i++)
+        if (!names[i])
+            return 0;
+    qsort(names, count, sizeof *names, compare);
+    return count;
+}
+
 /* --- made with, again --- */
+
+static bool is_same_program(const dt_study_point *a, const dt_study_point *b)
+{
+    return strcmp(a->experiment, b->experiment) == 0 && strcmp(a->units, b->units) == 0 &&
+           strcmp(a->precision, b->precision) == 0 && strcmp(a->isa, b->isa) == 0 &&
+           strcmp(a->placement, b->placement) == 0;
+}
+
+/* What was trained, each once. */
+static void add_programs(const dt_study *study, dt_page *page)
+{
+    static const dt_html_column columns[] = {
+        {"experiment", false}, {"units", false},           {"parameters", true},           {"training rows", true},
+        {"precision", false},  {"instruction set", false}, {"placement of threads", false}};
+    dt_html_table_begin(&page->body, "What was trained", columns, sizeof columns / sizeof *columns);
+    for (size_t i = 0; i < study->point_count; i++) {
+        const dt_study_point *p = &study->points[i];
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = is_same_program(&study->points[k], p);
+        if (seen)
+            continue;
+        dt_html_row_begin(&page->body);
+        dt_html_head(&page->body, p->experiment);
+        dt_html_cell(&page->body, p->units);
+        dt_html_number(&page->body, 0, (double)p->parameters);
+        dt_html_number(&page->body, 0, (double)p->train_rows);
+        dt_html_cell(&page->body, p->precision);
+        dt_html_cell(&page->body, p->isa);
+        dt_html_cell(&page->body, p->placement);
+        dt_html_row_end(&page->body);
+    }
+    dt_html_table_end(&page->body);
+}
 
 dt_status dt_study_write_provenance(const dt_studied_page *s, dt_page *page, dt_error *error)
 {
     (void)error;
     if (s->run->provenance.count)
         dt_report_environment(&s->run->provenance, page);
+    add_programs(s->analysis->study, page);
     return DT_OK;
+}
+
+/* The experiments that the study's folder keeps; one that can't be read, or is too long to be read, is left out. */
+static void add_experiments(const dt_studied_page *s, dt_page *page)
+{
+    const char *names[FILES_MOST];
+    const dt_plot_run study = {.path = s->run->path};
+    const char *folder = dt_plot_run_file(&study, "experiments", s->arena, NULL);
+    const size_t count = folder ? list(folder, s->arena, names) : 0;
+    for (size_t i = 0; i < count && i < EXPERIMENTS_SHOWN; i++) {
+        const dt_plot_run within = {.path = folder};
+        const char *path = dt_plot_run_file(&within, names[i], s->arena, NULL);
+        char *text;
+        if (!path || dt_file_read(path, EXPERIMENT_MOST, s->arena, &text, NULL, NULL) != DT_OK)
+            continue;
+        dt_page_heading(page, names[i]);
+        dt_html_pre(&page->body, names[i], text);
+    }
 }
 
 dt_status dt_study_write_again(const dt_studied_page *s, dt_page *page, dt_error *error)
@@ -114,32 +192,11 @@ dt_status dt_study_write_again(const dt_studied_page *s, dt_page *page, dt_error
         dt_page_heading(page, "study.yaml");
         dt_html_pre(&page->body, "study.yaml", s->run->text);
     }
+    add_experiments(s, page);
     return DT_OK;
 }
 
 /* --- files --- */
-
-static int compare(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Names of the folder's regular files, sorted. */
-static size_t list(const dt_studied_page *s, const char **names)
-{
-    size_t count = 0;
-    DIR *folder = opendir(s->run->path);
-    for (struct dirent *entry; folder && count < FILES_MOST && (entry = readdir(folder));)
-        if (entry->d_name[0] != '.')
-            names[count++] = dt_arena_duplicate(s->arena, entry->d_name);
-    if (folder)
-        closedir(folder);
-    for (size_t i = 0; i < count; i++)
-        if (!names[i])
-            return 0;
-    qsort(names, count, sizeof *names, compare);
-    return count;
-}
 
 dt_status dt_study_write_files(const dt_studied_page *s, dt_page *page, dt_error *error)
 {
@@ -166,7 +223,7 @@ dt_status dt_study_write_files(const dt_studied_page *s, dt_page *page, dt_error
     };
     static const dt_html_column columns[] = {{"file", false}, {"bytes", true}, {"holds", false}};
     const char *names[FILES_MOST];
-    const size_t count = list(s, names);
+    const size_t count = list(s->run->path, s->arena, names);
     (void)error;
     dt_html_table_begin(&page->body, "The study's folder; all tables are tab-separated text", columns, 3);
     for (size_t i = 0; i < count; i++) {

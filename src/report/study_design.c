@@ -144,9 +144,6 @@ static void add_point(const dt_analysis *a, const dt_analysis_point *p, dt_page 
 
 dt_status dt_study_write_measured(const dt_studied_page *s, dt_page *page, dt_error *error)
 {
-    static const dt_html_column columns[] = {{"series", false},     {"T", true},         {"batch size", true},
-                                             {"visits", true},      {"flagged", true},   {"a step", true},
-                                             {"interval, ±", true}, {"samples/s", true}, {"", false}};
     const dt_analysis *a = s->analysis;
     const dt_study *study = a->study;
     (void)error;
@@ -159,6 +156,16 @@ dt_status dt_study_write_measured(const dt_studied_page *s, dt_page *page, dt_er
         "budget ended.",
         study->point_count, (long long)a->visits, (long long)study->processors, 100 * a->confidence,
         100 * study->epsilon);
+    return DT_OK;
+}
+
+dt_status dt_study_write_points(const dt_studied_page *s, dt_page *page, dt_error *error)
+{
+    static const dt_html_column columns[] = {{"series", false},     {"T", true},         {"batch size", true},
+                                             {"visits", true},      {"flagged", true},   {"a step", true},
+                                             {"interval, ±", true}, {"samples/s", true}, {"", false}};
+    const dt_analysis *a = s->analysis;
+    (void)error;
     dt_html_table_begin(
         &page->body,
         "Every point: the visits that count, those that were flagged as disturbed and left out, and the "

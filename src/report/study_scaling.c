@@ -36,80 +36,83 @@ static bool is_weak(const dt_analysis *a)
     return false;
 }
 
-static const dt_interval none = {NAN, NAN, NAN};
-
-dt_status dt_study_write_speedup(const dt_studied_page *s, dt_page *page, dt_error *error)
+static void add_speedups(const dt_analysis *a, dt_page *page)
 {
-    const dt_analysis *a = s->analysis;
-    const dt_html_column columns[] = {{"series", false},
-                                      {"T", true},
-                                      {"a step", true},
-                                      {is_weak(a) ? "scaled speed-up" : "speed-up", true},
-                                      {"over T = 1 of the series", true}};
-    if (!has_speedups(a))
-        return DT_OK;
-    const dt_status status = dt_study_picture(
-        s, page, "speedup",
-        "Speed-up by workers with intervals; grey: the ideal; lines: the fitted law, dashed where nothing was measured",
-        error);
-    if (status != DT_OK)
-        return status;
-    say_bases(a, page);
-    dt_html_table_begin(&page->body,
-                        is_weak(a) ? "T times the time of the best serial program over that of T times the work"
-                                   : "Time of the best serial program of the same work over this one's; and of this "
-                                     "strategy's own one worker",
-                        columns, sizeof columns / sizeof *columns);
+    const dt_html_column columns[] = {
+        {"series", false},    {"T", true},          {is_weak(a) ? "scaled speed-up" : "speed-up", true},
+        {"efficiency", true}, {"over T = 1", true}, {"Karp-Flatt e", true}};
+    const dt_interval none = {NAN, NAN, NAN};
+    dt_html_table_begin(
+        &page->body,
+        is_weak(a)
+            ? "T times the time of the best serial program over that of T times the work; over workers; against "
+              "one worker of the same strategy"
+            : "Time of the best serial program of the same work over this one's; over workers; against one worker "
+              "of the same strategy, with Karp and Flatt's serial fraction of that",
+        columns, sizeof columns / sizeof *columns);
     for (int64_t i = 0; i < a->point_count; i++) {
         const dt_analysis_point *p = &a->points[i];
         const bool best = p->best_point >= 0, one = p->one_point >= 0;
+        if (!best && !one)
+            continue;
         dt_html_row_begin(&page->body);
         dt_study_cells_point(page, a, p->series, p->workers);
-        dt_study_cell_seconds(page, p->median);
         dt_study_cell_interval(page, best ? p->best.speedup : NAN, best ? p->best.speedup_interval : none, 2);
-        dt_study_cell_interval(page, one ? p->one.speedup : NAN, one ? p->one.speedup_interval : none, 2);
-        dt_html_row_end(&page->body);
-    }
-    dt_html_table_end(&page->body);
-    return DT_OK;
-}
-
-dt_status dt_study_write_efficiency(const dt_studied_page *s, dt_page *page, dt_error *error)
-{
-    static const dt_html_column columns[] = {{"series", false},
-                                             {"T", true},
-                                             {"efficiency", true},
-                                             {"over T = 1 of the series", true},
-                                             {"Karp-Flatt e", true}};
-    const dt_analysis *a = s->analysis;
-    if (!has_speedups(a))
-        return DT_OK;
-    const dt_status status =
-        dt_study_picture(s, page, "efficiency", "Speed-up over workers, with intervals; 1 is the ideal", error);
-    if (status != DT_OK)
-        return status;
-    dt_html_table_begin(&page->body,
-                        "Speed-up over workers; Karp and Flatt's serial fraction, which grows with T where overhead "
-                        "does, and stays where work is serial",
-                        columns, sizeof columns / sizeof *columns);
-    for (int64_t i = 0; i < a->point_count; i++) {
-        const dt_analysis_point *p = &a->points[i];
-        const bool best = p->best_point >= 0, one = p->one_point >= 0;
-        dt_html_row_begin(&page->body);
-        dt_study_cells_point(page, a, p->series, p->workers);
         dt_study_cell_interval(page, best ? p->best.efficiency : NAN, best ? p->best.efficiency_interval : none, 2);
-        dt_study_cell_interval(page, one ? p->one.efficiency : NAN, one ? p->one.efficiency_interval : none, 2);
+        dt_study_cell_interval(page, one ? p->one.speedup : NAN, one ? p->one.speedup_interval : none, 2);
         dt_study_cell_interval(page, one ? p->one.serial_fraction : NAN, one ? p->one.serial_fraction_interval : none,
                                3);
         dt_html_row_end(&page->body);
     }
     dt_html_table_end(&page->body);
+}
+
+/* A fraction that grows needs two to grow from one to the other. */
+static bool is_growing(const dt_analysis *a, const dt_analysis_series *series)
+{
+    int64_t fractions = 0;
+    for (int64_t k = 0; k < series->count; k++) {
+        const dt_analysis_point *p = &a->points[series->points[k]];
+        fractions += p->one_point >= 0 && !p->point->oversubscribed && isfinite(p->one.serial_fraction);
+    }
+    return series->serial_grows && fractions > 1;
+}
+
+static void say_growth(const dt_analysis *a, dt_page *page)
+{
+    dt_buffer words = {0};
     for (int64_t i = 0; i < a->series_count; i++)
-        if (a->series[i].serial_grows)
-            dt_study_say(page,
-                         "%s: the serial fraction grows with the workers: what holds it back is overhead, not serial "
-                         "work.",
-                         a->series[i].label);
+        if (is_growing(a, &a->series[i]))
+            dt_buffer_format(&words, "%s%s", words.length ? "; " : "", a->series[i].label);
+    if (words.length) {
+        dt_buffer_add(&words,
+                      ": the serial fraction grows with the workers, so that overhead holds it back, not serial "
+                      "work.");
+        dt_page_paragraph(page, words.bytes ? words.bytes : "");
+    }
+    page->body.failed = page->body.failed || words.failed;
+    dt_buffer_clear(&words);
+}
+
+dt_status dt_study_write_speedup(const dt_studied_page *s, dt_page *page, dt_error *error)
+{
+    const dt_analysis *a = s->analysis;
+    dt_status status = DT_OK;
+    if (!has_speedups(a))
+        return DT_OK;
+    say_bases(a, page);
+    status =
+        dt_study_picture(s, page, "speedup",
+                         "Speed-up by workers with intervals; grey: the ideal; lines: the fitted law, dashed where "
+                         "nothing was measured; hollow: more workers than processors",
+                         error);
+    if (status == DT_OK)
+        status =
+            dt_study_picture(s, page, "efficiency", "Speed-up over workers, with intervals; 1 is the ideal", error);
+    if (status != DT_OK)
+        return status;
+    add_speedups(a, page);
+    say_growth(a, page);
     return DT_OK;
 }
 

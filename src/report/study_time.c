@@ -193,8 +193,7 @@ static void add_plans(const dt_analysis *a, dt_page *page)
         dt_study_cells_point(page, a, p->series, p->workers);
         dt_study_cell_seconds(page, p->predicted);
         dt_html_number(&page->body, 1, p->speedup);
-        dt_buffer_add(&page->body, "<td><span class=\"label\">prediction</span>");
-        dt_buffer_add(&page->body, p->idle ? " more workers than shards</td>" : "</td>");
+        dt_html_words(&page->body, p->idle ? "prediction; more workers than shards" : "prediction");
         dt_html_row_end(&page->body);
     }
     dt_html_table_end(&page->body);
