@@ -119,23 +119,29 @@ static void expect_counts(const dt_summaries *k, int64_t n, const uint8_t *key, 
             fail_msg("key %d of %lld, usual %d: not counted %u times", i, (long long)n, usual, wanted[i]);
 }
 
-/* Few and many different keys, with one that most have near the others and far from them. */
+/* Few and many different keys, with one that most have near the others and far from them: as many at once as are kept,
+ * and what is left. */
 static void tallies(void **state)
 {
     (void)state;
-    uint8_t key[DT_KEYS];
+    enum { MOST = 2 * DT_KEYS_AT_ONCE };
+    static const int64_t counts[] = {1,   3, 63, 64, 255, 511, 512, 700, 1024, DT_KEYS_AT_ONCE, DT_KEYS_AT_ONCE + 1,
+                                     MOST};
+    static uint8_t key[MOST];
     for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-        for (int range = 1; range < 100; range += 7)
+        for (int range = 1; range < 200; range += range < 20 ? 1 : 61)
             for (int usual = 0; usual < DT_KEYS; usual += 51)
-                for (int n = 1; n <= DT_KEYS; n = n < 64 ? 2 * n + 1 : n + 64) {
-                    for (int i = 0; i < n; i++) {
+                for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+                    for (int64_t i = 0; i < counts[c]; i++) {
                         const uint32_t random = dt_philox(1, DT_FOR_TEST, (uint64_t)range, (uint64_t)i).u[0];
                         key[i] =
                             (uint8_t)(random % 3 && range > 1 ? 80 + random / 3 % (uint32_t)range : (uint32_t)usual);
                     }
-                    expect_counts(variants[isa], n, key, usual);
-                    expect_counts(variants[isa], n, key, 80);
+                    expect_counts(variants[isa], counts[c], key, usual);
+                    expect_counts(variants[isa], counts[c], key, 80);
                 }
+    memset(key, 255, sizeof key); /* the most that a plane holds */
+    expect_counts(variants[dt_isa_current()], MOST, key, 0);
 }
 
 /* Each key holds what its edges say; edges that are powers of two are hit exactly. */

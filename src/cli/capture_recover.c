@@ -49,7 +49,8 @@ static dt_status finish(const dt_recovery *recovery, const char *run, const char
                out ? out : "", recovery->salvaged);
     dt_status status = dt_terminal_flush(error);
     if (status == DT_OK && recovery->lost)
-        return dt_fail(error, DT_ANSWER_NO, "%s: %" PRId64 " things could not be recovered", run, recovery->lost);
+        return dt_fail(error, DT_ANSWER_NO, "%s: %" PRId64 " thing%s could not be recovered", run, recovery->lost,
+                       recovery->lost == 1 ? "" : "s");
     return status;
 }
 

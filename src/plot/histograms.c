@@ -80,7 +80,7 @@ static dt_status read(const dt_plot_run *run, const char *wanted, size_t *quanti
         if (wanted && strcmp(wanted, name) != 0)
             continue;
         snprintf(none, sizeof none, "has no %s; capture it (quantities: [%s], layers: all), or its histogram",
-                 wanted ? name : "z, a, delta, W or dW", name);
+                 wanted ? name : "z, a, delta, W, dW, b or db", wanted ? name : quantities[0].name);
         const dt_figure_query query = {
             .figures = &quantities[*quantity].figure, .count = 1, .steps_most = STEPS_MAX, .ends = true, .none = none};
         dt_error_clear(error); /* the last miss says what there could be */
