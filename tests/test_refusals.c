@@ -221,7 +221,7 @@ static void npy_header(void)
 /* An archive of one array, which says that it unpacks to `unpacked` bytes. */
 static void npz(size_t zeros, uint32_t unpacked)
 {
-    static const char header[] = "\x93NUMPY\1\0v\0{'descr': '|u1', 'fortran_order': False, 'shape': (4, 2), }";
+    static const char header[] = "\x93NUMPY\1\0v\0{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }";
     static uint8_t room[1 << 16];
     char first[128];
     memset(first, ' ', sizeof first);
@@ -278,7 +278,7 @@ static void npz_bomb(void)
 
 static void npz_lie(void)
 {
-    npz(256 * (size_t)MIB, 136);
+    npz(256 * (size_t)MIB, 132);
 }
 
 static void npz_short(void)
@@ -407,12 +407,37 @@ static void h5_compound(void)
     H5Tclose(type);
 }
 
-static void h5_chunk(void)
+/* One packed chunk of so many MiB, of which the file has 2 MiB that are no data. */
+static void h5_packed(hsize_t mib)
 {
-    const hsize_t size[] = {1 << 20, 512}, chunk[] = {1 << 20, 512};
+    static const char junk[2 * MIB];
+    const hsize_t size[] = {mib << 10, 1 << 10}, first[] = {0, 0};
     h5 h = h5_begin(2, size);
-    assert_true(H5Pset_chunk(h.creation, 2, chunk) >= 0 && H5Pset_deflate(h.creation, 9) >= 0);
-    h5_end(h, "x", H5T_STD_U8LE);
+    assert_true(H5Pset_chunk(h.creation, 2, size) >= 0 && H5Pset_deflate(h.creation, 9) >= 0);
+    const hid_t x = H5Dcreate2(h.file, "x", H5T_STD_U8LE, h.space, H5P_DEFAULT, h.creation, H5P_DEFAULT);
+    assert_true(H5Dwrite_chunk(x, H5P_DEFAULT, 0, first, sizeof junk, junk) >= 0);
+    H5Dclose(x);
+    h5_end(h, NULL, -1);
+}
+
+static void h5_large_chunk(void)
+{
+    h5_packed(512);
+}
+
+static void h5_junk(void)
+{
+    h5_packed(200);
+    const hid_t file = H5Fopen("bad", H5F_ACC_RDWR, H5P_DEFAULT); /* 200 Ki labels, too */
+    const hsize_t rows = 200 << 10;
+    const hid_t space = H5Screate_simple(1, &rows, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
+    const uint8_t zero = 0;
+    assert_true(file >= 0 && H5Pset_fill_value(creation, H5T_NATIVE_UINT8, &zero) >= 0 &&
+                H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY) >= 0 && H5Ldelete(file, "y", H5P_DEFAULT) >= 0);
+    H5Dclose(H5Dcreate2(file, "y", H5T_STD_U8LE, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    H5Sclose(space);
+    H5Pclose(creation);
+    assert_true(H5Fclose(file) >= 0);
 }
 
 static void h5_group(void)
@@ -514,8 +539,10 @@ static void yaml_zero(void)
 #define NPY     "data: {format: npy, train: {inputs: bad, labels: good-labels.npy}}\n" NETWORK
 #define NPZ     "data: {format: npy, train: {file: bad, inputs: /x, labels: /x}}\n" NETWORK
 #define H5      "data: {format: hdf5, train: {file: bad, inputs: /x, labels: /y}}\n" NETWORK
-#define STREAM  "data: {format: hdf5, stream: true, train: {file: bad, inputs: /x, labels: /y}}\n" NETWORK
-#define GOOD    "data: {format: idx, train: {inputs: good, labels: good-labels}}\n"
+#define STREAM_SCALED                                                                                                  \
+    "data: {format: hdf5, stream: true, min_max: true, train: {file: bad, inputs: /x, labels: /y}}\n" NETWORK
+#define STREAM "data: {format: hdf5, stream: true, train: {file: bad, inputs: /x, labels: /y}}\n" NETWORK
+#define GOOD   "data: {format: idx, train: {inputs: good, labels: good-labels}}\n"
 
 typedef struct refusal {
     const char *name;
@@ -551,7 +578,7 @@ static const refusal refusals[] = {
     {"npy: objects", npy_objects, NPY, "bad: "},
     {"npy: header", npy_header, NPY, "bad: "},
     {"npz: bomb", npz_bomb, NPZ, "bad"},
-    {"npz: bomb that is not told", npz_lie, NPZ, "bad"},
+    {"npz: bomb that is not told", npz_lie, NPZ, "bad:/x: "},
     {"npz: less than is told", npz_short, NPZ, "bad"},
     {"hdf5: external storage", h5_external, H5, "bad:/x: "},
     {"hdf5: soft link", h5_soft_link, H5, "bad:/x: is not there, or is a link"},
@@ -568,7 +595,9 @@ static const refusal refusals[] = {
     {"hdf5: six dimensions", h5_ranks, H5, "bad:/x: "},
     {"hdf5: text", h5_text, H5, "bad:/x: "},
     {"hdf5: compound", h5_compound, H5, "bad:/x: "},
-    {"hdf5: large chunk", h5_chunk, H5, "bad:/x: "},
+    {"hdf5: large chunk", h5_large_chunk, H5, "bad:/x: has chunks of nothing, or of more than 256 MiB"},
+    {"hdf5: junk in a chunk", h5_junk, H5, "bad:/x: can't be read; the file is damaged"},
+    {"hdf5: junk in a chunk, streamed", h5_junk, STREAM_SCALED, "bad:/x: can't be read; the file is damaged"},
     {"hdf5: group", h5_group, H5, "bad:/x: is no array"},
     {"hdf5: cut", h5_cut, H5, "bad: is not an HDF5 file, or is cut short"},
     {"hdf5: spoilt", h5_spoilt, H5, "bad: "},
@@ -670,11 +699,54 @@ static void plans_are_refused_as_experiments_are(void **state)
     assert_int_equal(failures, 0);
 }
 
+/* --- what a run left --- */
+
+static void h5_weights_elsewhere(void)
+{
+    const hsize_t size[] = {2, 4};
+    h5 h = h5_begin(2, size);
+    H5Gclose(H5Gcreate2(h.file, "layer01", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    assert_true(H5Pset_external(h.creation, "/etc/passwd", 0, 32) >= 0);
+    h5_end(h, "layer01/W", H5T_IEEE_F32LE);
+}
+
+static void damaged_runs_are_refused(void **state)
+{
+    static void (*const files[])(void) = {no_hdf5, h5_cut, h5_spoilt, h5_weights_elsewhere, h5_huge, h5_external_link};
+    static const struct {
+        const char *file, *arguments[5], *says;
+    } readers[] = {
+        {"kept/model.h5", {"predict", "kept", "good"}, "kept/model.h5: "},
+        {"kept/model.h5", {"eval", "kept"}, "kept/model.h5: "},
+        {"kept/model.h5", {"train", "weights.yaml"}, "kept/model.h5: "},
+        {"kept/capture.h5", {"capture", "csv", "kept", "all/layer01/z"}, "kept/capture.h5: "},
+    };
+    int failures = 0;
+    (void)state;
+    write_text("kept.yaml", "data: {format: idx, train: {inputs: good, labels: good-labels}, test: {inputs: good, "
+                            "labels: good-labels}}\n" NETWORK "capture: {all: {quantities: [z], every: 1}}\n");
+    write_text("weights.yaml", "initial_weights: kept/model.h5\n" GOOD NETWORK);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        RUN("train", "kept.yaml", "--quiet", "--out", "kept");
+        expect_success();
+        for (size_t k = 0; k < sizeof files / sizeof *files; k++) {
+            char name[80];
+            files[k]();
+            assert_int_equal(rename("bad", readers[i].file), 0);
+            snprintf(name, sizeof name, "%s, file %zu", readers[i].arguments[0], k);
+            failures += !is_refused(name, readers[i].arguments, readers[i].says);
+        }
+        scratch_unlink("kept");
+    }
+    assert_int_equal(failures, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_is_refused),
         cmocka_unit_test(plans_are_refused_as_experiments_are),
+        cmocka_unit_test(damaged_runs_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
