@@ -100,16 +100,22 @@ static bool has_validation(const dt_trainer *t)
     return t->data.validation || t->validation_rows.count;
 }
 
+dt_status dt_trainer_evaluate_validation(dt_trainer *t, dt_evaluation *evaluation, dt_error *error)
+{
+    if (!has_validation(t))
+        return dt_fail(error, DT_INVALID, "there are no validation rows; give data.validation");
+    const dt_dataset *data = t->data.validation ? t->data.validation : t->data.train;
+    const dt_rows rows = t->data.validation ? (dt_rows){data->rows, NULL} : t->validation_rows;
+    return evaluate_rows(t, data, rows, evaluation, NULL, error);
+}
+
 dt_status dt_trainer_report(dt_trainer *t, dt_error *error)
 {
     const dt_run *run = &t->run;
     dt_evaluation validation = {NAN, NAN}, test = {NAN, NAN};
     dt_status status = DT_OK;
-    if (t->data.validation)
-        status =
-            evaluate_rows(t, t->data.validation, (dt_rows){t->data.validation->rows, NULL}, &validation, NULL, error);
-    else if (t->validation_rows.count)
-        status = evaluate_rows(t, t->data.train, t->validation_rows, &validation, NULL, error);
+    if (has_validation(t))
+        status = dt_trainer_evaluate_validation(t, &validation, error);
     if (status == DT_OK && t->data.test)
         status = evaluate_rows(t, t->data.test, (dt_rows){t->data.test->rows, NULL}, &test, NULL, error);
     const dt_epoch_report report = {
