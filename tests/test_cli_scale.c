@@ -15,6 +15,7 @@ static const char experiment[] =
     "data: {format: synthetic, generator: spirals, rows: 2000, validation: {fraction: 0.2}}\n"
     "network: [{units: 64, activation: relu}, {units: 64, activation: relu}, {units: 3}]\n"
     "loss: cross_entropy\n"
+    "optimizer: {learning_rate: 0.5}\n"
     "training: {epochs: 5, batch_size: 64}\n"
     "parallel: {shard_size: 16}\n"
     "capture: {probe: {quantities: [z], every: 5, samples: 8}}\n";
