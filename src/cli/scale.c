@@ -1,19 +1,40 @@
 /* deltoid scale: a scaling study, each measurement a process of its own, in blocks of random order. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/command.h"
+#include "cli/paths.h"
 #include "cli/runfolder.h"
 #include "cli/scale_points.h"
 #include "cli/scale_run.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "deltoid/record.h"
 #include "study/analysis.h"
+#include "study/export.h"
 
 static void print_line(void *context, const char *line)
 {
     (void)context;
     fputs(line, stdout);
+}
+
+/* provenance.json, and the study in other tools' formats. */
+static dt_status export(const dt_scale *s, const dt_study *study, dt_error *error)
+{
+    const char *path = dt_path_join(s->arena, s->folder, "provenance.json");
+    char *text;
+    if (!path)
+        return dt_fail_memory(error, "a path");
+    dt_status status = dt_scale_provenance(s, study, &text, error);
+    if (status != DT_OK)
+        return status;
+    status = dt_file_write(path, text, strlen(text), error);
+    if (status == DT_OK)
+        status = dt_study_export(study, s->folder, s->plan->text, text, error);
+    dt_text_release(text);
+    return status;
 }
 
 /* What the measurements say: tables in the folder, and on the terminal. */
@@ -22,6 +43,8 @@ static dt_status conclude(const dt_scale *s, dt_error *error)
     dt_study study;
     dt_analysis *analysis;
     dt_status status = dt_study_open(&study, s->folder, s->arena, error);
+    if (status == DT_OK)
+        status = export(s, &study, error);
     if (status == DT_OK)
         status = dt_study_analyse(&study, s->arena, &analysis, error);
     if (status == DT_OK)
@@ -125,7 +148,8 @@ const dt_command dt_command_scale = {
         "steal, load, a slow core) is flagged, kept and repeated. A point is measured until the interval\n"
         "of its median is within epsilon, or visits or budget end. All raw samples stay in the folder's\n"
         "tables (samples.tsv, visits.tsv, phases.tsv, machine.tsv), beside what they say (analysis.tsv,\n"
-        "fits.tsv, ...). Threads beyond the processors are marked oversubscribed and left out of fits.",
+        "fits.tsv, ...), and at the end in study.h5, samples.jsonl, extrap.jsonl and extrap.txt (Extra-P).\n"
+        "provenance.json says with what. Threads beyond the processors are marked oversubscribed and left out of fits.",
     .options = {{"resume", NULL, "go on with a study that was stopped"},
                 {"out", "DIR", "the study's folder; without it results/<name>/scale-<hash>"},
                 {"dry-run", NULL, "print the points and the time they will take; make nothing"},
