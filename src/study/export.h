@@ -24,8 +24,9 @@ dt_status dt_study_export_tables(const dt_study *study, const char *path, const 
 dt_status dt_study_export_samples(const dt_study *study, const char *path, dt_error *error);
 
 /* Coordinates are the workers, as parameter p, and the factors whose levels are numbers; the levels of the others begin
- * the call path, as "W1->tree->step->forward". Oversubscribed points are left out. The text format has one list of
- * points for all call paths: points that one of them lacks are left out there. */
+ * the call path, as "W1->tree->step->forward". Oversubscribed points are left out. Extra-P wants each
+ * call path at each of its coordinates: coordinates that a step is missing at (its visits were disturbed), and phases
+ * that some of the rest don't have, are left out. */
 dt_status dt_study_export_extrap(const dt_study *study, const char *jsonl, const char *text, dt_error *error);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct job {
     const dt_study *study;
     bool numeric[DT_STUDY_FACTORS_MAX]; /* the factor is a coordinate */
     cell *cells;                        /* [point * SERIES + series] */
+    bool *chosen;                       /* [point]: it stands for its coordinates, at which all call paths are known */
     dt_arena arena;
 } job;
 
@@ -123,52 +124,7 @@ static const char *metric_of(int series)
     return metrics[series < STEP ? 0 : series - STEP];
 }
 
-/* --- JSON lines --- */
-
-static void put_line(dt_json *json, const job *j, size_t point, int series, const char *path)
-{
-    const cell *c = &j->cells[point * SERIES + (size_t)series];
-    dt_json_open(json, NULL);
-    dt_json_open(json, "params");
-    dt_json_integer(json, "p", j->study->points[point].workers);
-    for (size_t f = 0; f < j->study->factor_count; f++)
-        if (j->numeric[f])
-            dt_json_real(json, j->study->factors[f].name, strtod(j->study->points[point].values[f], NULL));
-    dt_json_close(json);
-    dt_json_text(json, "callpath", path);
-    dt_json_text(json, "metric", metric_of(series));
-    dt_json_open_list(json, "value");
-    for (size_t i = 0; i < c->count; i++)
-        dt_json_real(json, NULL, c->values[i]);
-    dt_json_close(json);
-    dt_json_close(json);
-}
-
-static dt_status write_lines(const job *j, const char *file, dt_error *error)
-{
-    dt_json json = {.lines = true};
-    dt_buffer path = {0};
-    char *text;
-    bool failed = false;
-    for (size_t p = 0; p < j->study->point_count; p++)
-        for (int s = 0; s < SERIES; s++) {
-            if (j->cells[p * SERIES + (size_t)s].count == 0)
-                continue;
-            dt_buffer_clear(&path);
-            add_path(&path, j, p, s);
-            failed = failed || path.failed;
-            put_line(&json, j, p, s, path.failed ? "" : path.bytes);
-        }
-    dt_buffer_clear(&path);
-    dt_status status = dt_json_finish(&json, &text, error);
-    if (status == DT_OK)
-        status =
-            failed ? dt_fail_memory(error, "Extra-P's input") : dt_file_write(file, text ? text : "", json.used, error);
-    dt_text_release(text);
-    return status;
-}
-
-/* --- text --- */
+/* --- coordinates and call paths: Extra-P wants each of these at each of those --- */
 
 static bool same_factors(const job *j, size_t a, size_t b, bool numeric)
 {
@@ -228,7 +184,90 @@ static bool is_common(const job *j, size_t p)
     return any;
 }
 
-static void add_points(dt_buffer *t, const job *j, const bool *chosen)
+static bool choose(job *j)
+{
+    bool any = false;
+    for (size_t p = 0; p < j->study->point_count; p++) {
+        j->chosen[p] = is_first(j, p, true) && is_common(j, p);
+        any = any || j->chosen[p];
+    }
+    return any;
+}
+
+/* Whether to write point q's call path: the first of its kind, and known at all chosen coordinates. A phase that only
+ * some of them have, as waiting, is left out. */
+static bool is_written(const job *j, size_t q, int series)
+{
+    bool any = false;
+    if (!is_first(j, q, false) || !is_region(j, q, series))
+        return false;
+    for (size_t p = 0; p < j->study->point_count; p++)
+        if (j->chosen[p]) {
+            any = true;
+            if (!measured_at(j, p, q, series))
+                return false;
+        }
+    return any;
+}
+
+/* The i-th series in the order of files: the step before its phases. */
+static int series_at(int i)
+{
+    return (i + STEP) % SERIES;
+}
+
+/* --- JSON lines --- */
+
+static void put_line(dt_json *json, const job *j, size_t p, const cell *c, int series, const char *path)
+{
+    dt_json_open(json, NULL);
+    dt_json_open(json, "params");
+    dt_json_integer(json, "p", j->study->points[p].workers);
+    for (size_t f = 0; f < j->study->factor_count; f++)
+        if (j->numeric[f])
+            dt_json_real(json, j->study->factors[f].name, strtod(j->study->points[p].values[f], NULL));
+    dt_json_close(json);
+    dt_json_text(json, "callpath", path);
+    dt_json_text(json, "metric", metric_of(series));
+    dt_json_open_list(json, "value");
+    for (size_t i = 0; i < c->count; i++)
+        dt_json_real(json, NULL, c->values[i]);
+    dt_json_close(json);
+    dt_json_close(json);
+}
+
+static bool put_region(dt_json *json, const job *j, size_t q, int series)
+{
+    dt_buffer path = {0};
+    add_path(&path, j, q, series);
+    for (size_t p = 0; !path.failed && p < j->study->point_count; p++)
+        if (j->chosen[p])
+            put_line(json, j, p, &j->cells[crossing(j, p, q) * SERIES + (size_t)series], series, path.bytes);
+    const bool good = !path.failed;
+    dt_buffer_clear(&path);
+    return good;
+}
+
+static dt_status write_lines(const job *j, const char *file, dt_error *error)
+{
+    dt_json json = {.lines = true};
+    char *text;
+    bool good = true;
+    for (size_t q = 0; q < j->study->point_count; q++)
+        for (int i = 0; good && i < SERIES; i++)
+            if (is_written(j, q, series_at(i)))
+                good = put_region(&json, j, q, series_at(i));
+    dt_status status = dt_json_finish(&json, &text, error);
+    if (status != DT_OK)
+        return status;
+    status = good ? dt_file_write(file, text ? text : "", json.used, error) : dt_fail_memory(error, "Extra-P's input");
+    dt_text_release(text);
+    return status;
+}
+
+/* --- text --- */
+
+static void add_points(dt_buffer *t, const job *j)
 {
     dt_buffer_add(t, "PARAMETER p");
     for (size_t f = 0; f < j->study->factor_count; f++)
@@ -236,7 +275,7 @@ static void add_points(dt_buffer *t, const job *j, const bool *chosen)
             dt_buffer_format(t, " %s", j->study->factors[f].name);
     dt_buffer_add(t, "\nPOINTS");
     for (size_t p = 0; p < j->study->point_count; p++) {
-        if (!chosen[p])
+        if (!j->chosen[p])
             continue;
         dt_buffer_format(t, " (%lld", (long long)j->study->points[p].workers);
         for (size_t f = 0; f < j->study->factor_count; f++)
@@ -247,16 +286,13 @@ static void add_points(dt_buffer *t, const job *j, const bool *chosen)
     dt_buffer_add(t, "\n");
 }
 
-static void add_region(dt_buffer *t, const job *j, const bool *chosen, size_t q, int series)
+static void add_region(dt_buffer *t, const job *j, size_t q, int series)
 {
-    for (size_t p = 0; p < j->study->point_count; p++)
-        if (chosen[p] && !measured_at(j, p, q, series))
-            return; /* a phase that only some points have, as waiting: the format can't say so */
     dt_buffer_format(t, "METRIC %s\nREGION ", metric_of(series));
     add_path(t, j, q, series);
     dt_buffer_add(t, "\n");
     for (size_t p = 0; p < j->study->point_count; p++) {
-        if (!chosen[p])
+        if (!j->chosen[p])
             continue;
         const cell *c = &j->cells[crossing(j, p, q) * SERIES + (size_t)series];
         dt_buffer_add(t, "DATA");
@@ -266,26 +302,17 @@ static void add_region(dt_buffer *t, const job *j, const bool *chosen, size_t q,
     }
 }
 
-static dt_status write_text(job *j, const char *file, dt_error *error)
+static dt_status write_text(const job *j, const char *file, bool any, dt_error *error)
 {
     dt_buffer t = {0};
-    bool *chosen = dt_arena_allocate(&j->arena, j->study->point_count + 1, sizeof *chosen), any = false;
-    if (!chosen)
-        return dt_fail_memory(error, "Extra-P's input");
-    for (size_t p = 0; p < j->study->point_count; p++) {
-        chosen[p] = is_first(j, p, true) && is_common(j, p);
-        any = any || chosen[p];
-    }
     dt_buffer_format(&t, "# %s: a value a visit; seconds a step, its phases as the mean of the workers\n",
                      j->study->name);
     if (any)
-        add_points(&t, j, chosen);
-    for (size_t q = 0; any && q < j->study->point_count; q++)
-        for (int k = 0; is_first(j, q, false) && k < SERIES; k++) { /* the step before its phases */
-            const int series = (k + STEP) % SERIES;
-            if (is_region(j, q, series))
-                add_region(&t, j, chosen, q, series);
-        }
+        add_points(&t, j);
+    for (size_t q = 0; q < j->study->point_count; q++)
+        for (int i = 0; i < SERIES; i++)
+            if (is_written(j, q, series_at(i)))
+                add_region(&t, j, q, series_at(i));
     const dt_status status =
         t.failed ? dt_fail_memory(error, "Extra-P's input") : dt_file_write(file, t.bytes, t.length, error);
     dt_buffer_clear(&t);
@@ -295,9 +322,13 @@ static dt_status write_text(job *j, const char *file, dt_error *error)
 dt_status dt_study_export_extrap(const dt_study *study, const char *jsonl, const char *text, dt_error *error)
 {
     job j = {.study = study};
-    dt_status status = collect(&j) ? write_lines(&j, jsonl, error) : dt_fail_memory(error, "Extra-P's input");
+    j.chosen = dt_arena_allocate(&j.arena, study->point_count + 1, sizeof *j.chosen);
+    dt_status status = j.chosen && collect(&j) ? DT_OK : dt_fail_memory(error, "Extra-P's input");
+    const bool any = status == DT_OK && choose(&j);
     if (status == DT_OK)
-        status = write_text(&j, text, error);
+        status = write_lines(&j, jsonl, error);
+    if (status == DT_OK)
+        status = write_text(&j, text, any, error);
     dt_arena_clear(&j.arena);
     return status;
 }
