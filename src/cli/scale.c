@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/paths.h"
 #include "cli/runfolder.h"
+#include "cli/scale_compare.h"
 #include "cli/scale_points.h"
 #include "cli/scale_run.h"
 #include "cli/signals.h"
@@ -111,6 +112,13 @@ static dt_status print_plan(const dt_scale_plan *plan, dt_error *error)
 
 static dt_status run_scale(const dt_arguments *arguments, dt_error *error)
 {
+    if (strcmp(arguments->positional[0], "compare") == 0)
+        return dt_scale_compare(arguments, error);
+    if (arguments->positional_count > 1)
+        return dt_fail(error, DT_INVALID, "deltoid scale: '%.200s' is one argument too many; usage: deltoid scale %s",
+                       arguments->positional[1], arguments->command->usage);
+    if (dt_argument(arguments, "tsv"))
+        return dt_fail(error, DT_UNKNOWN, "option --tsv is for deltoid scale compare");
     dt_arena arena = {0};
     dt_scale_plan *plan = dt_arena_allocate(&arena, 1, sizeof *plan);
     dt_status status =
@@ -126,7 +134,7 @@ static dt_status run_scale(const dt_arguments *arguments, dt_error *error)
 
 const dt_command dt_command_scale = {
     .name = "scale",
-    .usage = "STUDY.yaml [options]",
+    .usage = "STUDY.yaml [options] | compare A[:POINT] B[:POINT] [--tsv]",
     .summary = "scaling study across threads, strategies, minibatches, ...",
     .details =
         "Measures the points of a design, each visit in a fresh process, in blocks of random order. STUDY.yaml:\n"
@@ -149,13 +157,19 @@ const dt_command dt_command_scale = {
         "of its median is within epsilon, or visits or budget end. All raw samples stay in the folder's\n"
         "tables (samples.tsv, visits.tsv, phases.tsv, machine.tsv), beside what they say (analysis.tsv,\n"
         "fits.tsv, ...), and at the end in study.h5, samples.jsonl, extrap.jsonl and extrap.txt (Extra-P).\n"
-        "provenance.json says with what. Threads beyond the processors are marked oversubscribed and left out of fits.",
+        "provenance.json says with what. Threads beyond the processors are marked oversubscribed and left out of "
+        "fits.\n"
+        "\n"
+        "compare sets the points of two studies' folders beside each other that have the same levels, or two\n"
+        "points by their numbers in points.tsv: the ratio of the medians with its bootstrap interval, Hodges\n"
+        "and Lehmann's ratio of pairs, Cliff's delta, Mann and Whitney's p. Visits are what is compared.",
     .options = {{"resume", NULL, "go on with a study that was stopped"},
                 {"out", "DIR", "the study's folder; without it results/<name>/scale-<hash>"},
                 {"dry-run", NULL, "print the points and the time they will take; make nothing"},
-                {"quiet", NULL, "print errors only"}},
+                {"quiet", NULL, "print errors only"},
+                {"tsv", NULL, "compare: a table instead of words"}},
     .least = 1,
-    .most = 1,
+    .most = 3,
     .what = "a study file",
     .run = run_scale,
 };
