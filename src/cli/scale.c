@@ -147,6 +147,8 @@ const dt_command dt_command_scale = {
         "    placement: [close, spread]  # also none, and a list of processors as [0, 2]\n"
         "    capture: [off, on]          # what the experiment captures\n"
         "    # isa (or all), precision, groups, batch_size, shard_size, or any key of an experiment\n"
+        "  exclude:                      # these levels together are not measured\n"
+        "    - {threads: 1, reduction: [atomic, hogwild]}\n"
         "  measure: {epsilon: 0.02, confidence: 0.95, visits: {least: 6, most: 20}, chunk: 50 ms,\n"
         "            chunks: 24, budget: 30 min, attempts: 3, seed: 1, first_steps: 20, probes: 2 s}\n"
         "  target: {metric: test_loss, value: 0.4, epochs: 20, checks: 4}   # of kind batch\n"
