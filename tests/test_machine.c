@@ -178,6 +178,21 @@ static void check_barriers(const dt_machine *m)
         assert_int_equal(m->barriers[m->barrier_count - 1].workers, m->workers);
 }
 
+static void check_exchange(const dt_machine *m)
+{
+    assert_true(m->workers > 1 || m->exchange_count == 0);
+    for (int i = 0; i < m->exchange_count; i++) {
+        assert_true(m->exchange[i].level >= 2 && m->exchange[i].level > (i ? m->exchange[i - 1].level : 1));
+        assert_true(m->exchange[i].bytes > 0);
+        check_reading(&m->exchange[i].read, false);
+        check_reading(&m->exchange[i].write, false);
+    }
+    for (int i = 0; m->workers > 1 && i < m->topology.cache_count; i++)
+        if (m->topology.caches[i].level >= 2) /* each has its place */
+            assert_int_equal(m->exchange[m->exchange_count - m->topology.cache_count + i].level,
+                             m->topology.caches[i].level);
+}
+
 static void check_placement(const dt_placement *p)
 {
     assert_true(isfinite(p->alone) && p->alone > 0);
@@ -241,6 +256,7 @@ static void test_figures_for_any_team(void **state)
         }
         check_levels(&m, &options);
         check_barriers(&m);
+        check_exchange(&m);
         check_pairs(&m);
     }
 }
@@ -490,6 +506,9 @@ static void check_json(const char *text, const char *isa)
         "/bandwidth_gb_s/0/triad/all/best",
         "/barriers/0/workers",
         "/barriers/0/ns/best",
+        "/exchange/0/bytes_worker",
+        "/exchange/0/read_gb_s/best",
+        "/exchange/0/write_gb_s/median",
     };
     const struct fy_parse_cfg config = {.flags = FYPCF_JSON_FORCE | FYPCF_QUIET};
     struct fy_document *json = fy_document_build_from_string(&config, text, FY_NT);
@@ -522,9 +541,19 @@ static void test_json_under_every_instruction_set(void **state)
 static void test_the_table(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"processor ",  "topology ",    "caches ",      "clock ",
-                                        "huge pages ", "instructions", "GFLOP/s",      "240x512x512,",
-                                        "GB/s",        "memory triad", "barrier of 2", "barrier of 3"};
+    static const char *const parts[] = {"processor ",
+                                        "topology ",
+                                        "caches ",
+                                        "clock ",
+                                        "huge pages ",
+                                        "instructions",
+                                        "GFLOP/s",
+                                        "240x512x512,",
+                                        "GB/s",
+                                        "memory triad",
+                                        "barrier of 2",
+                                        "barrier of 3",
+                                        "read what another wrote"};
     const result *r = RUN("--quick", "--threads=3");
     assert_string_equal(r->err, "");
     assert_int_equal(r->status, 0);
