@@ -103,9 +103,38 @@ static void add_work(printing *p, int64_t w)
     }
 }
 
+/* A row a held-out point: what was said, what was seen. */
+static void add_held_out(printing *p)
+{
+    static const char *const from[DT_PREDICTION_KINDS] = {"T = 1 and probes", "another batch size", "other networks"};
+    char predicted[32], measured[32], spread[24];
+    if (p->a->prediction_count)
+        dt_buffer_format(&p->out, "\n  %-32s  %4s  %-18s  %11s  %11s  %8s  %7s\n", "held out", "T", "predicted from",
+                         "predicted", "measured", "+-", "error");
+    for (int64_t i = 0; i < p->a->prediction_count; i++) {
+        const dt_analysis_prediction *q = &p->a->predictions[i];
+        const dt_analysis_point *point = &p->a->points[q->point];
+        snprintf(spread, sizeof spread, "-");
+        if (isfinite(point->interval.low))
+            snprintf(spread, sizeof spread, "%.1f %%",
+                     50 * (point->interval.high - point->interval.low) / point->median);
+        dt_buffer_format(&p->out, "  %-32s  %4lld  %-18s  %11s  %11s  %8s  %+5.0f %%\n", p->a->series[q->series].label,
+                         (long long)q->workers, from[q->kind], seconds(q->predicted, predicted),
+                         seconds(q->measured, measured), spread, 100 * q->error);
+    }
+    for (int kind = 0; kind < DT_PREDICTION_KINDS; kind++) {
+        const dt_model_error *e = &p->a->errors[kind];
+        if (e->points)
+            dt_buffer_format(&p->out, "  from %s: %lld point%s, off by %.0f %% in the median, %.0f %% at most\n",
+                             from[kind], (long long)e->points, e->points == 1 ? "" : "s", 100 * e->median,
+                             100 * e->most);
+    }
+}
+
 static void add_model(printing *p)
 {
     char sentence[DT_SENTENCE], predicted[32];
+    add_held_out(p);
     dt_analysis_say_model(p->a, sentence);
     dt_buffer_format(&p->out, "%s\n", sentence);
     for (int64_t i = 0; i < p->a->plan_count; i++) {
