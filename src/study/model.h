@@ -12,7 +12,7 @@
  *              + barriers * barrier(T) + allreduce(R)
  *     phase    = hidden(max(compute, bytes / memory, read / exchange.read), written / exchange.write)
  *     update   = bytes / memory + read / exchange.read + written / exchange.write
- *     hidden(a, b) = max(a, b) + min(a, b) / 2
+ *     hidden(a, b) = max(a, b) + 3/4 min(a, b);  of buffers max(a, b) + 1/4 min(a, b)
  *
  * compute    seconds(1) * law(what the worker does) / law(what one worker did) * slowdown
  * law        of each phase, over calls, operations, weights and rows: model_law.c. It knows that half the rows take
@@ -23,8 +23,10 @@
  *            ahead of themselves, at a rate that arithmetic mostly hides
  * written    bytes that another worker has read since (a worker's slice of the weights, its buffers, its samples'
  *            activations): every line is asked back, few at a time; measured at a tenth of the rate of reading between
- *            cores that share no cache. Half of it is hidden by arithmetic beside it, which is an assumption: 0 to 0.6
- *            were seen. An update is nothing but traffic and hides nothing
+ *            cores that share no cache. Arithmetic beside it hides a quarter where rows or weights are written that
+ *            were read just before, three quarters where buffers are stored: round figures for what single phases
+ *            showed on a Zen 4 (0 to 0.5 and 0.6 to 1), the model's only ones that no probe measures. An update is
+ *            nothing but traffic and hides nothing
  * exchange   the probe's of arrays in a core's own cache, or of larger ones where a worker's data are larger; in
  *            proportion to the time of a line where that was another when a point was measured (dt_model_place)
  * allreduce  Rabenseifner's (Thakur, Rabenseifner and Gropp, IJHPCA 19(1), 2005):

@@ -6,6 +6,10 @@
 #include "base/split.h"
 #include "study/model_own.h"
 
+/* Of lines that are asked back from other workers, what arithmetic beside it hides: of rows, and of weights that are
+ * stepped in place; of buffers, which are stored without being read. See study/model.h. */
+static const double written_hidden = 0.25, stored_hidden = 0.75;
+
 /* Seconds of a worker since the last barrier. */
 typedef struct stretch {
     double compute, memory, moved;
@@ -122,9 +126,10 @@ static double compute_of(const walk *w, const dt_model_task *t)
     return measured * slow * t->part * t->rows / (double)w->from->network->samples;
 }
 
-static double hidden(double one, double other)
+/* Two things at once, of which `part` of the shorter is hidden. */
+static double hidden(double one, double other, double part)
 {
-    return fmax(one, other) + fmin(one, other) / 2;
+    return fmax(one, other) + (1 - part) * fmin(one, other);
 }
 
 static void add_phase(walk *w, dt_phase phase, int64_t l, int64_t worker)
@@ -146,7 +151,7 @@ static void add_phase(walk *w, dt_phase phase, int64_t l, int64_t worker)
     const double alike = fmax(compute, bytes / w->bandwidth);
     s->compute += compute;
     s->memory += alike - compute;
-    s->moved += hidden(fmax(alike, read), written) - alike;
+    s->moved += hidden(fmax(alike, read), written, task.stores ? stored_hidden : written_hidden) - alike;
 }
 
 static void add_phases(walk *w, dt_phase phase, int64_t l)

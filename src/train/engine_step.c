@@ -466,7 +466,7 @@ void dt_engine_train(dt_worker *worker, void *context)
     s.update.learning_rate = run->learning_rate;
     if (run->profile)
         s.laps = s.update.laps = dt_profile_laps(run->profile, worker->index);
-    dt_laps_start(s.laps);
+    dt_lap(s.laps, worker->index == 0 ? DT_PHASE_REST : DT_PHASE_WAIT, 0); /* the epoch's order, the team's start */
     if (free) {
         own_pass.network = s.update.own;
         begin_free(&s);
