@@ -189,6 +189,8 @@ static void gather(const step *s)
 /* Waits for those who write what comes next: all workers, or those of this one's group. */
 static void meet(const step *s, bool all)
 {
+    if (!all && s->worker->members == 1)
+        return;
     (all ? dt_worker_barrier : dt_group_barrier)(s->worker);
     dt_lap(s->laps, DT_PHASE_WAIT, 0);
 }
