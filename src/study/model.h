@@ -146,8 +146,8 @@ void dt_model_place(dt_model_machine *machine, double line);
  *              back; all other buffers over its slice         its buffer but for its own slice
  *     serial   as tree for worker 0, who has all; the rest    worker 0: all weights; the rest: their whole buffers
  *              reads all weights
- *     owner    weights as tree; a^{l-1} and delta^l of        its slice, as tree; its rows of x, a^l, delta^l
- *              others' rows
+ *     owner    weights as tree; a^{l-1} and delta^l of        its slice, as tree; its rows of x, a^l, delta^l where
+ *              others' rows, for its slice                    others' slices need them
  *     split    as owner; of layers by units not the weights   as owner; of layers by units only the transposed copy,
  *              but a^{l-1}; each has a copy of x              and its units' part of a^l
  */

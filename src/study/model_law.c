@@ -68,10 +68,15 @@ static void features_of(const dt_model_network *n, const dt_model_task *t, doubl
 typedef struct normal {
     double matrix[DT_MODEL_FEATURES][DT_MODEL_FEATURES], right[DT_MODEL_FEATURES];
     int64_t count;
+    double least, most; /* rows */
 } normal;
 
-static void add_observation(normal *e, const double f[DT_MODEL_FEATURES], double seconds)
+static const double told_apart = 1e-3, rows_differ = 1.5;
+
+static void add_observation(normal *e, const double f[DT_MODEL_FEATURES], double rows, double seconds)
 {
+    e->least = e->count ? fmin(e->least, rows) : rows;
+    e->most = fmax(e->most, rows);
     for (int i = 0; i < DT_MODEL_FEATURES; i++) {
         for (int j = 0; j < DT_MODEL_FEATURES; j++)
             e->matrix[i][j] += f[i] / seconds * (f[j] / seconds);
@@ -98,7 +103,7 @@ static bool solve(const normal *e, unsigned set, double x[DT_MODEL_FEATURES], do
         a[i][n] = e->right[which[i]] / scale;
     }
     for (int i = 0; i < n; i++) {
-        if (!(a[i][i] > 1e-9)) /* of 1: what earlier features don't say already */
+        if (!(a[i][i] > told_apart)) /* of 1: what earlier features don't say already */
             return false;
         for (int k = 0; k < n; k++) {
             const double by = k == i ? 0 : a[k][i] / a[i][i];
@@ -119,7 +124,8 @@ static bool solve(const normal *e, unsigned set, double x[DT_MODEL_FEATURES], do
 }
 
 /* The best set of features, by what remains for each observation beyond those that the features use up; a single
- * feature is operations, or where there are none rows. */
+ * feature is operations, or where there are none rows. With minibatches of one size alone what weights cost can't be
+ * told from operations. */
 static void fit_phase(const normal *e, double x[DT_MODEL_FEATURES])
 {
     double best = INFINITY, left, trial[DT_MODEL_FEATURES];
@@ -131,7 +137,8 @@ static void fit_phase(const normal *e, double x[DT_MODEL_FEATURES])
                                                               : 1U << CALL;
     for (unsigned set = 1; set < 1U << DT_MODEL_FEATURES; set++) {
         const int used = __builtin_popcount(set);
-        if ((used == 1 && set != work) || (used > 1 && (e->count < used + 2 || !(set & work))))
+        if ((used == 1 && set != work) || (used > 1 && (e->count < used + 2 || !(set & work))) ||
+            (set >> WEIGHT & 1 && e->most < rows_differ * e->least))
             continue;
         if (!solve(e, set, trial, &left))
             continue;
@@ -164,7 +171,7 @@ dt_status dt_model_fit(const dt_model_measured *points, int64_t count, dt_model_
                 if (!(seconds > 0))
                     continue;
                 features_of(n, &task, f);
-                add_observation(&e, f, seconds);
+                add_observation(&e, f, task.rows, seconds);
             }
         fit_phase(&e, law->of[phase]);
     }

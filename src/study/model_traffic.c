@@ -69,17 +69,51 @@ double dt_model_rows(const dt_model_parts *p, int64_t worker)
 
 /* --- phases; numbers, not bytes --- */
 
+static bool by_units(const dt_model_parts *p, int64_t l)
+{
+    return l > 0 && dt_model_by_units(p->network, p->strategy, p->workers, l);
+}
+
+static double slice_of(const dt_model_parts *p, int64_t l, int64_t worker)
+{
+    return dt_model_slice(p->network, p->strategy, p->workers, l, worker);
+}
+
+/* Another worker forms some of layer l's gradient from all rows. */
+static bool others_form(const dt_model_parts *p, int64_t l, int64_t worker)
+{
+    for (int64_t other = 0; other < p->workers && dt_model_has_slices(p->strategy); other++)
+        if (other != worker && slice_of(p, l, other) > 0)
+            return true;
+    return false;
+}
+
+/* Of a^l in the worker's own rows and in those of others, what others wrote. */
+typedef struct foreign {
+    double own, others;
+} foreign;
+
+static foreign foreign_of(const dt_model_parts *p, int64_t l, int64_t worker)
+{
+    const double rows = dt_model_rows(p, worker), rest = (double)p->network->samples - rows;
+    const double units = (double)p->network->units[l];
+    if (!by_units(p, l))
+        return (foreign){0, rest * units};
+    const double part = units * (1 - slice_of(p, l, worker));
+    return (foreign){rows * part, rest * part};
+}
+
 static dt_model_traffic forward(const dt_model_parts *p, int64_t l, int64_t worker)
 {
     const dt_model_network *n = p->network;
-    const double rows = dt_model_rows(p, worker), others = (double)n->samples - rows;
-    const double slice = dt_model_slice(n, p->strategy, p->workers, l, worker);
-    const bool shown = dt_model_has_slices(p->strategy) && l < n->layers; /* a^l, to who forms gradients */
-    if (dt_model_by_units(n, p->strategy, p->workers, l))
-        return (dt_model_traffic){l == 1 ? 0 : others * (double)n->units[l - 1],
-                                  shown ? (double)n->samples * (double)n->units[l] * slice : 0};
-    return (dt_model_traffic){dt_model_parameters(n, l) * (rows > 0 ? 1 - slice : 0),
-                              shown ? rows * (double)n->units[l] : 0};
+    const double rows = dt_model_rows(p, worker), slice = slice_of(p, l, worker);
+    const foreign below = foreign_of(p, l - 1, worker);
+    const bool last = l == n->layers;
+    if (by_units(p, l)) /* of z^L others read their own rows alone */
+        return (dt_model_traffic){l == 1 ? 0 : below.own + below.others,
+                                  (double)n->units[l] * slice * ((double)n->samples - (last ? rows : 0))};
+    return (dt_model_traffic){dt_model_parameters(n, l) * (rows > 0 ? 1 - slice : 0) + below.own,
+                              !last && others_form(p, l + 1, worker) ? rows * (double)n->units[l] : 0};
 }
 
 /* Transposed copies are read whole, and written by those who step the weights. */
@@ -89,67 +123,69 @@ static dt_model_traffic backward(const dt_model_parts *p, int64_t l, int64_t wor
     const double rows = dt_model_rows(p, worker);
     if (l == 0 || l == n->layers)
         return (dt_model_traffic){0};
-    const double slice = dt_model_slice(n, p->strategy, p->workers, l + 1, worker);
-    return (dt_model_traffic){(double)n->units[l] * (double)n->units[l + 1] * (rows > 0 ? 1 - slice : 0),
-                              dt_model_has_slices(p->strategy) ? rows * (double)n->units[l] : 0};
+    return (dt_model_traffic){
+        (double)n->units[l] * (double)n->units[l + 1] * (rows > 0 ? 1 - slice_of(p, l + 1, worker) : 0),
+        others_form(p, l, worker) ? rows * (double)n->units[l] * (1 - slice_of(p, l, worker)) : 0};
 }
 
 /* The weights of a slice, which others have read, and their transposed copy. */
 static double stepped(const dt_model_parts *p, int64_t l, int64_t worker)
 {
-    const dt_model_network *n = p->network;
-    const double slice = dt_model_parameters(n, l) * dt_model_slice(n, p->strategy, p->workers, l, worker);
-    return slice * (!dt_model_by_units(n, p->strategy, p->workers, l) + (l > 1));
+    return dt_model_parameters(p->network, l) * slice_of(p, l, worker) * (!by_units(p, l) + (l > 1));
 }
 
 static dt_model_traffic gradient(const dt_model_parts *p, int64_t l, int64_t worker)
 {
     const dt_model_network *n = p->network;
-    const double rows = dt_model_rows(p, worker), others = (double)n->samples - rows;
-    const double slice = dt_model_slice(n, p->strategy, p->workers, l, worker);
+    const double rows = dt_model_rows(p, worker), others = (double)n->samples - rows, slice = slice_of(p, l, worker);
     if (!dt_model_has_slices(p->strategy)) /* of its buffer all but its own slice is read by others */
         return (dt_model_traffic){0, rows > 0 ? dt_model_parameters(n, l) * (1 - slice) : 0};
-    const bool copy = l == 1 && dt_model_by_units(n, p->strategy, p->workers, 1);
-    const bool any = slice > 0;
-    return (dt_model_traffic){any ? others * ((copy ? 0 : (double)n->units[l - 1]) + (double)n->units[l] * slice) : 0,
-                              stepped(p, l, worker)};
+    if (!(slice > 0))
+        return (dt_model_traffic){0};
+    const double a = by_units(p, l) ? 0 : foreign_of(p, l - 1, worker).others; /* by units: it came forward */
+    return (dt_model_traffic){a + others * (double)n->units[l] * slice, stepped(p, l, worker)};
+}
+
+static dt_model_traffic cost(const dt_model_parts *p, int64_t worker)
+{
+    const int64_t L = p->network->layers;
+    const double rows = dt_model_rows(p, worker), units = (double)p->network->units[L];
+    return (dt_model_traffic){foreign_of(p, L, worker).own,
+                              others_form(p, L, worker) ? rows * units * (1 - slice_of(p, L, worker)) : 0};
+}
+
+static dt_model_traffic numbers_of(const dt_model_parts *p, dt_phase phase, int64_t l, int64_t worker)
+{
+    const dt_model_network *n = p->network;
+    switch (phase) {
+    case DT_PHASE_GATHER:
+        return (dt_model_traffic){0, l == 0 && !by_units(p, 1) && others_form(p, 1, worker)
+                                         ? dt_model_rows(p, worker) * (double)n->units[0]
+                                         : 0};
+    case DT_PHASE_FORWARD:
+        return l > 0 ? forward(p, l, worker) : (dt_model_traffic){0};
+    case DT_PHASE_COST:
+        return l == 0 ? cost(p, worker) : (dt_model_traffic){0};
+    case DT_PHASE_BACKWARD:
+        return backward(p, l, worker);
+    case DT_PHASE_GRADIENT:
+        return l > 0 ? gradient(p, l, worker) : (dt_model_traffic){0};
+    case DT_PHASE_UPDATE:
+        if (l > 0 && !dt_model_has_slices(p->strategy))
+            return (dt_model_traffic){dt_model_parameters(n, l) * slice_of(p, l, worker) * (double)(p->workers - 1),
+                                      stepped(p, l, worker)};
+        return (dt_model_traffic){0};
+    default:
+        return (dt_model_traffic){0};
+    }
 }
 
 dt_model_traffic dt_model_phase_traffic(const dt_model_parts *p, dt_phase phase, int64_t l, int64_t worker)
 {
-    const dt_model_network *n = p->network;
-    const bool slices = dt_model_has_slices(p->strategy);
-    const double slice = l > 0 ? dt_model_slice(n, p->strategy, p->workers, l, worker) : 0;
-    dt_model_traffic t = {0};
     if (p->workers == 1)
-        return t;
-    switch (phase) {
-    case DT_PHASE_GATHER:
-        if (slices && l == 0 && !dt_model_by_units(n, p->strategy, p->workers, 1))
-            t.written = dt_model_rows(p, worker) * (double)n->units[0];
-        break;
-    case DT_PHASE_FORWARD:
-        t = l > 0 ? forward(p, l, worker) : t;
-        break;
-    case DT_PHASE_COST: /* delta^L; and z^L, where others computed their units of it */
-        t.written = slices && l == 0 ? dt_model_rows(p, worker) * (double)n->units[n->layers] : 0;
-        break;
-    case DT_PHASE_BACKWARD:
-        t = backward(p, l, worker);
-        break;
-    case DT_PHASE_GRADIENT:
-        t = l > 0 ? gradient(p, l, worker) : t;
-        break;
-    case DT_PHASE_UPDATE:
-        if (l > 0 && !slices)
-            t = (dt_model_traffic){dt_model_parameters(n, l) * slice * (double)(p->workers - 1), stepped(p, l, worker)};
-        break;
-    default:
-        break;
-    }
-    t.read *= (double)n->real;
-    t.written *= (double)n->real;
-    return t;
+        return (dt_model_traffic){0};
+    const dt_model_traffic t = numbers_of(p, phase, l, worker);
+    return (dt_model_traffic){t.read * (double)p->network->real, t.written * (double)p->network->real};
 }
 
 dt_model_traffic dt_model_traffic_of(const dt_model_network *network, dt_model_strategy strategy, int64_t workers,
