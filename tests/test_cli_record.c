@@ -2,10 +2,8 @@
  * acknowledged is there and reads; what went wrong is one line; --resume goes on to the bits of a run that nothing
  * happened to. */
 #define _DEFAULT_SOURCE /* wait4 */
-#include "program.h"
+#include "run_reading.h"
 
-#include <errno.h>
-#include <hdf5.h>
 #include <math.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -14,8 +12,6 @@
 #include "record/segments.h"
 
 enum { ROWS = 320, FEATURES = 12, CLASSES = 4, STEPS_PER_EPOCH = 10 };
-
-static char home[] = "/dev/shm/deltoid-record-XXXXXX", other_home[] = "/tmp/deltoid-record-XXXXXX";
 
 static void write_data(void)
 {
@@ -82,53 +78,6 @@ static void wait_for(pid_t pid, const char *path)
 {
     while (!exists(path))
         while_it_trains(pid);
-}
-
-/* The hash of a run's final weights; "" where it has none. */
-static void weights_of(const char *run, char hex[65])
-{
-    static char text[1 << 16];
-    char path[64];
-    snprintf(path, sizeof path, "%s/provenance.json", run);
-    read_into(path, text, sizeof text);
-    const char *key = "\"weights_sha256\": \"", *at = strstr(text, key);
-    snprintf(hex, 65, "%s", at ? at + strlen(key) : "");
-}
-
-/* Every data set's extents and numbers, in the order of names. */
-static herr_t add_set(hid_t group, const char *name, const H5O_info_t *info, void *context)
-{
-    FILE *out = context;
-    if (info->type != H5O_TYPE_DATASET)
-        return 0;
-    hid_t set = H5Dopen2(group, name, H5P_DEFAULT), space = H5Dget_space(set);
-    hsize_t size[H5S_MAX_RANK];
-    const int rank = H5Sget_simple_extent_dims(space, size, NULL);
-    const hssize_t count = H5Sget_simple_extent_npoints(space);
-    double *numbers = calloc((size_t)count + 1, sizeof *numbers);
-    assert_non_null(numbers);
-    assert_true(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers) >= 0);
-    fprintf(out, "%s %d\n", name, rank);
-    fwrite(size, sizeof *size, (size_t)rank, out);
-    fwrite(numbers, sizeof *numbers, (size_t)count, out);
-    free(numbers);
-    H5Sclose(space);
-    H5Dclose(set);
-    return 0;
-}
-
-static char *captured_in(const char *run, size_t *size)
-{
-    char path[64], *text = NULL;
-    snprintf(path, sizeof path, "%s/capture.h5", run);
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    assert_true(file >= 0);
-    FILE *out = open_memstream(&text, size);
-    assert_non_null(out);
-    assert_true(H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, add_set, out) >= 0);
-    fclose(out);
-    H5Fclose(file);
-    return text;
 }
 
 /* `run` has the weights and the capture of `whole`. */
@@ -454,24 +403,10 @@ static int set_up(void **state)
 {
     (void)state;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (!mkdtemp(home)) { /* there is none in memory; these tests synchronise many files */
-        if (!mkdtemp(other_home))
-            return -1;
-        memcpy(home, other_home, sizeof other_home);
-    }
-    if (chdir(home) != 0)
+    if (home_make_in_memory() != 0)
         return -1;
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);
     write_data();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    if (chdir("/") != 0)
-        return -1;
-    remove_tree(home);
     return 0;
 }
 
@@ -489,5 +424,5 @@ int main(void)
         cmocka_unit_test_teardown(no_place_for_the_run, clear),
         cmocka_unit_test_teardown(memory_does_not_grow, clear),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, home_remove);
 }

@@ -73,9 +73,10 @@ static dt_status print_plan(const dt_scale_plan *plan, dt_error *error)
 {
     double least, most;
     char text[512];
-    dt_scale_expect(plan, 0.7, &least, &most);
-    printf("%zu points of %zu factors, %" PRId64 " to %" PRId64 " visits each, about %.0f to %.0f s\n",
-           plan->study.point_count, plan->study.factor_count, plan->rule.least, plan->rule.most, least, most);
+    dt_scale_expect(plan, &least, &most);
+    printf("%zu points of %zu factors, %" PRId64 " to %" PRId64 " visits each, about %.0f to %.0f s (prediction)\n",
+           plan->study.point_count, plan->study.factor_count, plan->rule.least,
+           plan->metric ? plan->rule.least : plan->rule.most, least, most);
     for (size_t p = 0; p < plan->study.point_count; p++) {
         const dt_study_point *point = &plan->study.points[p];
         dt_scale_point_text(plan, p, text, sizeof text);
@@ -107,28 +108,24 @@ const dt_command dt_command_scale = {
     .details =
         "Measures the points of a design, each visit in a fresh process, in blocks of random order. STUDY.yaml:\n"
         "\n"
-        "  kind: strong                           # or weak (batch_size times threads), batch (to a target), free\n"
-        "  experiment: experiment.yaml            # or workloads: {W1: W1.yaml, W2: W2.yaml}; relative to this file\n"
-        "  factors:                               # crossed\n"
-        "    threads: [1, 2]                      # or auto: 1, 2, 4, ... and all processors\n"
-        "    reduction: [tree, owner]             # or all, deterministic\n"
-        "    # groups, batch_size, shard_size, precision, isa, placement, capture, or any key of an experiment\n"
-        "  measure: {epsilon: 0.02, confidence: 0.95, visits: {least: 6, most: 20}, chunk: 50 ms, chunks: 24,\n"
-        "            budget: 30 min, attempts: 3, seed: 1, first_steps: 20}\n"
-        "  target: {metric: test_loss, value: 0.4, epochs: 20, checks: 4}    # of kind batch\n"
+        "  kind: strong                  # or weak (batch_size times threads), batch (to a target), free\n"
+        "  experiment: experiment.yaml   # or workloads: {W1: W1.yaml, W2: W2.yaml}; relative to this file\n"
+        "  factors:                      # crossed\n"
+        "    threads: [1, 2]             # or auto: 1, 2, 4, ... and all processors\n"
+        "    reduction: [tree, owner]    # or all, deterministic\n"
+        "    placement: [close, spread]  # also none, and a list of processors as [0, 2]\n"
+        "    capture: [off, on]          # what the experiment captures\n"
+        "    # isa (or all), precision, groups, batch_size, shard_size, or any key of an experiment\n"
+        "  measure: {epsilon: 0.02, confidence: 0.95, visits: {least: 6, most: 20}, chunk: 50 ms,\n"
+        "            chunks: 24, budget: 30 min, attempts: 3, seed: 1, first_steps: 20, probes: 2 s}\n"
+        "  target: {metric: test_loss, value: 0.4, epochs: 20, checks: 4}   # of kind batch\n"
         "\n"
-        "A visit trains first_steps, takes the weights' SHA-256, and times chunks of steps; warm-up is found and left "
-        "out, "
-        "a\n"
-        "disturbed visit (involuntary switches, pressure, quota, steal, load, a slow core) is flagged, kept and "
-        "repeated. A "
-        "point\n"
-        "is measured until the interval of its median is within epsilon, or visits or budget end. All raw samples stay "
-        "in "
-        "the\n"
-        "folder's tables (samples.tsv, visits.tsv, phases.tsv, machine.tsv), beside what they say (analysis.tsv, "
-        "fits.tsv, "
-        "...).",
+        "A visit trains first_steps, takes the weights' SHA-256, and times chunks of steps. Warm-up is\n"
+        "found and left out. A disturbed visit (its workers waited for processors that others had, quota,\n"
+        "steal, load, a slow core) is flagged, kept and repeated. A point is measured until the interval\n"
+        "of its median is within epsilon, or visits or budget end. All raw samples stay in the folder's\n"
+        "tables (samples.tsv, visits.tsv, phases.tsv, machine.tsv), beside what they say (analysis.tsv,\n"
+        "fits.tsv, ...). Threads beyond the processors are marked oversubscribed and left out of fits.",
     .options = {{"resume", NULL, "go on with a study that was stopped"},
                 {"out", "DIR", "the study's folder; without it results/<name>/scale-<hash>"},
                 {"dry-run", NULL, "print the points and the time they will take; make nothing"},

@@ -152,11 +152,12 @@ static dt_study_sample *sample_rows(const measured *m, int64_t visit, size_t poi
 }
 
 /* What becomes of the visit, and why it is flagged: as a whole, or most of its chunks. */
-static const char *judge(const dt_scale *s, const measured *m, int64_t clean, dt_scale_outcome *o, char *names,
-                         size_t size)
+static const char *judge(dt_scale *s, const measured *m, int64_t clean, dt_scale_outcome *o, char *names, size_t size)
 {
     const dt_visit_report *r = &m->report;
-    const bool slow = s->peak > 0 && r->fma_alone < (1 - DT_SLOW_CORE) * s->peak;
+    double *peak = dt_scale_peak(s, r->isa);
+    *peak = fmax(*peak, r->fma_alone);
+    const bool slow = r->fma_alone < (1 - DT_SLOW_CORE) * *peak;
     const unsigned flags = r->flags | (slow ? DT_DISTURBED_SLOW : 0);
     o->ok = r->status == DT_OK;
     o->flagged = o->ok && (flags || clean * 2 < r->chunks - r->warmup);
@@ -237,6 +238,8 @@ static dt_status keep(dt_scale *s, const dt_scale_place *place, const measured *
         .page_faults = r->page_faults,
         .cpu_share = r->cpu_share,
         .others = r->others,
+        .delay = r->delay,
+        .processors = r->processors,
         .place_before = r->place_before,
         .place_after = r->place_after,
         .line_ns = r->line_ns,

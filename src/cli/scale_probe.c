@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "cli/scale_run.h"
 #include "deltoid/machine.h"
 
@@ -15,7 +17,7 @@ dt_status dt_scale_probe(dt_scale *s, const char *when, dt_error *error)
     static dt_machine machine;
     dt_study_probe probes[PROBES_MAX];
     size_t n = 0;
-    dt_status status = dt_machine_measure(&machine, &(dt_machine_options){.seconds = 2}, error);
+    dt_status status = dt_machine_measure(&machine, &(dt_machine_options){.seconds = s->plan->probes}, error);
     if (status != DT_OK)
         return status;
     const int64_t all = machine.workers;
@@ -52,6 +54,7 @@ dt_status dt_scale_probe(dt_scale *s, const char *when, dt_error *error)
     }
     for (int i = 0; i < machine.barrier_count && n < PROBES_MAX; i++)
         add_probe(probes, &n, when, "barrier_ns", machine.barriers[i].workers, -1, &machine.barriers[i].ns, "ns");
-    s->peak = machine.fma[DT_FLOAT32].one.best;
+    double *peak = dt_scale_peak(s, machine.isa);
+    *peak = fmax(*peak, machine.fma[DT_FLOAT32].one.best);
     return dt_study_append_probes(s->folder, probes, n, error);
 }

@@ -35,6 +35,14 @@ static dt_status make(dt_scale *s, dt_error *error)
     return status == DT_OK ? dt_study_begin(&plan->study, s->folder, error) : status;
 }
 
+double *dt_scale_peak(dt_scale *s, const char *isa)
+{
+    int i = 0;
+    while (i < DT_ISAS - 1 && strcmp(dt_isa_name((dt_isa)i), isa) != 0)
+        i++;
+    return &s->peaks[i];
+}
+
 static void add_value(dt_scale_progress *p, double value)
 {
     p->values[p->value_count++] = value;
@@ -81,6 +89,8 @@ static dt_status take_up(dt_scale *s, dt_error *error)
             s->points[v->point].value_count < s->plan->rule.most)
             add_value(&s->points[v->point], value);
         note_hash(s, v->point, v->weights_sha256);
+        double *peak = dt_scale_peak(s, s->plan->study.points[v->point].isa);
+        *peak = fmax(*peak, v->fma_alone); /* NAN: not known */
     }
     s->next_visit = study.next_visit;
     return DT_OK;

@@ -4,6 +4,7 @@
 #define DT_CLI_SCALE_RUN_H
 
 #include "cli/scale_plan.h"
+#include "kernels/isa.h"
 
 /* How far a point is. */
 typedef struct dt_scale_progress {
@@ -16,8 +17,8 @@ typedef struct dt_scale {
     const dt_scale_plan *plan;
     const char *folder;
     dt_scale_progress *points;
-    double spent; /* seconds of visits so far */
-    double peak;  /* GFLOP/s of an undisturbed core; 0: not known */
+    double spent;          /* seconds of visits so far */
+    double peaks[DT_ISAS]; /* GFLOP/s of an undisturbed core: the best seen so far with each instruction set */
     int64_t next_visit, blocks;
     int64_t differing; /* visits of reproducible points with other weights than the point's first */
     bool quiet;
@@ -31,8 +32,11 @@ dt_status dt_scale_begin(dt_scale *s, dt_error *error);
 /* Block after block, until nothing is left to measure, the budget is spent, or a signal came. */
 dt_status dt_scale_blocks(dt_scale *s, dt_error *error);
 
-/* What the machine can do, into the record: `when` is "start" or "end". Sets s->peak. */
+/* What the machine can do, into the record: `when` is "start" or "end". */
 dt_status dt_scale_probe(dt_scale *s, const char *when, dt_error *error);
+
+/* The entry of s->peaks for an instruction set by name. */
+double *dt_scale_peak(dt_scale *s, const char *isa);
 
 /* One visit of a point, into the record. */
 typedef struct dt_scale_place {

@@ -4,12 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
-dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const char *title,
-                          dt_arena *arena, dt_error *error)
+dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const dt_plot_options *options,
+                          const char *title, const char *what, dt_arena *arena, dt_error *error)
 {
     *s = (dt_studied){
         .arena = arena, .picture = picture, .analysis = folder->analysis, .study = folder->analysis->study};
-    return dt_chart_begin(picture, title, &s->chart, arena, error);
+    const dt_status status = dt_chart_begin(picture, title, &s->chart, arena, error);
+    if (status == DT_OK) {
+        s->chart->narrow = options->narrow;
+        dt_chart_head(s->chart, folder->label, what);
+    }
+    return status;
 }
 
 void dt_studied_name(const dt_studied *s, int64_t series, char name[DT_CHART_TEXT])

@@ -186,9 +186,15 @@ dt_status dt_analysis_write(const dt_analysis *analysis, const char *folder, dt_
 dt_status dt_analysis_print(const dt_analysis *analysis, void (*add)(void *context, const char *line), void *context,
                             dt_error *error);
 
+/* The best deterministic strategy of the point's work at its number of workers, if the point is it; else NULL. */
+const dt_analysis_best *dt_analysis_best_of(const dt_analysis *analysis, int64_t point);
+
 /* Sentences that stand in a report as well; whole, without newline. */
 enum { DT_SENTENCE = 400 };
 void dt_analysis_say_answer(const dt_analysis *analysis, int64_t work, char sentence[DT_SENTENCE]);
+/* Of works[work].best[best]: the best deterministic strategy at that many workers, its efficiency against the best
+ * serial program, and what determinism costs: its time over that of the best of all. */
+void dt_analysis_say_best(const dt_analysis *analysis, int64_t work, int64_t best, char sentence[DT_SENTENCE]);
 void dt_analysis_say_attribution(const dt_analysis *analysis, char sentence[DT_SENTENCE]);
 void dt_analysis_say_model(const dt_analysis *analysis, char sentence[DT_SENTENCE]);
 void dt_analysis_say_contention(const dt_analysis *analysis, char sentence[DT_SENTENCE]);

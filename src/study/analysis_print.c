@@ -83,7 +83,7 @@ static void add_series(printing *p, const dt_analysis_series *series)
 
 static void add_work(printing *p, int64_t w)
 {
-    char sentence[DT_SENTENCE], cost[48], efficiency[48];
+    char sentence[DT_SENTENCE];
     const dt_analysis_work *work = &p->a->works[w];
     dt_analysis_say_answer(p->a, w, sentence);
     dt_buffer_format(&p->out, "\n%s\n", sentence);
@@ -93,13 +93,10 @@ static void add_work(printing *p, int64_t w)
                          seconds(p->a->points[work->serial].median, base));
     }
     for (int64_t b = 0; b < work->best_count; b++) {
-        const dt_analysis_best *best = &work->best[b];
-        if (best->deterministic < 0 || p->a->series_count < 2)
+        if (work->best[b].workers < 2 || p->a->series_count < 2)
             continue;
-        dt_buffer_format(&p->out, "T = %lld: best deterministic %s, efficiency %s; cost of determinism %s\n",
-                         (long long)best->workers, p->a->series[p->a->points[best->deterministic].series].label,
-                         ranged(best->efficiency, best->efficiency_interval, efficiency),
-                         ranged(best->cost, best->interval, cost));
+        dt_analysis_say_best(p->a, w, b, sentence);
+        dt_buffer_format(&p->out, "%s\n", sentence);
     }
 }
 

@@ -41,24 +41,43 @@ enum { TABLE_BYTES_MAX = 1 << 30, PATH_BYTES = 4096 };
         name, columns, sizeof columns / sizeof *columns, sizeof(type)                                                  \
     }
 
+/* What a factor may be called, too, is "_used" here: the factor's column says what was asked for. */
+#define USED(type, kind, field)                                                                                        \
+    {                                                                                                                  \
+#field "_used", kind, offsetof(type, field)                                                                    \
+    }
 #define P dt_study_point
 static const dt_study_column point_columns[] = {
-    INT(P, point),          INT(P, workers),         INT(P, groups),      TEXT(P, reduction), TEXT(P, why),
-    BOOL(P, deterministic), BOOL(P, oversubscribed), TEXT(P, precision),  TEXT(P, isa),       TEXT(P, placement),
-    BOOL(P, capture),       INT(P, batch_size),      INT(P, shard_size),  INT(P, parameters), REAL(P, flop_per_sample),
-    INT(P, train_rows),     TEXT(P, units),          TEXT(P, experiment),
+    INT(P, point),
+    INT(P, workers),
+    USED(P, DT_COLUMN_INT, groups),
+    USED(P, DT_COLUMN_TEXT, reduction),
+    TEXT(P, why),
+    BOOL(P, deterministic),
+    BOOL(P, oversubscribed),
+    USED(P, DT_COLUMN_TEXT, precision),
+    USED(P, DT_COLUMN_TEXT, isa),
+    USED(P, DT_COLUMN_TEXT, placement),
+    USED(P, DT_COLUMN_BOOL, capture),
+    USED(P, DT_COLUMN_INT, batch_size),
+    USED(P, DT_COLUMN_INT, shard_size),
+    INT(P, parameters),
+    REAL(P, flop_per_sample),
+    INT(P, train_rows),
+    TEXT(P, units),
+    TEXT(P, experiment),
 };
 #undef P
 
 #define V dt_study_visit
 static const dt_study_column visit_columns[] = {
-    INT(V, visit),        INT(V, block),       INT(V, position),    INT(V, point),           REAL(V, started),
-    REAL(V, seconds),     TEXT(V, state),      INT(V, chunks),      INT(V, warmup),          BOOL(V, flagged),
-    TEXT(V, reasons),     INT(V, voluntary),   INT(V, involuntary), INT(V, throttled_us),    INT(V, pressure_us),
-    INT(V, steal_us),     INT(V, page_faults), REAL(V, cpu_share),  REAL(V, others),         TEXT(V, place_before),
-    TEXT(V, place_after), REAL(V, line_ns),    REAL(V, fma_alone),  REAL(V, fma_both),       REAL(V, timer_ns),
-    REAL(V, timer_share), INT(V, steps),       REAL(V, loss),       TEXT(V, weights_sha256), INT(V, rss_bytes),
-    INT(V, attempt),
+    INT(V, visit),           INT(V, block),         INT(V, position),     INT(V, point),        REAL(V, started),
+    REAL(V, seconds),        TEXT(V, state),        INT(V, chunks),       INT(V, warmup),       BOOL(V, flagged),
+    TEXT(V, reasons),        INT(V, voluntary),     INT(V, involuntary),  INT(V, throttled_us), INT(V, pressure_us),
+    INT(V, steal_us),        INT(V, page_faults),   REAL(V, cpu_share),   REAL(V, others),      REAL(V, delay),
+    TEXT(V, processors),     TEXT(V, place_before), TEXT(V, place_after), REAL(V, line_ns),     REAL(V, fma_alone),
+    REAL(V, fma_both),       REAL(V, timer_ns),     REAL(V, timer_share), INT(V, steps),        REAL(V, loss),
+    TEXT(V, weights_sha256), INT(V, rss_bytes),     INT(V, attempt),
 };
 #undef V
 

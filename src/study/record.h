@@ -54,6 +54,8 @@ typedef struct dt_study_visit {
     const char *reasons; /* of the flag, as contention.h names them, "switches,steal"; of a failure */
     int64_t voluntary, involuntary, throttled_us, pressure_us, steal_us, page_faults;
     double cpu_share, others;               /* processor time / (time * workers); processors that others were busy on */
+    double delay;                           /* share of its time that others kept its workers waiting (contention.h) */
+    const char *processors;                 /* that its threads could use: "0-3,8" */
     const char *place_before, *place_after; /* of its first two processors (deltoid/machine.h) */
     double line_ns, fma_alone, fma_both;
     double timer_ns, timer_share; /* of one look at the clock; share of a step that the profile's take */

@@ -98,9 +98,11 @@ static void run_probes(const step *s)
             continue;
         const dt_observer *o = &run->observers[i];
         const dt_span rows = probe_rows(s, i);
-        dt_pass_gather(e->probe[i], 0, run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
+        const dt_dataset *data = e->probe_data[i] ? e->probe_data[i] : run->train;
+        const int64_t *sample = e->probe_data[i] ? e->probe_sample : o->probe_rows;
+        dt_pass_gather(e->probe[i], 0, data, (dt_real)run->experiment->data.scale, sample, rows);
         dt_pass_forward(e->probe[i], rows, true, NULL);
-        dt_pass_cost(e->probe[i], run->train, o->probe_rows, rows);
+        dt_pass_cost(e->probe[i], data, sample, rows);
         dt_pass_backward(e->probe[i], rows, true, NULL);
     }
 }
