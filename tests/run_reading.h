@@ -19,6 +19,15 @@ static inline void weights_of(const char *run, char hex[65])
     snprintf(hex, 65, "%s", at ? at + strlen(key) : "");
 }
 
+static inline void expect_same_weights(const char *a, const char *b)
+{
+    char x[65], y[65];
+    weights_of(a, x);
+    weights_of(b, y);
+    if (strlen(x) != 64 || strcmp(x, y) != 0)
+        fail_msg("%s and %s: other weights, %s and %s", a, b, x, y);
+}
+
 /* Appends a data set's name, extents and numbers. */
 static inline herr_t append_set(hid_t group, const char *name, const H5O_info_t *info, void *context)
 {

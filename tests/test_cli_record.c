@@ -83,11 +83,8 @@ static void wait_for(pid_t pid, const char *path)
 /* `run` has the weights and the capture of `whole`. */
 static void expect_same_run(const char *run, const char *whole)
 {
-    char weights[65], wanted[65];
     size_t size, other;
-    weights_of(run, weights);
-    weights_of(whole, wanted);
-    assert_string_equal(weights, wanted);
+    expect_same_weights(run, whole);
     char *a = captured_in(run, &size), *b = captured_in(whole, &other);
     if (size != other || memcmp(a, b, size) != 0)
         fail_msg("%s/capture.h5 holds other numbers than %s/capture.h5", run, whole);

@@ -1,27 +1,14 @@
 /* Runs whose inputs are read while they train: the program's answers are those of a run from memory; memory is bounded;
  * when the reader, the file or the run itself is stopped it says so, and --resume goes on to the same bits. */
 #define _DEFAULT_SOURCE /* wait4 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include <ctype.h>
 #include <hdf5.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <time.h>
 
 #include "base/philox.h"
-#include "program.h"
+#include "run_reading.h"
 #include "scratch.h"
-
-static scratch home;
 
 /* --- files --- */
 
@@ -92,39 +79,13 @@ enum { ROWS = 3000, FEATURES = 16 }; /* 48,000 bytes */
 static int set_up(void **state)
 {
     (void)state;
-    scratch_make(&home);
-    assert_int_equal(chdir(home.folder), 0);
+    if (home_make() != 0)
+        return -1;
     make_file("train.h5", ROWS, FEATURES, 1);
     make_file("test.h5", 2100, FEATURES, 2);
     write_text("e.yaml", experiment);
     write_text("bare.yaml", bare);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_remove(&home);
-    return 0;
-}
-
-static const char *weights_of(const char *run, char hash[65])
-{
-    static char text[1 << 18];
-    char path[512];
-    snprintf(path, sizeof path, "%s/provenance.json", run);
-    read_into(path, text, sizeof text);
-    const char *at = strstr(text, "\"weights_sha256\": \"");
-    assert_non_null(at);
-    snprintf(hash, 65, "%.64s", strchr(at, ':') + 3);
-    return hash;
-}
-
-static void expect_same_weights(const char *a, const char *b)
-{
-    char x[65], y[65];
-    if (strcmp(weights_of(a, x), weights_of(b, y)) != 0)
-        fail_msg("%s and %s: other weights", a, b);
 }
 
 /* Column 4 on of metrics.tsv but for the last, which is a speed. */
@@ -416,5 +377,5 @@ int main(void)
         cmocka_unit_test(a_run_that_is_interrupted),
         cmocka_unit_test(a_run_that_is_stopped_and_killed),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, home_remove);
 }
