@@ -95,6 +95,18 @@ static void test_limiter(void **state)
     assert_string_equal(
         limiter.words,
         "reduction 67 % of the time lost, moving 1.6 times the measured bandwidth of memory, from caches");
+    /* lines between cores: counted where they take more of the phase than the other bounds */
+    assert_true(isnan(a.phase[DT_PHASE_UPDATE].of_exchange));
+    assert_int_equal(dt_attribute(two_workers(), 7, NAN, &bounds, &a, NULL), DT_OK);
+    a.phase[DT_PHASE_UPDATE].of_exchange = 0.79;
+    dt_limiter_of(&a, &base, &limiter);
+    assert_int_equal(limiter.bound, DT_BOUND_MEMORY);
+    a.phase[DT_PHASE_UPDATE].of_exchange = 0.94;
+    dt_limiter_of(&a, &base, &limiter);
+    assert_int_equal(limiter.bound, DT_BOUND_EXCHANGE);
+    assert_string_equal(limiter.words,
+                        "reduction 67 % of the time lost, bound by lines between cores, which take 94 % of it "
+                        "at their measured rate");
     dt_profile_row waits[4];
     waits[0] = row(0, DT_PHASE_FORWARD, 1, 4, 0, 0);
     waits[1] = row(0, DT_PHASE_WAIT, 0, 4, 0, 0);
@@ -320,6 +332,21 @@ static void test_lines(void **state)
     far = m;
     dt_model_place(&far, NAN);
     assert_near(far.beyond.write, 1e9, 1e-12);
+}
+
+/* Seconds of all workers' lines: tree's update reads the other buffers and writes its weights and their copies. */
+static void test_exchange_seconds(void **state)
+{
+    (void)state;
+    double seconds[DT_PHASES];
+    dt_model_machine m = ideal;
+    m.beyond = (dt_model_exchange){20e9, 2e9};
+    dt_model_exchange_seconds(&w2, DT_MODEL_TREE, 2, &m, seconds);
+    assert_near(seconds[DT_PHASE_UPDATE], 4 * parameters / 20e9 + 4 * (parameters + 512.0 * 513 + 10.0 * 513) / 2e9,
+                1e-12);
+    assert_near(seconds[DT_PHASE_GRADIENT], 4 * parameters / 2e9, 1e-12);
+    assert_near(seconds[DT_PHASE_FORWARD], 4 * parameters / 20e9, 1e-12);
+    assert_true(seconds[DT_PHASE_GATHER] == 0 && seconds[DT_PHASE_WAIT] == 0);
 }
 
 static void test_memory_and_network(void **state)
@@ -564,6 +591,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_barriers_and_slow_cores),
         cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_exchange_seconds),
         cmocka_unit_test(test_memory_and_network),
         cmocka_unit_test(test_law_is_found),
         cmocka_unit_test(test_law_of_little),

@@ -30,9 +30,8 @@ static dt_reducer *make_reducer(const dt_model_network *n, dt_model_strategy str
     dt_layer_rows rows[LAYERS + 1] = {{0}};
     dt_reducer *r;
     for (int64_t l = 0; l < n->layers; l++)
-        specs[l] = (dt_layer_spec){.units = n->units[l + 1],
-                                   .activation = l + 1 < n->layers ? "relu" : "linear",
-                                   .init = "he_normal"};
+        specs[l] = (dt_layer_spec){
+            .units = n->units[l + 1], .activation = l + 1 < n->layers ? "relu" : "linear", .init = "he_normal"};
     assert_int_equal(dt_network_create(net, specs, n->layers, n->units[0], 1, NULL), DT_OK);
     const dt_division division = {n->samples, 0, n->shard_size, workers, workers};
     assert_int_equal(dt_reducer_create(&r, reductions[strategy], *net, &division, rows, NULL), DT_OK);

@@ -39,7 +39,7 @@ dt_status dt_study_analyse(const dt_study *study, dt_arena *arena, dt_analysis *
     if (a.analysis->visits == 0)
         return dt_fail(error, DT_NOT_FOUND, "the study has no whole visit yet; let deltoid scale go on");
     dt_status (*const parts[])(dt_analysing *) = {dt_analyse_points, dt_analyse_scaling, dt_analyse_phases,
-                                                  dt_analyse_model};
+                                                  dt_analyse_model, dt_analyse_limits};
     dt_status status = DT_OK;
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == DT_OK; i++)
         status = parts[i](&a);

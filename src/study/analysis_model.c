@@ -293,6 +293,27 @@ static void predict_workers(const modelling *m, int64_t point)
         keep(m, result);
 }
 
+/* What lines between cores take of the phases of a point of several workers. */
+static void weigh_exchange(const modelling *m, int64_t point)
+{
+    dt_analysis_point *p = &m->a->analysis->points[point];
+    double seconds[DT_PHASES];
+    dt_model_strategy strategy;
+    if (p->workers < 2 || !p->attributed || p->point->oversubscribed || p->one_point < 0 ||
+        !m->points[p->one_point].known || !find_strategy(m->a->study, p->point, &strategy))
+        return;
+    const dt_model_machine machine = machine_at(m, point);
+    dt_model_network network = m->points[p->one_point].network;
+    network.samples = p->point->batch_size;
+    network.shard_size = p->point->shard_size;
+    if (!(machine.near.write > 0)) /* not measured */
+        return;
+    dt_model_exchange_seconds(&network, strategy, p->workers, &machine, seconds);
+    for (int phase = 0; phase < DT_PHASES; phase++)
+        if (seconds[phase] > 0 && p->attribution.phase[phase].seconds > 0)
+            p->attribution.phase[phase].of_exchange = seconds[phase] / p->attribution.phase[phase].seconds;
+}
+
 static bool same_layers(const dt_model_network *one, const dt_model_network *other)
 {
     return one->layers == other->layers && one->real == other->real &&
@@ -429,8 +450,10 @@ dt_status dt_analyse_model(dt_analysing *a)
                  any ? "the machine's bandwidth wasn't measured" : "no point of one worker has phases to calibrate it");
         return DT_OK;
     }
-    for (int64_t i = 0; i < all->point_count; i++)
+    for (int64_t i = 0; i < all->point_count; i++) {
         predict_workers(&m, i);
+        weigh_exchange(&m, i);
+    }
     for (int64_t w = 0; w < all->work_count; w++)
         predict_work(&m, w);
     for (int64_t w = 0; w < all->work_count; w++)

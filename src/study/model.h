@@ -190,6 +190,11 @@ dt_status dt_model_predict(const dt_model_network *network, const dt_model_measu
                            const dt_model_machine *machine, const dt_model_plan *plan, dt_model_step *step,
                            dt_error *error);
 
+/* What lines between the workers of one machine take in each phase at their measured rates, seconds of a step summed
+ * over workers; hidden or not. */
+void dt_model_exchange_seconds(const dt_model_network *network, dt_model_strategy strategy, int64_t workers,
+                               const dt_model_machine *machine, double seconds[DT_PHASES]);
+
 typedef struct dt_model_error {
     int64_t points;
     double median, most; /* of |predicted - measured| / measured */

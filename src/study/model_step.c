@@ -263,19 +263,42 @@ static dt_status check_from(const dt_model_network *n, const dt_model_network *f
                           "a prediction from the costs of other layers; make costs of these with dt_model_costs_of");
 }
 
-/* What memory and other cores give a worker. */
+/* What of memory's bandwidth a worker has. */
+static double memory_of(const dt_model_parts *p, const dt_model_machine *m)
+{
+    return fmin(m->bandwidth_one, m->bandwidth_all / (double)p->workers);
+}
+
+static dt_model_exchange exchange_of(const dt_model_parts *p, const dt_model_machine *m)
+{
+    const dt_model_exchange e = resident(p) <= m->own_cache ? m->near : m->beyond;
+    const double memory = memory_of(p, m); /* where it wasn't measured */
+    return (dt_model_exchange){e.read > 0 ? e.read : memory, e.write > 0 ? e.write : memory};
+}
+
 static void find_rates(walk *w)
 {
     const dt_model_machine *m = w->machine;
-    const double needs = resident(&w->parts),
-                 memory = fmin(m->bandwidth_one, m->bandwidth_all / (double)w->parts.workers);
-    w->bandwidth = needs <= m->cache ? (double)INFINITY : memory;
-    w->streamed = needs <= m->cache ? fmax(memory, m->cached) : memory;
-    w->exchange = needs <= m->own_cache ? m->near : m->beyond;
-    if (!(w->exchange.read > 0)) /* not measured */
-        w->exchange.read = memory;
-    if (!(w->exchange.write > 0))
-        w->exchange.write = memory;
+    const double memory = memory_of(&w->parts, m);
+    const bool fits = resident(&w->parts) <= m->cache;
+    w->bandwidth = fits ? (double)INFINITY : memory;
+    w->streamed = fits ? fmax(memory, m->cached) : memory;
+    w->exchange = exchange_of(&w->parts, m);
+}
+
+void dt_model_exchange_seconds(const dt_model_network *network, dt_model_strategy strategy, int64_t workers,
+                               const dt_model_machine *machine, double seconds[DT_PHASES])
+{
+    const dt_model_parts parts = {network, strategy, workers};
+    const dt_model_exchange rate = exchange_of(&parts, machine);
+    for (int phase = 0; phase < DT_PHASES; phase++) {
+        seconds[phase] = 0;
+        for (int64_t l = 0; l <= network->layers; l++)
+            for (int64_t worker = 0; worker < workers; worker++) {
+                const dt_model_traffic t = dt_model_phase_traffic(&parts, (dt_phase)phase, l, worker);
+                seconds[phase] += t.read / rate.read + t.written / rate.write;
+            }
+    }
 }
 
 static double sum_of(const dt_model_costs *costs)
