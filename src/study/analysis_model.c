@@ -228,14 +228,22 @@ static bool find_strategy(const dt_study *study, const dt_study_point *p, dt_mod
     return false;
 }
 
-/* The law of all points of one worker in that precision, but those of work `without` (-1: of all). false: there are
- * none. */
-static bool fit_law(const modelling *m, const char *precision, int64_t without, dt_model_law *law)
+static bool same_layers(const dt_model_network *one, const dt_model_network *other)
+{
+    return one->layers == other->layers && one->real == other->real &&
+           memcmp(one->units, other->units, (size_t)(one->layers + 1) * sizeof *one->units) == 0;
+}
+
+/* The law of all points of one worker in that precision; but those of a work (-1: none), or of a network (NULL: none).
+ * false: there are none. */
+static bool fit_law(const modelling *m, const char *precision, int64_t work, const dt_model_network *network,
+                    dt_model_law *law)
 {
     const dt_analysis *all = m->a->analysis;
     int64_t count = 0;
     for (int64_t i = 0; i < all->point_count; i++)
-        if (m->points[i].known && all->points[i].work != without &&
+        if (m->points[i].known && all->points[i].work != work &&
+            !(network && same_layers(network, &m->points[i].network)) &&
             strcmp(all->points[i].point->precision, precision) == 0)
             m->fitted[count++] = (dt_model_measured){&m->points[i].network, &m->points[i].costs};
     return count > 0 && dt_model_fit(m->fitted, count, law, NULL) == DT_OK;
@@ -279,7 +287,7 @@ static void predict_workers(const modelling *m, int64_t point)
     dt_model_law law;
     if (p->workers < 2 || p->visits == 0 || p->point->oversubscribed || p->one_point < 0 ||
         !m->points[p->one_point].known || !find_strategy(m->a->study, p->point, &strategy) ||
-        !fit_law(m, p->point->precision, -1, &law))
+        !fit_law(m, p->point->precision, -1, NULL, &law))
         return;
     const calibrated *c = &m->points[p->one_point];
     const dt_model_measured from = {&c->network, &c->costs};
@@ -314,12 +322,6 @@ static void weigh_exchange(const modelling *m, int64_t point)
             p->attribution.phase[phase].of_exchange = seconds[phase] / p->attribution.phase[phase].seconds;
 }
 
-static bool same_layers(const dt_model_network *one, const dt_model_network *other)
-{
-    return one->layers == other->layers && one->real == other->real &&
-           memcmp(one->units, other->units, (size_t)(one->layers + 1) * sizeof *one->units) == 0;
-}
-
 /* The point of the same network with the nearest other minibatch; -1: none. */
 static int64_t nearest_batch(const modelling *m, int64_t point)
 {
@@ -340,29 +342,43 @@ static int64_t nearest_batch(const modelling *m, int64_t point)
     return from;
 }
 
-/* One worker of a work, without that work: once, though several series have such a point. */
-static void predict_work(const modelling *m, int64_t work)
+/* One worker of a work from another minibatch of its network. */
+static void predict_batch(const modelling *m, int64_t point)
 {
-    const dt_analysis *all = m->a->analysis;
-    const int64_t point = all->works[work].serial;
+    const dt_analysis_point *p = &m->a->analysis->points[point];
+    const int64_t other = nearest_batch(m, point);
+    dt_analysis_prediction result = {.kind = DT_PREDICTION_BATCH, .point = point, .series = p->series, .from = other};
+    dt_model_law law;
+    if (other < 0 || !fit_law(m, p->point->precision, p->work, NULL, &law))
+        return;
+    const dt_model_measured from = {&m->points[other].network, &m->points[other].costs};
+    if (predict(&m->points[point].network, &from, &law, &m->machine, DT_MODEL_TREE, 1, &result))
+        keep(m, result);
+}
+
+/* And from other networks alone. */
+static void predict_sizes(const modelling *m, int64_t point)
+{
+    const dt_analysis_point *p = &m->a->analysis->points[point];
+    const dt_model_network *network = &m->points[point].network;
+    dt_analysis_prediction result = {.kind = DT_PREDICTION_SIZES, .point = point, .series = p->series, .from = -1};
     dt_model_law law;
     dt_model_costs costs;
-    if (point < 0 || !m->points[point].known || all->points[point].visits == 0 ||
-        !fit_law(m, all->points[point].point->precision, work, &law))
-        return;
-    const dt_model_network *network = &m->points[point].network;
-    const int64_t other = nearest_batch(m, point);
-    dt_analysis_prediction result = {.kind = other < 0 ? DT_PREDICTION_SIZES : DT_PREDICTION_BATCH,
-                                     .point = point,
-                                     .series = all->points[point].series,
-                                     .from = other};
-    dt_model_measured from = {network, &costs};
-    if (other >= 0)
-        from = (dt_model_measured){&m->points[other].network, &m->points[other].costs};
-    else if (dt_model_costs_of(&law, network, &costs, NULL) != DT_OK)
-        return;
-    if (predict(network, &from, &law, &m->machine, DT_MODEL_TREE, 1, &result))
+    const dt_model_measured from = {network, &costs};
+    if (fit_law(m, p->point->precision, p->work, network, &law) &&
+        dt_model_costs_of(&law, network, &costs, NULL) == DT_OK &&
+        predict(network, &from, &law, &m->machine, DT_MODEL_TREE, 1, &result))
         keep(m, result);
+}
+
+/* Once for a work, though several series have such a point. */
+static void predict_work(const modelling *m, int64_t work)
+{
+    const int64_t point = m->a->analysis->works[work].serial;
+    if (point >= 0 && m->points[point].known && m->a->analysis->points[point].visits > 0) {
+        predict_batch(m, point);
+        predict_sizes(m, point);
+    }
 }
 
 /* The best deterministic strategy of each work on more cores like these: each brings its cache and its share of
@@ -382,7 +398,7 @@ static void plan(const modelling *m, int64_t work)
         return;
     const int64_t one = all->points[best].one_point;
     if (!m->points[one].known || !find_strategy(m->a->study, all->points[best].point, &strategy) ||
-        !fit_law(m, all->points[one].point->precision, -1, &law))
+        !fit_law(m, all->points[one].point->precision, -1, NULL, &law))
         return;
     const dt_model_measured from = {&m->points[one].network, &m->points[one].costs};
     for (int64_t workers = 1; workers <= PLAN_MOST; workers *= 2) {
@@ -433,7 +449,7 @@ dt_status dt_analyse_model(dt_analysing *a)
     bool any = false;
     m.points = dt_analysing_allocate(a, all->point_count, sizeof *m.points);
     m.fitted = dt_analysing_allocate(a, all->point_count, sizeof *m.fitted);
-    all->predictions = dt_analysing_allocate(a, 2 * all->point_count, sizeof *all->predictions);
+    all->predictions = dt_analysing_allocate(a, 3 * all->point_count, sizeof *all->predictions);
     all->plans = dt_analysing_allocate(a, PLAN_SERIES * 8, sizeof *all->plans);
     if (!m.points || !m.fitted || !all->predictions || !all->plans)
         return DT_NO_MEMORY;
