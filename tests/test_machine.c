@@ -64,6 +64,10 @@ static void test_arrays_are_read_and_written_whole(void **state)
             fill(a, n, poison());
             variants[isa]->triad(2, n, b, (dt_real)0.5, c, a);
             assert_bits(a, want, n, "%s, triad of %lld", dt_isa_name(isa), (long long)n);
+            variants[isa]->step(n, (dt_real)1.5, b);
+            for (int64_t i = 0; i < n; i++)
+                want[i] = (dt_real)(i % 64) + (dt_real)1.5;
+            assert_bits(b, want, n, "%s, step of %lld", dt_isa_name(isa), (long long)n);
             free(a);
             free(b);
             free(c);
@@ -92,7 +96,7 @@ static void test_work_counts_what_it_does(void **state)
             const double read = work->read(1, memory, bytes), triad = work->triad(1, memory, bytes);
             assert_true(read > 0.75 * (double)bytes && read <= (double)bytes);
             assert_true(triad > 0.75 * (double)bytes && triad <= (double)bytes);
-            assert_true(work->read(2, memory, bytes) == 2 * read);
+            assert_true(work->read(2, memory, bytes) == 2 * read && work->step(memory, bytes) == read);
             free(memory);
         }
     }
