@@ -308,7 +308,7 @@ static void test_lines(void **state)
     dt_model_machine m = ideal;
     const double P[] = {0, 512 * 785.0, 512 * 513.0, 10 * 513.0};
     m.beyond = (dt_model_exchange){1e30, 1e9};
-    double update[2] = {0}, fill[2] = {0};
+    double update[2] = {0}, fill[2] = {0}, later[2] = {0};
     for (int w = 0; w < 2; w++)
         for (int l = 1; l <= 3; l++) {
             const double slice = dt_model_slice(&w2, DT_MODEL_TREE, 2, l, w), buffer = 4 * P[l] * (1 - slice) / 1e9;
@@ -318,6 +318,20 @@ static void test_lines(void **state)
         }
     const dt_model_step two = predicted(&w2, &m, DT_MODEL_TREE, 2, 1);
     assert_near(two.moved, fmax(update[0], update[1]) + fmax(fill[0], fill[1]), 1e-9);
+    /* of more data than the last cache holds only a part of the lines is still with their reader: a fourth. A
+     * worker comes by weights, buffers and transposed copies, and half of the rows */
+    const double data = 4 * (2 * P[1] + 3 * (P[2] + P[3]) + 64 * (784 + 2 * (512 + 512 + 10)));
+    m.cache = data / 4;
+    m.bandwidth_one = m.bandwidth_all = 1e30;
+    const dt_model_step part = predicted(&w2, &m, DT_MODEL_TREE, 2, 1);
+    for (int w = 0; w < 2; w++)
+        for (int l = 1; l <= 3; l++) {
+            const double slice = dt_model_slice(&w2, DT_MODEL_TREE, 2, l, w), buffer = 4 * P[l] * (1 - slice) / 4e9;
+            const double compute = costs.seconds[DT_PHASE_GRADIENT][l] / 2;
+            later[w] += fmax(compute, buffer) + fmin(compute, buffer) / 4 - compute;
+        }
+    assert_near(part.moved, fmax(update[0], update[1]) / 4 + fmax(later[0], later[1]), 1e-9);
+    m.cache = 0;
     /* fewer data than a core's own cache: the other rates */
     m.own_cache = 1e9;
     assert_true(predicted(&w2, &m, DT_MODEL_TREE, 2, 1).moved < 1e-12);

@@ -27,6 +27,8 @@
  *            were read just before, three quarters where buffers are stored: round figures for what single phases
  *            showed on a Zen 4 (0 to 0.5 and 0.6 to 1), the model's only ones that no probe measures. An update is
  *            nothing but traffic and hides nothing
+ *            Lines that have left the reader's last cache cost nothing: where its data are larger than that, only
+ *            cache / data of them count
  * exchange   the probe's of arrays in a core's own cache, or of larger ones where a worker's data are larger; in
  *            proportion to the time of a line where that was another when a point was measured (dt_model_place)
  * allreduce  Rabenseifner's (Thakur, Rabenseifner and Gropp, IJHPCA 19(1), 2005):

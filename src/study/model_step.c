@@ -269,11 +269,14 @@ static double memory_of(const dt_model_parts *p, const dt_model_machine *m)
     return fmin(m->bandwidth_one, m->bandwidth_all / (double)p->workers);
 }
 
+/* Lines that have left the reader's last cache needn't be asked back: of more data than fit it, only a part is there.
+ */
 static dt_model_exchange exchange_of(const dt_model_parts *p, const dt_model_machine *m)
 {
-    const dt_model_exchange e = resident(p) <= m->own_cache ? m->near : m->beyond;
+    const double needs = resident(p), there = m->cache > 0 ? fmin(1, m->cache / needs) : 1;
+    const dt_model_exchange e = needs <= m->own_cache ? m->near : m->beyond;
     const double memory = memory_of(p, m); /* where it wasn't measured */
-    return (dt_model_exchange){e.read > 0 ? e.read : memory, e.write > 0 ? e.write : memory};
+    return (dt_model_exchange){e.read > 0 ? e.read : memory, (e.write > 0 ? e.write : memory) / there};
 }
 
 static void find_rates(walk *w)
