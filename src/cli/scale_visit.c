@@ -357,7 +357,6 @@ static dt_status reach_target(visit *v, dt_error *error)
 static dt_status measure(visit *v, dt_error *error)
 {
     const dt_visit_order *o = v->order;
-    double seconds;
     dt_status status = open_all(v, error);
     if (status != DT_OK)
         return status;
@@ -369,7 +368,7 @@ static dt_status measure(visit *v, dt_error *error)
     v->report.steps = o->first_steps;
     dt_witness_take(&v->before, true);
     if (o->first_steps)
-        status = run_steps(v, o->first_steps, &seconds, error);
+        status = run_steps(v, o->first_steps, &v->target.seconds, error);
     if (status == DT_OK)
         status = dt_trainer_weights_sha256(v->trainer, v->report.weights, error);
     if (status == DT_OK && o->chunks)

@@ -126,6 +126,9 @@ dt_status dt_study_open(dt_study *study, const char *folder, dt_arena *arena, dt
  * none. `scratch` has room for `count` numbers. */
 double dt_study_visit_seconds(const dt_study_sample *samples, size_t count, int64_t visit, double *scratch);
 
+/* For bsearch and qsort: a study's visits ascend by their number. */
+int dt_study_visit_compare(const void *a, const void *b);
+
 /* Whether the folder is a study's. */
 bool dt_is_study(const char *folder);
 
