@@ -173,7 +173,7 @@ static void put_rows(drawing *d, int64_t first, int64_t last)
     int64_t *order = s->order + d->base;
     for (int64_t i = first; i < last; i++) {
         const uint64_t number = (uint64_t)(d->base + d->n);
-        if (number % 2 == 0 || d->n == 0)
+        if (number % 2 == 0)
             d->random = dt_philox(s->seed, DT_FOR_SHUFFLE, (uint64_t)d->epoch, number / 2);
         const int64_t j = s->shuffle ? (int64_t)dt_uniform_below(d->random.u[number % 2], (uint64_t)d->n + 1) : d->n;
         order[d->n++] = order[j];
