@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/philox.h"
+#include "record/capture_layout.h"
 #include "record/segments.h"
 
 enum { ROWS = 320, FEATURES = 12, CLASSES = 4, STEPS_PER_EPOCH = 10 };
@@ -367,15 +368,15 @@ static void no_place_for_the_run(void **state)
 /* --- memory --- */
 
 /* The most memory that a run had, in KiB. */
-static long peak_of(const char *epochs)
+static long peak_of(const char *epochs, const char *capture)
 {
     struct rusage use;
     int status;
-    const pid_t pid = start_program((const char *const[]){"train", "e.yaml", epochs, "parallel.threads=1",
-                                                          "checkpoint.every=none", "--out", "run", "--quiet", NULL});
+    const pid_t pid =
+        start_program((const char *const[]){"train", "e.yaml", epochs, "parallel.threads=1", "checkpoint.every=none",
+                                            "--out", "run", "--quiet", capture, NULL});
     assert_int_equal(wait4(pid, &status, 0, &use), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    remove_tree("run");
     return use.ru_maxrss;
 }
 
@@ -384,9 +385,53 @@ static void memory_does_not_grow(void **state)
 {
     (void)state;
     write_text("e.yaml", EXPERIMENT("  probe: {quantities: [z, a, delta, dW], every: 1, samples: batch}\n"));
-    const long one = peak_of("training.epochs=60"), ten = peak_of("training.epochs=600");
+    const long one = peak_of("training.epochs=60", NULL);
+    remove_tree("run");
+    const long ten = peak_of("training.epochs=600", NULL);
     if (ten > one + one / 20 + 2048)
         fail_msg("%ld KiB, where a short run had %ld", ten, one);
+}
+
+/* What --dry-run says of the capture's size, in MiB. */
+static double predicted_size(void)
+{
+    RUN("train", "e.yaml", "training.epochs=5", "--dry-run");
+    expect_success();
+    const char *table = strstr(last.out, "capture.h5\n"), *at = table ? strstr(table, "\n  all ") : NULL;
+    const char *unit = at ? strstr(at, " MiB") : NULL;
+    assert_non_null(unit);
+    while (unit > at && unit[-1] != ' ')
+        unit--;
+    return atof(unit);
+}
+
+static double size_in_mib(const char *folder)
+{
+    char command[64];
+    snprintf(command, sizeof command, "du -sb %s | cut -f 1 >size", folder);
+    assert_int_equal(system(command), 0);
+    read_into("size", last.out, sizeof last.out);
+    return atof(last.out) / (1 << 20);
+}
+
+/* Steps of many megabytes, faster than they are written, wait in DT_CAPTURE_MEMORY, and blocks of the file take as much
+ * again; HDF5's own caches are small. Few of them make a chunk, but the disk takes what was said. */
+static void large_steps_are_bounded_and_predicted(void **state)
+{
+    (void)state;
+    write_text("e.yaml", "data: {format: csv, train: {file: data.csv}}\n"
+                         "network: [{units: 1000}, {units: 1000}, {units: 4}]\n"
+                         "loss: cross_entropy\n"
+                         "training: {batch_size: 32}\n"
+                         "capture: {big: {quantities: [W, dW], every: 1}}\n");
+    const long without = peak_of("training.epochs=5", "capture={}");
+    remove_tree("run");
+    const long with = peak_of("training.epochs=5", NULL);
+    if (with > without + 2 * (DT_CAPTURE_MEMORY >> 10) + (16 << 10))
+        fail_msg("%ld KiB, %ld without a capture", with, without);
+    const double wanted = predicted_size(), is = size_in_mib("run/capture") + size_in_mib("run/capture.h5");
+    if (!(fabs(is - wanted) <= 0.01 * wanted))
+        fail_msg("%.1f MiB, where %.1f were predicted", is, wanted);
 }
 
 /* What a test that failed has left would make others fail. */
@@ -420,6 +465,7 @@ int main(void)
         cmocka_unit_test_teardown(a_closed_pipe_is_one_line, clear),
         cmocka_unit_test_teardown(no_place_for_the_run, clear),
         cmocka_unit_test_teardown(memory_does_not_grow, clear),
+        cmocka_unit_test_teardown(large_steps_are_bounded_and_predicted, clear),
     };
     return cmocka_run_group_tests(tests, set_up, home_remove);
 }

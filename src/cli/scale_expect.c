@@ -42,7 +42,8 @@ void dt_scale_expect(const dt_scale_plan *plan, double *least, double *most)
         *least += low * (double)dt_max(1, plan->rule.least);
         *most += high * (double)(plan->metric ? dt_max(1, plan->rule.least) : plan->rule.most);
     }
-    *most = fmin(*most, fmax(plan->budget, *least));
+    *least = fmin(*least, plan->budget);
+    *most = fmin(*most, plan->budget);
     *least += 2 * plan->probes;
     *most += 2 * plan->probes;
 }

@@ -205,6 +205,88 @@ dt_status dt_scale_factors_read(dt_scale_plan *plan, const dt_node *factors, dt_
     return status;
 }
 
+/* --- points that are left out --- */
+
+/* Marks the factor's level that the node is. */
+static dt_status mark_level(const dt_scale_factor *f, const dt_node *node, bool *marked, dt_arena *arena,
+                            dt_error *error)
+{
+    dt_sweep_value value;
+    const dt_status status = dt_sweep_value_of(&value, node, f->path ? f->path : f->name, arena, error);
+    if (status != DT_OK)
+        return status;
+    for (int64_t i = 0; i < f->level_count; i++)
+        if (strcmp(f->levels[i].shown, value.shown) == 0) {
+            marked[i] = true;
+            return DT_OK;
+        }
+    return dt_fail_at(error, node, DT_INVALID, "exclude: %s has no level %.80s", f->name, value.shown);
+}
+
+/* A placement's level is a list itself, so that only lists of several things are several levels. */
+static dt_status mark_levels(const dt_scale_factor *f, const dt_node *node, bool *marked, dt_arena *arena,
+                             dt_error *error)
+{
+    dt_error own = {0};
+    if (mark_level(f, node, marked, arena, &own) == DT_OK)
+        return DT_OK;
+    if (node->kind != DT_NODE_LIST)
+        return mark_level(f, node, marked, arena, error);
+    dt_status status = DT_OK;
+    for (const dt_node *n = node->first; status == DT_OK && n; n = n->next)
+        status = mark_level(f, n, marked, arena, error);
+    return status;
+}
+
+static dt_status read_exclusion(const dt_scale_plan *plan, dt_scale_exclusion *e, const dt_node *map, dt_arena *arena,
+                                dt_error *error)
+{
+    if (map->kind != DT_NODE_MAP || !map->first)
+        return dt_fail_at(error, map, DT_INVALID, "exclude: must be a list of {FACTOR: LEVEL or [LEVEL, ...], ...}");
+    for (const dt_node *n = map->first; n; n = n->next) {
+        size_t f = 0;
+        while (f < plan->study.factor_count && strcmp(plan->factors[f].name, n->key) != 0)
+            f++;
+        if (f == plan->study.factor_count)
+            return dt_fail_at_key(error, n, DT_UNKNOWN, "exclude: '%.80s' is no factor of this study", n->key);
+        e->level[f] = dt_arena_allocate(arena, (size_t)plan->factors[f].level_count, sizeof *e->level[f]);
+        if (!e->level[f])
+            return dt_fail_memory(error, "the study");
+        const dt_status status = mark_levels(&plan->factors[f], n, e->level[f], arena, error);
+        if (status != DT_OK)
+            return status;
+    }
+    return DT_OK;
+}
+
+dt_status dt_scale_exclusions_read(dt_scale_plan *plan, const dt_node *list, dt_arena *arena, dt_error *error)
+{
+    if (!list)
+        return DT_OK;
+    if (list->kind != DT_NODE_LIST)
+        return dt_fail_at(error, list, DT_INVALID, "exclude: must be a list of {FACTOR: LEVEL or [LEVEL, ...], ...}");
+    plan->exclusions = dt_arena_allocate(arena, list->count + 1, sizeof *plan->exclusions);
+    if (!plan->exclusions)
+        return dt_fail_memory(error, "the study");
+    dt_status status = DT_OK;
+    for (const dt_node *n = list->first; status == DT_OK && n; n = n->next)
+        status = read_exclusion(plan, &plan->exclusions[plan->exclusion_count++], n, arena, error);
+    return status;
+}
+
+bool dt_scale_is_excluded(const dt_scale_plan *plan, const int64_t *level)
+{
+    for (size_t e = 0; e < plan->exclusion_count; e++) {
+        size_t f = 0;
+        while (f < plan->study.factor_count &&
+               (!plan->exclusions[e].level[f] || plan->exclusions[e].level[f][level[f]]))
+            f++;
+        if (f == plan->study.factor_count)
+            return true;
+    }
+    return false;
+}
+
 bool dt_scale_level_place(const dt_scale_plan *plan, size_t point, dt_error *error)
 {
     static const char begins[] = "command line: key '";
@@ -215,7 +297,7 @@ bool dt_scale_level_place(const dt_scale_plan *plan, size_t point, dt_error *err
         return false;
     for (size_t f = 0; f < plan->study.factor_count; f++)
         levels[f] = plan->factors[f].level_count;
-    dt_design_levels(levels, (int64_t)plan->study.factor_count, (int64_t)point, level);
+    dt_design_levels(levels, (int64_t)plan->study.factor_count, plan->points[point].design, level);
     for (size_t f = 0; f < plan->study.factor_count; f++) {
         const dt_scale_factor *factor = &plan->factors[f];
         const size_t path = factor->path ? strlen(factor->path) : 0;

@@ -5,9 +5,13 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -68,6 +72,16 @@ static double clock_of(clockid_t id)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* A visit whose study was killed would only disturb the one that goes on. */
+static void die_with(pid_t parent)
+{
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    if (getppid() != parent)
+        _exit(3);
+}
+
 /* Starts the process, reads its report, waits for it. */
 static dt_status measure(const dt_scale *s, size_t point, measured *m, dt_arena *arena, dt_error *error)
 {
@@ -103,9 +117,10 @@ static dt_status measure(const dt_scale *s, size_t point, measured *m, dt_arena 
         status = dt_fail(error, DT_IO, "%s: can't be made: %s", scratch, strerror(errno));
     m->started = clock_of(CLOCK_REALTIME);
     const double begin_at = clock_of(CLOCK_MONOTONIC);
-    const pid_t pid = status == DT_OK ? fork() : -1;
+    const pid_t parent = getpid(), pid = status == DT_OK ? fork() : -1;
     if (pid == 0) {
         (void)setpgid(0, 0); /* the terminal's Ctrl-C is this program's */
+        die_with(parent);
         execve(program, argv, environment);
         _exit(3);
     }

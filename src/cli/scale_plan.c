@@ -193,8 +193,8 @@ static dt_status read_workloads(const source *s, dt_scale_plan *plan, dt_arena *
 
 static dt_status read_source(source *s, dt_scale_plan *plan, const char *file, dt_arena *arena, dt_error *error)
 {
-    static const char *const names[] = {"name",    "kind",    "experiment", "workloads",
-                                        "factors", "measure", "target",     NULL};
+    static const char *const names[] = {"name",    "kind",    "experiment", "workloads", "factors",
+                                        "exclude", "measure", "target",     NULL};
     static const char *const kinds[] = {"strong", "weak", "batch", "free", NULL};
     dt_status status = dt_sweep_only_names(s->root, names, "study", error);
     const dt_node *name = dt_node_child(s->root, "name"), *kind = dt_node_child(s->root, "kind");
@@ -225,7 +225,33 @@ static dt_status read_source(source *s, dt_scale_plan *plan, const char *file, d
         status = read_target(s, plan, error);
     if (status == DT_OK)
         status = read_workloads(s, plan, arena, error);
-    return status == DT_OK ? dt_scale_factors_read(plan, s->factors, arena, error) : status;
+    if (status == DT_OK)
+        status = dt_scale_factors_read(plan, s->factors, arena, error);
+    return status == DT_OK ? dt_scale_exclusions_read(plan, dt_node_child(s->root, "exclude"), arena, error) : status;
+}
+
+static void add_exclusions(dt_text *t, const dt_scale_plan *plan)
+{
+    if (plan->exclusion_count)
+        dt_text_add(t, "exclude:\n");
+    for (size_t e = 0; e < plan->exclusion_count; e++) {
+        const char *before = "  - {";
+        for (size_t f = 0; f < plan->study.factor_count; f++) {
+            const bool *marked = plan->exclusions[e].level[f];
+            const char *separator = "";
+            if (!marked)
+                continue;
+            dt_text_add(t, "%s%s: [", before, plan->factors[f].name);
+            for (int64_t i = 0; i < plan->factors[f].level_count; i++)
+                if (marked[i]) {
+                    dt_text_add(t, "%s%s", separator, plan->factors[f].levels[i].shown);
+                    separator = ", ";
+                }
+            dt_text_add(t, "]");
+            before = ", ";
+        }
+        dt_text_add(t, "}\n");
+    }
 }
 
 /* The study with every default spelt out; workloads by the copies in its folder. */
@@ -245,6 +271,7 @@ static dt_status resolve(dt_scale_plan *plan, dt_arena *arena, dt_error *error)
             dt_text_add(&t, "%s%s", i ? ", " : "", factor->levels[i].given);
         dt_text_add(&t, "]\n");
     }
+    add_exclusions(&t, plan);
     dt_text_add(&t,
                 "measure: {epsilon: %g, confidence: %g, visits: {least: %" PRId64 ", most: %" PRId64
                 "}, chunk: %g s, chunks: %" PRId64 ", budget: %g s, attempts: %" PRId64 ", seed: %" PRId64

@@ -10,6 +10,8 @@
  *       reduction: [tree, owner]           # or all, deterministic
  *       ...                                # groups, batch_size, shard_size, precision, isa, placement, capture, or an
  *                                          # experiment's key
+ *     exclude:                             # points that are not measured: these levels together
+ *       - {threads: 1, reduction: [atomic, hogwild]}
  *     measure: {epsilon: 0.02, confidence: 0.95, visits: {least: 6, most: 20}, chunk: 0.05 s, chunks: 24,
  *               budget: 10 min, attempts: 3, seed: 1, first_steps: 20, probes: 2 s}
  *     target: {metric: test_loss, value: 0.4, epochs: 20, checks: 4}      # kind: batch
@@ -41,6 +43,11 @@ typedef struct dt_scale_factor {
     int64_t level_count;
 } dt_scale_factor;
 
+/* Points that are left out: those that have one of the marked levels of every factor that it names. */
+typedef struct dt_scale_exclusion {
+    bool *level[DT_STUDY_FACTORS_MAX]; /* (level_count) of each factor; NULL: any */
+} dt_scale_exclusion;
+
 typedef struct dt_scale_workload {
     const char *name, *file; /* absolute */
     char *text;              /* the resolved experiment */
@@ -51,6 +58,7 @@ typedef struct dt_scale_workload {
 typedef struct dt_scale_point {
     const char **changes; /* (change_count) "key=value" */
     size_t change_count;
+    int64_t design; /* its number among all crossings of the factors */
     size_t workload;
     const char *isa, *placement; /* NULL: as they are */
     bool capture, capture_asked; /* by a level of the factor */
@@ -60,6 +68,8 @@ typedef struct dt_scale_point {
 typedef struct dt_scale_plan {
     dt_study study; /* name, kind, factors, points: what the record begins with */
     dt_scale_factor factors[DT_STUDY_FACTORS_MAX];
+    dt_scale_exclusion *exclusions; /* (exclusion_count) */
+    size_t exclusion_count;
     dt_scale_workload *workloads; /* (workload_count) */
     size_t workload_count;
     bool several_workloads; /* they are a factor */
@@ -78,6 +88,10 @@ typedef struct dt_scale_plan {
 
 /* The factors, workloads first, of the node that the file has for them (NULL: none). */
 dt_status dt_scale_factors_read(dt_scale_plan *plan, const dt_node *factors, dt_arena *arena, dt_error *error);
+
+/* `exclude`: a list of {FACTOR: LEVEL or [LEVEL, ...], ...}; NULL: none. After the factors. */
+dt_status dt_scale_exclusions_read(dt_scale_plan *plan, const dt_node *list, dt_arena *arena, dt_error *error);
+bool dt_scale_is_excluded(const dt_scale_plan *plan, const int64_t *level);
 
 /* Where the message is about a change that one of the point's levels makes ("command line: key 'K=V': ..."), puts that
  * level's place in the file in its stead; else false. */

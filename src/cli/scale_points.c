@@ -323,17 +323,20 @@ dt_status dt_scale_points_make(dt_scale_plan *plan, dt_arena *arena, dt_error *e
             dt_fail(error, DT_INVALID, "factors: %" PRId64 " points, over %d; cross fewer", count, DT_SCALE_POINTS_MAX);
     if (status != DT_OK)
         return status;
-    plan->study.point_count = (size_t)count;
     plan->points = dt_arena_allocate(arena, (size_t)count, sizeof *plan->points);
     plan->study.points = dt_arena_allocate(arena, (size_t)count, sizeof *plan->study.points);
     if (!plan->points || !plan->study.points)
         return dt_fail_memory(error, "the study");
     shelf s = {0};
-    for (size_t p = 0; status == DT_OK && p < (size_t)count; p++) {
+    for (int64_t design = 0; status == DT_OK && design < count; design++) {
         char text[512];
         dt_error own = {0};
-        dt_design_levels(levels, factors, (int64_t)p, level);
+        dt_design_levels(levels, factors, design, level);
+        if (dt_scale_is_excluded(plan, level))
+            continue;
+        const size_t p = plan->study.point_count++;
         status = take_levels(plan, p, level, arena, &own);
+        plan->points[p].design = design;
         if (status == DT_OK && strcmp(plan->study.kind, "weak") == 0)
             status = scale_batch(plan, p, arena, &own);
         if (status == DT_OK)
@@ -346,5 +349,7 @@ dt_status dt_scale_points_make(dt_scale_plan *plan, dt_arena *arena, dt_error *e
                 *text && !placed ? ": " : "", own.message);
     }
     clear_shelf(&s);
-    return status;
+    return status == DT_OK && plan->study.point_count == 0
+               ? dt_fail(error, DT_INVALID, "exclude: leaves no point to measure")
+               : status;
 }

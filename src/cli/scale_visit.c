@@ -233,7 +233,7 @@ static void weigh_timers(visit *v)
     for (int i = 0; i < LOOKS; i++)
         sum = sum + dt_ticks();
     v->report.timer_ns = 1e9 * (now() - begin) / LOOKS;
-    int64_t looks = 1, steps = 0;
+    int64_t looks = 4, steps = 0; /* a step looks at rest three times and at wait twice */
     double seconds = 0;
     for (int64_t i = 0; i < v->report.phases; i++)
         looks += v->phases[i].worker == 0;
@@ -357,7 +357,6 @@ static dt_status reach_target(visit *v, dt_error *error)
 static dt_status measure(visit *v, dt_error *error)
 {
     const dt_visit_order *o = v->order;
-    double seconds;
     dt_status status = open_all(v, error);
     if (status != DT_OK)
         return status;
@@ -369,7 +368,7 @@ static dt_status measure(visit *v, dt_error *error)
     v->report.steps = o->first_steps;
     dt_witness_take(&v->before, true);
     if (o->first_steps)
-        status = run_steps(v, o->first_steps, &seconds, error);
+        status = run_steps(v, o->first_steps, &v->target.seconds, error);
     if (status == DT_OK)
         status = dt_trainer_weights_sha256(v->trainer, v->report.weights, error);
     if (status == DT_OK && o->chunks)

@@ -490,7 +490,7 @@ static dt_status check_points(const dt_study *study, const char *folder, const c
                          folder, table, point);
 }
 
-static int compare_visits(const void *a, const void *b)
+int dt_study_visit_compare(const void *a, const void *b)
 {
     const int64_t x = ((const dt_study_visit *)a)->visit, y = ((const dt_study_visit *)b)->visit;
     return (x > y) - (x < y);
@@ -499,7 +499,7 @@ static int compare_visits(const void *a, const void *b)
 static bool counts(const dt_study *study, int64_t visit)
 {
     const dt_study_visit key = {.visit = visit};
-    return study->visit_count && bsearch(&key, study->visits, study->visit_count, sizeof key, compare_visits);
+    return study->visit_count && bsearch(&key, study->visits, study->visit_count, sizeof key, dt_study_visit_compare);
 }
 
 /* Drops the rows whose visit has none in visits.tsv. All begin with the visit and the point. */
@@ -559,7 +559,7 @@ dt_status dt_study_open(dt_study *study, const char *folder, dt_arena *arena, dt
             study->next_visit = study->visits[v].visit + 1;
     }
     if (study->visit_count)
-        qsort(study->visits, study->visit_count, sizeof *study->visits, compare_visits);
+        qsort(study->visits, study->visit_count, sizeof *study->visits, dt_study_visit_compare);
     for (int i = SAMPLES; i <= TARGETS && status == DT_OK; i++)
         status = keep_whole(study, folder, i, rows[i], &count[i], error);
     study->samples = rows[SAMPLES];

@@ -93,9 +93,10 @@ typedef struct dt_study_target {
 
 typedef struct dt_study_probe {
     const char *when;     /* "start", "end" */
-    const char *quantity; /* "fma_float32", "product_float32" (GFLOP/s), "read", "triad" (GB/s), "barrier_ns", ... */
-    int64_t workers;
-    int64_t level; /* of the cache; 0: memory; -1: none */
+    const char *quantity; /* "fma_float32", "product_float32" (GFLOP/s), "read", "triad" (GB/s), "barrier_ns",
+                             "exchange_read", "exchange_write" (GB/s of a worker), "line_ns", "cache_bytes" */
+    int64_t workers;      /* of cache_bytes: caches of that level */
+    int64_t level;        /* of the cache; 0: memory; -1: none */
     double median, best, spread;
     const char *unit;
 } dt_study_probe;
@@ -124,6 +125,9 @@ dt_status dt_study_open(dt_study *study, const char *folder, dt_arena *arena, dt
 /* A visit's value: the median seconds a step of its chunks that are neither warm-up nor disturbed; NAN where there are
  * none. `scratch` has room for `count` numbers. */
 double dt_study_visit_seconds(const dt_study_sample *samples, size_t count, int64_t visit, double *scratch);
+
+/* For bsearch and qsort: a study's visits ascend by their number. */
+int dt_study_visit_compare(const void *a, const void *b);
 
 /* Whether the folder is a study's. */
 bool dt_is_study(const char *folder);

@@ -191,6 +191,8 @@ static void gather(const step *s)
 /* Waits for those who write what comes next: all workers, or those of this one's group. */
 static void meet(const step *s, bool all)
 {
+    if (!all && s->worker->members == 1)
+        return;
     (all ? dt_worker_barrier : dt_group_barrier)(s->worker);
     dt_lap(s->laps, DT_PHASE_WAIT, 0);
 }
@@ -468,7 +470,7 @@ void dt_engine_train(dt_worker *worker, void *context)
     s.update.learning_rate = run->learning_rate;
     if (run->profile)
         s.laps = s.update.laps = dt_profile_laps(run->profile, worker->index);
-    dt_laps_start(s.laps);
+    dt_lap(s.laps, worker->index == 0 ? DT_PHASE_REST : DT_PHASE_WAIT, 0); /* the epoch's order, the team's start */
     if (free) {
         own_pass.network = s.update.own;
         begin_free(&s);

@@ -132,6 +132,8 @@ dt_status dt_trainer_observe(dt_trainer *trainer, const dt_observer *observer, d
 static void begin_epoch(dt_trainer *t)
 {
     dt_run *run = &t->run;
+    if (run->profile)
+        dt_profile_begin(run->profile);
     run->epoch = t->step / t->info.steps_per_epoch;
     run->base = run->epoch * t->info.steps_per_epoch;
     run->done = t->step - run->base;
@@ -172,6 +174,8 @@ static double make_steps(dt_trainer *t, int64_t steps, bool alone)
         return 0;
     const double fed = dt_trainer_seconds();
     (alone ? dt_team_run_alone : dt_team_run)(t->team, t->ops->train, t->engine);
+    if (run->profile)
+        dt_profile_end(run->profile);
     const double ended = dt_trainer_seconds();
     t->trained += ended - began;
     t->pace.spent += ended - began;
