@@ -22,6 +22,7 @@
 #include "data/sampler.h"
 #include "data/scan.h"
 #include "deltoid/deltoid.h"
+#include "record/weights_array.h"
 #include "scratch.h"
 
 /* --- the order --- */
@@ -603,6 +604,34 @@ static void rows_are_picked_and_scanned(void **state)
     end(&t);
 }
 
+/* A layer's weights that are too many to be read at once. */
+static void weights_are_read_in_parts(void **state)
+{
+    enum { UNITS = 2200, INPUTS = 2000 }; /* 17.6 MB */
+    static const hsize_t size[] = {UNITS, INPUTS};
+    fixture *f = *state;
+    char name[512];
+    float *W = malloc(sizeof(float) * UNITS * INPUTS), *read = calloc(UNITS * INPUTS, sizeof(float));
+    snprintf(name, sizeof name, "%s", scratch_path(&f->scratch, "W.h5"));
+    for (int i = 0; i < UNITS * INPUTS; i++)
+        W[i] = (float)(i * 7 % 100003);
+    const hid_t file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    put(file, "W", H5T_IEEE_F32LE, 2, size, CONTIGUOUS, H5T_NATIVE_FLOAT, W);
+    H5Fclose(file);
+    dt_array_source source = {
+        .file = name, .name = "/W", .format = "hdf5", .rows = UNITS, .columns = INPUTS, .precision = DT_FLOAT32};
+    assert_int_equal(dt_weights_array_read(&source, read, NULL), DT_OK);
+    assert_memory_equal(W, read, sizeof(float) * UNITS * INPUTS);
+    source.transposed = true;
+    assert_int_equal(dt_weights_array_read(&source, read, NULL), DT_OK);
+    for (int i = 0; i < UNITS; i++)
+        for (int k = 0; k < INPUTS; k++)
+            if (W[i * INPUTS + k] != read[k * UNITS + i])
+                fail_msg("W_%d,%d", i, k);
+    free(W);
+    free(read);
+}
+
 static void steps_allocate_nothing(void **state)
 {
     fixture *f = *state;
@@ -818,6 +847,7 @@ int main(void)
         cmocka_unit_test(goes_on_in_the_middle_of_an_epoch),
         cmocka_unit_test(captured_rows_are_the_data_sets),
         cmocka_unit_test(rows_are_picked_and_scanned),
+        cmocka_unit_test(weights_are_read_in_parts),
         cmocka_unit_test(steps_allocate_nothing),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(one_trainer_at_a_time),

@@ -88,7 +88,8 @@ dt_status dt_dataset_open(dt_dataset **dataset, const char *format, const dt_sou
 /* The same for one part of an experiment's data, with all its keys; *dataset is NULL where the experiment has no such
  * part. The training set first, with `like` NULL; its transform is `like` for the others, for new samples that of
  * dt_model_read_transform. With standardize or min_max the training rows (without those that validation_fraction takes)
- * decide shift and factor. */
+ * decide shift and factor. Where data->stream and memory say so the inputs of an HDF5 file are not read, but have a
+ * feed. */
 dt_status dt_dataset_open_part(dt_dataset **dataset, const dt_data_spec *data, dt_data_part part, uint64_t seed,
                                const dt_transform *like, dt_error *error);
 
@@ -100,7 +101,8 @@ dt_status dt_dataset_open_new(dt_dataset **dataset, const dt_data_spec *data, co
 dt_status dt_dataset_pick(dt_dataset **picked, const dt_dataset *dataset, const int64_t *rows, int64_t count,
                           dt_error *error);
 
-/* Row i's inputs as the file has them, (features), without scale and transform. */
+/* Row i's inputs as the file has them, (features), without scale and transform. Not of a data set with a feed, of which
+ * dt_dataset_pick gives rows. */
 void dt_dataset_row(const dt_dataset *dataset, int64_t i, double *inputs);
 
 /* The class's name, or its number written to `room`. */

@@ -113,7 +113,7 @@ static dt_status open_dataset(dt_dataset **dataset, const dt_opening *opening, d
 
 dt_status dt_dataset_open(dt_dataset **dataset, const char *format, const dt_source *source, dt_error *error)
 {
-    const dt_data_spec data = {.format = format, .scale = 1};
+    const dt_data_spec data = {.format = format, .scale = 1, .stream = "false"};
     return open_dataset(dataset, &(dt_opening){.source = source, .data = &data}, error);
 }
 

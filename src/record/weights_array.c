@@ -8,7 +8,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/sandbox.h"
+#include "data/scan.h"
 #include "deltoid/dataset.h"
+
+enum { ARRAY_MEMORY = 16 << 20 }; /* HDF5's, where larger, are read in parts */
 
 static dt_status fail_shape(const dt_array_source *s, const dt_dataset *array, dt_error *error)
 {
@@ -26,11 +29,13 @@ static dt_status fail_shape(const dt_array_source *s, const dt_dataset *array, d
                    turned ? "transpose it" : "use the network that the weights are of");
 }
 
-static void convert(const dt_array_source *s, const dt_dataset *array, double *row, void *to)
+static dt_status convert(const dt_array_source *s, const dt_dataset *array, double *row, void *to, dt_error *error)
 {
-    for (int64_t i = 0; i < array->rows; i++) {
-        dt_dataset_row(array, i, row);
-        for (int64_t k = 0; k < array->features; k++) {
+    dt_scan scan;
+    dt_status status = dt_scan_begin(&scan, array, (dt_rows){array->rows, NULL}, error);
+    for (int64_t i = 0; status == DT_OK && i < array->rows; i++) {
+        status = dt_scan_row(&scan, i, row, error);
+        for (int64_t k = 0; status == DT_OK && k < array->features; k++) {
             const int64_t at = s->transposed ? k * array->rows + i : i * array->features + k;
             if (s->precision == DT_FLOAT32)
                 ((float *)to)[at] = (float)row[k];
@@ -38,11 +43,13 @@ static void convert(const dt_array_source *s, const dt_dataset *array, double *r
                 ((double *)to)[at] = row[k];
         }
     }
+    dt_scan_end(&scan);
+    return status;
 }
 
 dt_status dt_weights_array_read(const dt_array_source *s, void *to, dt_error *error)
 {
-    const dt_data_spec spec = {.format = s->format, .scale = 1};
+    const dt_data_spec spec = {.format = s->format, .scale = 1, .memory = ARRAY_MEMORY};
     const dt_source source = {.inputs = s->name ? s->name : s->file, .file = s->name ? s->file : NULL};
     dt_dataset *array = NULL;
     double *row = NULL;
@@ -52,7 +59,7 @@ dt_status dt_weights_array_read(const dt_array_source *s, void *to, dt_error *er
     if (status == DT_OK && !(row = dt_allocate((size_t)s->columns, sizeof *row)))
         status = dt_fail_memory(error, s->file);
     if (status == DT_OK)
-        convert(s, array, row, to);
+        status = convert(s, array, row, to, error);
     dt_release(row);
     dt_dataset_destroy(array);
     return status;
