@@ -8,8 +8,6 @@
 
 #include "program.h"
 
-static char home[256];
-
 static const char experiment[] =
     "name: spirals\n"
     "data: {format: synthetic, generator: spirals, rows: 2000, validation: {fraction: 0.2}}\n"
@@ -33,21 +31,11 @@ static const char strong[] = "name: tiny\n"
 static int set_up(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%s/deltoid-test-XXXXXX", tmp && strlen(tmp) < 200 ? tmp : "/tmp");
-    if (!mkdtemp(home) || chdir(home) != 0)
+    if (home_make() != 0)
         return -1;
     write_text("e.yaml", experiment);
     write_text("s.yaml", strong);
     return 0;
-}
-
-static int tidy(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", home);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
 /* --- tables --- */
@@ -485,16 +473,16 @@ static void mistakes_have_their_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_plan_is_printed_and_nothing_made, set_up, tidy),
-        cmocka_unit_test_setup_teardown(excluded_points_are_left_out, set_up, tidy),
-        cmocka_unit_test_setup_teardown(a_study_s_folder, set_up, tidy),
-        cmocka_unit_test_setup_teardown(a_killed_study_goes_on, set_up, tidy),
-        cmocka_unit_test_setup_teardown(a_stopped_study_goes_on, set_up, tidy),
-        cmocka_unit_test_setup_teardown(factors_do_what_they_say, set_up, tidy),
-        cmocka_unit_test_setup_teardown(weak_scaling_grows_the_minibatch, set_up, tidy),
-        cmocka_unit_test_setup_teardown(a_target_is_reached, set_up, tidy),
-        cmocka_unit_test_setup_teardown(a_disturber_on_one_core_is_flagged, set_up, tidy),
-        cmocka_unit_test_setup_teardown(mistakes_have_their_place, set_up, tidy),
+        cmocka_unit_test_setup_teardown(the_plan_is_printed_and_nothing_made, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(excluded_points_are_left_out, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(a_study_s_folder, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(a_killed_study_goes_on, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(a_stopped_study_goes_on, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(factors_do_what_they_say, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(weak_scaling_grows_the_minibatch, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(a_target_is_reached, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(a_disturber_on_one_core_is_flagged, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(mistakes_have_their_place, set_up, home_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -243,7 +243,7 @@ static void weigh_timers(visit *v)
     for (int i = 0; i < LOOKS; i++)
         sum = sum + dt_ticks();
     v->report.timer_ns = 1e9 * (now() - begin) / LOOKS;
-    int64_t looks = 1, steps = 0;
+    int64_t looks = 4, steps = 0; /* a step looks at rest three times and at wait twice */
     double seconds = 0;
     for (int64_t i = 0; i < v->report.phases; i++)
         looks += v->phases[i].worker == 0;

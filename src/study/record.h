@@ -93,9 +93,10 @@ typedef struct dt_study_target {
 
 typedef struct dt_study_probe {
     const char *when;     /* "start", "end" */
-    const char *quantity; /* "fma_float32", "product_float32" (GFLOP/s), "read", "triad" (GB/s), "barrier_ns", ... */
-    int64_t workers;
-    int64_t level; /* of the cache; 0: memory; -1: none */
+    const char *quantity; /* "fma_float32", "product_float32" (GFLOP/s), "read", "triad" (GB/s), "barrier_ns",
+                             "exchange_read", "exchange_write" (GB/s of a worker), "line_ns", "cache_bytes" */
+    int64_t workers;      /* of cache_bytes: caches of that level */
+    int64_t level;        /* of the cache; 0: memory; -1: none */
     double median, best, spread;
     const char *unit;
 } dt_study_probe;
