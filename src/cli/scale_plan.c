@@ -258,8 +258,12 @@ static void add_exclusions(dt_text *t, const dt_scale_plan *plan)
 static dt_status resolve(dt_scale_plan *plan, dt_arena *arena, dt_error *error)
 {
     dt_text t = {0};
-    dt_text_add(&t, "name: %s\nkind: %s\nworkloads:\n", plan->study.name, plan->study.kind);
-    for (size_t w = 0; w < plan->workload_count; w++)
+    dt_text_add(&t, "name: %s\nkind: %s\n", plan->study.name, plan->study.kind);
+    if (!plan->several_workloads)
+        dt_text_add(&t, "experiment: experiments/%s.yaml\n", plan->workloads[0].name);
+    else
+        dt_text_add(&t, "workloads:\n");
+    for (size_t w = 0; plan->several_workloads && w < plan->workload_count; w++)
         dt_text_add(&t, "  %s: experiments/%s.yaml\n", plan->workloads[w].name, plan->workloads[w].name);
     dt_text_add(&t, "factors:\n");
     for (size_t f = 0; f < plan->study.factor_count; f++) {

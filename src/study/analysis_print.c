@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "study/analysis.h"
+#include "study/compare_points.h"
 
 typedef struct printing {
     const dt_analysis *a;
@@ -128,6 +129,49 @@ static void add_held_out(printing *p)
     }
 }
 
+/* How long a point's undisturbed visits took to the target, and how many steps: they are the same in all of them. */
+static dt_status add_target(printing *p, size_t point, dt_arena *arena, dt_error *error)
+{
+    const dt_study *study = p->a->study;
+    dt_point_sample sample;
+    char text[512], median[32], least[32], most[32];
+    int64_t visits = 0, steps = 0;
+    double value = NAN;
+    const dt_status status = dt_point_sample_of(&sample, study, point, arena, error);
+    if (status != DT_OK)
+        return status;
+    for (size_t i = 0; i < study->target_count; i++)
+        if (study->targets[i].point == (int64_t)point) {
+            visits++;
+            steps = study->targets[i].steps;
+            value = study->targets[i].value;
+        }
+    dt_point_text(study, point, text, sizeof text);
+    dt_buffer_format(&p->out, "  %s: ", text);
+    if (visits == 0)
+        dt_buffer_add(&p->out, "not measured\n");
+    else if (sample.count == 0)
+        dt_buffer_format(&p->out, "no undisturbed visit reached it; the last one's %lld steps came to %.4g\n",
+                         (long long)steps, value);
+    else
+        dt_buffer_format(&p->out, "%lld steps, %s (%s to %s in %lld visits)\n", (long long)steps,
+                         seconds(sample.median, median), seconds(sample.seconds[0], least),
+                         seconds(sample.seconds[sample.count - 1], most), (long long)sample.count);
+    return DT_OK;
+}
+
+static dt_status add_targets(printing *p, dt_error *error)
+{
+    const dt_study *study = p->a->study;
+    dt_arena arena = {0};
+    dt_status status = DT_OK;
+    dt_buffer_format(&p->out, "\nto %s %g\n", study->targets[0].metric, study->targets[0].target);
+    for (size_t i = 0; status == DT_OK && i < study->point_count; i++)
+        status = add_target(p, i, &arena, error);
+    dt_arena_clear(&arena);
+    return status;
+}
+
 static void add_model(printing *p)
 {
     char sentence[DT_SENTENCE], predicted[32];
@@ -150,8 +194,12 @@ dt_status dt_analysis_print(const dt_analysis *analysis, void (*add)(void *conte
 {
     printing p = {.a = analysis};
     char sentence[DT_SENTENCE];
-    for (int64_t s = 0; s < analysis->series_count; s++)
-        add_series(&p, &analysis->series[s]);
+    dt_status status = DT_OK;
+    if (strcmp(analysis->study->kind, "batch") == 0 && analysis->study->target_count)
+        status = add_targets(&p, error);
+    else
+        for (int64_t s = 0; s < analysis->series_count; s++)
+            add_series(&p, &analysis->series[s]);
     for (int64_t w = 0; w < analysis->work_count; w++)
         add_work(&p, w);
     dt_buffer_add(&p.out, "\n");
@@ -160,10 +208,9 @@ dt_status dt_analysis_print(const dt_analysis *analysis, void (*add)(void *conte
     dt_analysis_say_contention(analysis, sentence);
     dt_buffer_format(&p.out, "%s\n", sentence);
     add_model(&p);
-    dt_status status = DT_OK;
-    if (p.out.failed)
+    if (status == DT_OK && p.out.failed)
         status = dt_fail_memory(error, "the analysis of a study");
-    else
+    else if (status == DT_OK)
         for (char *line = p.out.bytes, *end; *line; line = end) {
             end = line + strcspn(line, "\n") + 1;
             const char kept = *end;
