@@ -85,7 +85,9 @@ static void a_study(void **state)
     (void)state;
     write_text("study/study.yaml", "name: made-up\nkind: strong\n");
     write_text("study/provenance.json",
-               "{\"deltoid\": {\"version\": \"1.2.3\", \"compiler\": \"<script>cc</script>\"},\n"
+               "{\"study_sha256\": \"5ad\", \"timer\": {\"look_ns\": 21.5},\n"
+               " \"workloads\": {\"W<1>\": {\"experiment_sha256\": \"e4a1\"}},\n"
+               " \"deltoid\": {\"version\": \"1.2.3\", \"compiler\": \"<script>cc</script>\"},\n"
                " \"machine\": {\"processor\": \"A \\\"fast\\\" one\"}}\n");
     assert_int_equal(mkdir("study/experiments", 0777), 0);
     write_text("study/experiments/W1.yaml", "name: W1 </pre><script>\n");
@@ -94,9 +96,17 @@ static void a_study(void **state)
     assert_string_equal(last.out, "study/report.html\n");
     char *page = page_of("study/report.html");
     static const char *const wanted[] = {
-        "&lt;script&gt;cc&lt;/script&gt;",  "A &quot;fast&quot; one", "1.2.3",
-        "name: made-up\nkind: strong\n",    "<h3>W1.yaml</h3>",       "name: W1 &lt;/pre&gt;&lt;script&gt;\n",
-        "deltoid scale study/study.yaml\n", "784-512-256-10"};
+        "&lt;script&gt;cc&lt;/script&gt;",
+        "A &quot;fast&quot; one",
+        "1.2.3",
+        "name: made-up\nkind: strong\n",
+        "<h3>W1.yaml</h3>",
+        "name: W1 &lt;/pre&gt;&lt;script&gt;\n",
+        "deltoid scale study/study.yaml\n",
+        "784-512-256-10",
+        "<th scope=\"row\">study, SHA-256</th><td><code>5ad</code></td>",
+        "<td>21.5</td>",
+        "<th scope=\"row\">W&lt;1&gt;.experiment_sha256</th><td><code>e4a1</code></td>"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!strstr(page, wanted[i]))
             fail_msg("no '%s'", wanted[i]);

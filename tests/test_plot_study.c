@@ -266,6 +266,8 @@ static void test_a_page_says_what_was_found(void **state)
         "Where the time goes",
         "Roofline",
         "Prediction",
+        "How far predictions were off, of the measured time",
+        "<td>other layer sizes</td><td>all others</td>", /* of W2 from W1 and back */
         "samples.tsv",
         "deltoid scale ",
         "kind: strong",
@@ -274,6 +276,8 @@ static void test_a_page_says_what_was_found(void **state)
         if (!strstr(page, wanted[i]))
             fail_msg("no '%s'", wanted[i]);
     assert_int_equal(seen.pictures, has_gnuplot() ? 12 : 0); /* six, for a desk and for a phone */
+    assert_int_equal(strstr(page, "<svg viewBox=\"0 0 400 ") != NULL, has_gnuplot());
+    assert_int_equal(strstr(page, "<svg viewBox=\"0 0 720 ") != NULL, has_gnuplot());
     assert_false(exists(path, "plots"));
     free(page);
 }

@@ -303,7 +303,7 @@ static void add_roofline(dt_studied *s, int64_t point)
     strncat(title, workers, sizeof title - strlen(title) - 1);
     if (!dt_chart_add_panel(s->chart, title, "operations a byte", "GFLOP/s"))
         return;
-    from = fmin(fmin(from / 2, 0.5), first_ridge(&a->ceilings, p->workers) / 4);
+    from = fmin(fmin(from / 2, 0.5), first_ridge(&a->ceilings, p->workers) / 16);
     to = fmax(to * 2, 64);
     add_ceilings(s, p->workers, from, to);
     add_roofs(s, point);

@@ -46,6 +46,39 @@ void dt_report_environment(const dt_facts *provenance, dt_page *page)
     add_table("Machine", machine, sizeof machine / sizeof *machine, provenance, page);
 }
 
+/* "workloads.W1.data.train.inputs_sha256" is "W1.data.train.inputs_sha256". */
+static void add_hashes(const dt_facts *provenance, dt_page *page)
+{
+    static const char within[] = "workloads.", hash[] = "sha256";
+    dt_html_facts_begin(&page->body, "SHA-256 of experiments and their data");
+    for (size_t i = 0; i < provenance->count; i++) {
+        const char *path = provenance->facts[i].path;
+        const size_t length = strlen(path);
+        if (strncmp(path, within, sizeof within - 1) == 0 && length >= sizeof hash - 1 &&
+            strcmp(path + length - (sizeof hash - 1), hash) == 0)
+            dt_html_fact_code(&page->body, path + sizeof within - 1, provenance->facts[i].value);
+    }
+    dt_html_table_end(&page->body);
+}
+
+void dt_report_measuring(const dt_facts *provenance, dt_page *page)
+{
+    static const named rows[] = {
+        {"started", "started", false},
+        {"finished", "finished", false},
+        {"study, SHA-256", "study_sha256", true},
+        {"order", "design.order", false},
+        {"seed of the order", "design.seed", false},
+        {"statistic", "design.statistic", false},
+        {"clock of phases", "timer.phases", false},
+        {"clock of chunks", "timer.chunks", false},
+        {"a look at the clock, ns", "timer.look_ns", false},
+        {"largest share of a step", "timer.largest_share_of_a_step", false},
+    };
+    add_table("Measuring", rows, sizeof rows / sizeof *rows, provenance, page);
+    add_hashes(provenance, page);
+}
+
 dt_status dt_section_provenance(const dt_reported *r, dt_page *page, dt_error *error)
 {
     static const named run[] = {

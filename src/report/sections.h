@@ -57,4 +57,7 @@ dt_status dt_section_experiment(const dt_reported *r, dt_page *page, dt_error *e
 /* Provenance that runs and studies have in common: build, machine. */
 void dt_report_environment(const dt_facts *provenance, dt_page *page);
 
+/* That of a study alone: when, in which order, by which clock; SHA-256 of its experiments and their data. */
+void dt_report_measuring(const dt_facts *provenance, dt_page *page);
+
 #endif

@@ -150,9 +150,13 @@ static void add_programs(const dt_study *study, dt_page *page)
 dt_status dt_study_write_provenance(const dt_studied_page *s, dt_page *page, dt_error *error)
 {
     (void)error;
-    if (s->run->provenance.count)
-        dt_report_environment(&s->run->provenance, page);
     add_programs(s->analysis->study, page);
+    if (s->run->provenance.count) {
+        dt_report_measuring(&s->run->provenance, page);
+        dt_report_environment(&s->run->provenance, page);
+    } else {
+        dt_page_paragraph(page, "There is no provenance.json in the study's folder: program and machine are unknown.");
+    }
     return DT_OK;
 }
 

@@ -162,16 +162,52 @@ dt_status dt_study_write_roofline(const dt_studied_page *s, dt_page *page, dt_er
 
 /* --- the model --- */
 
+/* What a held-out point was held out of: nothing of several workers goes into any prediction. */
+static const char *words_of(dt_prediction_kind kind)
+{
+    static const char *const words[DT_PREDICTION_KINDS] = {
+        [DT_PREDICTION_WORKERS] = "several workers, from one",
+        [DT_PREDICTION_BATCH] = "another minibatch",
+        [DT_PREDICTION_SIZES] = "other layer sizes",
+        [DT_PREDICTION_BEYOND] = "more cores than there are",
+    };
+    return words[kind];
+}
+
+static void add_errors(const dt_analysis *a, dt_page *page)
+{
+    static const dt_html_column columns[] = {
+        {"held out", false}, {"points", true}, {"median error", true}, {"largest error", true}, {"bias", true}};
+    dt_html_table_begin(&page->body,
+                        "How far predictions were off, of the measured time; bias under 0: the model promises too much",
+                        columns, sizeof columns / sizeof *columns);
+    for (int k = 0; k < DT_PREDICTION_KINDS; k++) {
+        const dt_model_error *e = &a->errors[k];
+        if (e->points == 0)
+            continue;
+        dt_html_row_begin(&page->body);
+        dt_html_head(&page->body, words_of((dt_prediction_kind)k));
+        dt_html_number(&page->body, 0, (double)e->points);
+        dt_study_cell_percent(page, 0, e->median);
+        dt_study_cell_percent(page, 0, e->most);
+        dt_study_cell_percent(page, 0, e->bias);
+        dt_html_row_end(&page->body);
+    }
+    dt_html_table_end(&page->body);
+}
+
 static void add_predictions(const dt_analysis *a, dt_page *page)
 {
-    static const dt_html_column columns[] = {{"series", false},   {"T", true},        {"calibrated at", false},
-                                             {"predicted", true}, {"measured", true}, {"error, %", true}};
+    static const dt_html_column columns[] = {{"series", false},        {"T", true},         {"held out", false},
+                                             {"calibrated at", false}, {"predicted", true}, {"measured", true},
+                                             {"error, %", true}};
     dt_html_table_begin(&page->body, "Points that the model didn't see", columns, sizeof columns / sizeof *columns);
     for (int64_t i = 0; i < a->prediction_count; i++) {
         const dt_analysis_prediction *p = &a->predictions[i];
         dt_html_row_begin(&page->body);
         dt_study_cells_point(page, a, p->series, p->workers);
-        dt_html_cell(&page->body, a->series[a->points[p->from].series].label);
+        dt_html_cell(&page->body, words_of(p->kind));
+        dt_html_cell(&page->body, p->from < 0 ? "all others" : a->series[a->points[p->from].series].label);
         dt_study_cell_seconds(page, p->predicted);
         dt_study_cell_seconds(page, p->measured);
         dt_html_number(&page->body, 1, 100 * p->error);
@@ -205,8 +241,10 @@ dt_status dt_study_write_model(const dt_studied_page *s, dt_page *page, dt_error
     (void)error;
     dt_analysis_say_model(s->analysis, sentence);
     dt_page_paragraph(page, sentence);
-    if (s->analysis->prediction_count)
+    if (s->analysis->prediction_count) {
+        add_errors(s->analysis, page);
         add_predictions(s->analysis, page);
+    }
     if (s->analysis->plan_count)
         add_plans(s->analysis, page);
     return DT_OK;
