@@ -4,8 +4,14 @@
 # Words at the y axis need their room.
 y_letters = 0
 do for [k = 1:words] { if (word_where[k] == 2 && strlen(word[k]) > y_letters) { y_letters = strlen(word[k]) } }
-left = width < 500 ? 84 : 92
+plain_left = width < 500 ? 84 : 92
+left = plain_left
 if (9 * y_letters + 24 > left) { left = 9 * y_letters + 24 }
+# Numbers, too, with a label beside them.
+do for [p = 1:panels] {
+    y_letters = y_logarithmic[p] ? 0 : letters(nice(y_high[p] - y_low[p], 5), y_high[p])
+    if (9 * y_letters + 46 > left) { left = 9 * y_letters + 46 }
+}
 right = width - (width < 500 ? 14 : 20)
 top = height - 54 - 23 * key_rows
 bottom = 6
@@ -90,7 +96,7 @@ do for [p = 1:panels] {
     set yrange [y_low[p]:y_high[p]]
     set xlabel (upright ? '' : x_label[p]) noenhanced offset 0,0.4 textcolor rgb ink
     set ylabel (y_named ? '' : y_label[p]) noenhanced offset 0.7,0 textcolor rgb ink
-    if (strlen(panel_title[p])) { set label panel_title[p] noenhanced at graph 0,1 left offset 0,0.8 font ',13' textcolor rgb ink front }
+    if (strlen(panel_title[p])) { set label panel_title[p] noenhanced at screen X(x_left - left + plain_left),graph 1 left offset 0,0.8 font ',13' textcolor rgb ink front }
     plot for [i = first_item[p]:last_item[p]] data index i - 1 using (is(i, 5, column(1))):((column(3) + column(4)) / 2):(bar):(abs(column(4) - column(3)) / 2) notitle \
             with boxxyerror fillcolor rgb line_of(rank[i]) fillstyle solid noborder, \
         for [i = first_item[p]:last_item[p]] data index i - 1 using (is(i, 2, column(1))):2 notitle \

@@ -4,6 +4,7 @@
 #include "study_fixture.h"
 
 #include "page_checks.h"
+#include "plot/chart.h"
 #include "plot_drawing.h"
 #include "report/report.h"
 #include "study/analysis.h"
@@ -134,6 +135,93 @@ static void test_what_does_not_apply(void **state)
     assert_true(exists(path, "plots/strategies.tsv") && !exists(path, "plots/speedup.tsv"));
 }
 
+/* --- charts --- */
+
+/* Points that weren't measured leave no empty block behind, which gnuplot wouldn't count. */
+static void test_unmeasured_points_shift_nothing(void **state)
+{
+    (void)state;
+    fixture f = strong;
+    f.flag_every = 0;
+    f.threads[2] = 0;
+    f.lacking = 1; /* W1, owner, T = 2 */
+    f.reductions[1] = NULL;
+    const char *path = study("lacking", &f);
+    double got[8 * 4];
+    draw_files(&path, 1, "strategies", NULL);
+    char *numbers = read_text(path, "plots/strategies.tsv"), *script = read_text(path, "plots/strategies.gp");
+    assert_non_null(strstr(script, "\narray first_item[2] = [1, 2]\narray last_item[2] = [1, 3]\n"));
+    assert_int_equal(read_block(numbers, 1, 4, got), 1); /* W2 at T = 1, T = 2 */
+    assert_near(got[0], 1e6 * fixture_seconds(&f, 1, "owner", 1));
+    assert_int_equal(read_block(numbers, 2, 4, got), 1);
+    assert_near(got[0], 1e6 * fixture_seconds(&f, 1, "owner", 2));
+    free(script);
+    free(numbers);
+}
+
+static void test_many_bars_have_panels_of_their_own(void **state)
+{
+    (void)state;
+    fixture f = strong;
+    f.workloads[1] = NULL;
+    const int threads[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    memcpy(f.threads, threads, sizeof threads);
+    f.visits = 5;
+    f.cores = 16;
+    const char *path = study("bars", &f);
+    dt_error error;
+    const dt_plot_options narrow = {.kind = "attribution", .narrow = true};
+    draw_files(&path, 1, "attribution", NULL);
+    char *script = read_text(path, "plots/attribution.gp");
+    assert_non_null(strstr(script, "\npanels = 1\n"));
+    assert_non_null(strstr(script, "'owner 10'"));
+    free(script);
+    assert_int_equal(draw_with(&path, 1, &narrow, &error), has_gnuplot() ? DT_OK : DT_UNSUPPORTED);
+    script = read_text(path, "plots/attribution.gp");
+    assert_non_null(strstr(script, "\nheading = 'Where the time of a step goes'\n"));
+    assert_non_null(strstr(script, "\nwidth = 400\npanels = 2\npanel_columns = 1\n"));
+    assert_non_null(strstr(script, "= ['owner', 'atomic (not reproducible)']\n"));
+    assert_null(strstr(script, "'owner 10'"));
+    free(script);
+}
+
+/* Levels of memory that are as fast as each other share their words; marks near each other, too. */
+static void test_words_of_a_roofline_keep_apart(void **state)
+{
+    (void)state;
+    fixture f = strong;
+    f.workloads[1] = NULL;
+    const char *path = study("roofline", &f);
+    draw_files(&path, 1, "roofline", NULL);
+    char *script = read_text(path, "plots/roofline.gp");
+    assert_non_null(strstr(script, "'FMA peak 100, products 85 GFLOP/s', 'L1 400 GB/s', 'L2 200 GB/s', 'L3 80 GB/s', "
+                                   "'memory 20 GB/s', '1,2', '3',"));
+    free(script);
+}
+
+static void test_texts_are_cut_to_their_room(void **state)
+{
+    (void)state;
+    char cut[DT_CHART_TEXT], long_text[400];
+    dt_chart_cut(cut, "abc", 3);
+    assert_string_equal(cut, "abc");
+    dt_chart_cut(cut, "abcd", 3);
+    assert_string_equal(cut, "ab…");
+    dt_chart_cut(cut, "äöü\xff!", 4); /* never within a character */
+    assert_string_equal(cut, "äöü…");
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    dt_chart_cut(cut, long_text, 390);
+    assert_true(strlen(cut) < sizeof cut);
+    dt_chart chart = {0};
+    dt_chart_head(&chart, long_text, "speed-up");
+    assert_int_equal(dt_characters(chart.heading), 72);
+    assert_non_null(strstr(chart.heading, "x…: speed-up"));
+    chart.narrow = true;
+    dt_chart_head(&chart, long_text, "speed-up");
+    assert_string_equal(chart.heading, "Speed-up");
+}
+
 /* --- pages --- */
 
 static page_check seen;
@@ -172,6 +260,12 @@ static void test_a_page_says_what_was_found(void **state)
         "Hoefler and Belli",
         "say what a speed-up is against",
         "the best serial program is W1, atomic with one worker",
+        "<span class=\"label good\">same bits</span>",
+        "<span class=\"label warn\">not reproducible</span> 6 different in 6 visits",
+        "What limits each point, in words",
+        "Where the time goes",
+        "Roofline",
+        "Prediction",
         "samples.tsv",
         "deltoid scale ",
         "kind: strong",
@@ -179,8 +273,42 @@ static void test_a_page_says_what_was_found(void **state)
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!strstr(page, wanted[i]))
             fail_msg("no '%s'", wanted[i]);
-    assert_int_equal(seen.pictures, has_gnuplot() ? 6 : 0);
+    assert_int_equal(seen.pictures, has_gnuplot() ? 12 : 0); /* six, for a desk and for a phone */
     assert_false(exists(path, "plots"));
+    free(page);
+}
+
+/* The same figures as the analysis has: of W1, owner, at T = 8 of the made-up law. */
+static void test_a_page_has_the_numbers(void **state)
+{
+    (void)state;
+    fixture f = strong;
+    f.workloads[1] = NULL;
+    char *page = page_of(study("numbers", &f), NULL), wanted[128];
+    const double serial = fixture_seconds(&f, 0, "atomic", 1), eight = fixture_seconds(&f, 0, "owner", 8);
+    snprintf(wanted, sizeof wanted,
+             "<th scope=\"row\">owner</th><td class=\"number\">8</td><td class=\"number\">%.2f [", serial / eight);
+    assert_non_null(strstr(page, wanted));
+    snprintf(wanted, sizeof wanted, "<td class=\"number\">%.3f</td><td class=\"words\"><span class=\"label good\">",
+             1.05);
+    assert_non_null(strstr(page, wanted)); /* over the fastest */
+    snprintf(wanted, sizeof wanted, "an efficiency of %.2f", serial / eight / 8);
+    assert_non_null(strstr(page, wanted));
+    free(page);
+}
+
+/* Targets by batch size: those that were reached. */
+static void test_a_page_has_the_batch_sizes(void **state)
+{
+    (void)state;
+    fixture f = strong;
+    f.kind = "batch";
+    f.targets = true;
+    f.threads[1] = 0;
+    char *page = page_of(study("batches", &f), NULL);
+    assert_non_null(strstr(page, "Training to validation_loss 0.35"));
+    assert_non_null(strstr(page, "How many steps and seconds does training to the target take"));
+    assert_null(strstr(page, ">Speed-up and efficiency</h2>")); /* one number of workers */
     free(page);
 }
 
@@ -227,10 +355,20 @@ static void test_hostile_names_stay_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds_can_be_walked),        cmocka_unit_test(test_speedups_are_those_of_the_study),
-        cmocka_unit_test(test_phases_stand_on_each_other), cmocka_unit_test(test_every_kind_is_drawn),
-        cmocka_unit_test(test_what_does_not_apply),        cmocka_unit_test(test_a_page_says_what_was_found),
-        cmocka_unit_test(test_two_cores_have_no_law),      cmocka_unit_test(test_different_answers_are_said),
+        cmocka_unit_test(test_kinds_can_be_walked),
+        cmocka_unit_test(test_speedups_are_those_of_the_study),
+        cmocka_unit_test(test_phases_stand_on_each_other),
+        cmocka_unit_test(test_every_kind_is_drawn),
+        cmocka_unit_test(test_what_does_not_apply),
+        cmocka_unit_test(test_a_page_says_what_was_found),
+        cmocka_unit_test(test_unmeasured_points_shift_nothing),
+        cmocka_unit_test(test_many_bars_have_panels_of_their_own),
+        cmocka_unit_test(test_words_of_a_roofline_keep_apart),
+        cmocka_unit_test(test_texts_are_cut_to_their_room),
+        cmocka_unit_test(test_a_page_has_the_numbers),
+        cmocka_unit_test(test_a_page_has_the_batch_sizes),
+        cmocka_unit_test(test_two_cores_have_no_law),
+        cmocka_unit_test(test_different_answers_are_said),
         cmocka_unit_test(test_hostile_names_stay_text),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

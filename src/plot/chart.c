@@ -20,24 +20,29 @@ dt_status dt_chart_begin(dt_picture *picture, const char *title, dt_chart **char
     return DT_OK;
 }
 
-void dt_chart_head(dt_chart *chart, const char *whose, const char *what)
+void dt_chart_cut(char cut[DT_CHART_TEXT], const char *text, size_t most)
 {
-    const size_t length = dt_characters(what);
-    char shown[DT_CHART_TEXT] = "";
+    const bool whole = dt_characters(text) <= most;
+    const size_t shown = whole ? most : most - 1;
     size_t bytes = 0;
-    for (size_t n = 0; !chart->narrow && whose[bytes] && length + n + 2 < HEADING; n++) {
-        const size_t one = dt_character_bytes(whose + bytes);
-        if (bytes + one + 1 > sizeof shown - 4)
+    for (size_t n = 0; n < shown && text[bytes]; n++) {
+        const size_t one = dt_character_bytes(text + bytes);
+        if (bytes + one + sizeof "…" > DT_CHART_TEXT)
             break;
         bytes += one ? one : 1;
     }
-    if (whose[bytes] && !chart->narrow)
-        snprintf(shown, sizeof shown, "%.*s…: ", (int)bytes, whose);
-    else if (bytes)
-        snprintf(shown, sizeof shown, "%s: ", whose);
-    snprintf(chart->heading, sizeof chart->heading, "%s%s", shown, what);
-    if (bytes == 0 && *chart->heading >= 'a' && *chart->heading <= 'z')
-        *chart->heading = (char)(*chart->heading - 'a' + 'A');
+    snprintf(cut, DT_CHART_TEXT, "%.*s%s", (int)bytes, text, whole || most == 0 ? "" : "…");
+}
+
+void dt_chart_head(dt_chart *chart, const char *whose, const char *what)
+{
+    const size_t taken = dt_characters(what) + 2;
+    char shown[DT_CHART_TEXT] = "";
+    if (!chart->narrow && taken + 2 < HEADING)
+        dt_chart_cut(shown, whose, HEADING - taken);
+    snprintf(chart->heading, sizeof chart->heading, "%s%s%s", shown, *shown ? ": " : "", what);
+    if (!*shown && *what >= 'a' && *what <= 'z')
+        *chart->heading = (char)(*what - 'a' + 'A');
 }
 
 dt_chart_panel *dt_chart_add_panel(dt_chart *chart, const char *title, const char *x_label, const char *y_label)
@@ -47,7 +52,7 @@ dt_chart_panel *dt_chart_add_panel(dt_chart *chart, const char *title, const cha
     dt_chart_panel *panel = &chart->panels[chart->panel_count++];
     *panel = (dt_chart_panel){
         .x_label = x_label, .y_label = y_label, .first = chart->item_count, .last = chart->item_count - 1};
-    snprintf(panel->title, sizeof panel->title, "%s", title);
+    dt_chart_cut(panel->title, title, DT_CHART_TITLE);
     return panel;
 }
 

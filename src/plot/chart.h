@@ -11,7 +11,14 @@
 #include "plot/gnuplot.h"
 #include "plot/maker.h"
 
-enum { DT_CHART_COLUMNS = 4, DT_CHART_PANELS = 12, DT_CHART_ITEMS = 256, DT_CHART_TEXTS = 320, DT_CHART_TEXT = 120 };
+enum {
+    DT_CHART_COLUMNS = 4,
+    DT_CHART_PANELS = 12,
+    DT_CHART_ITEMS = 256,
+    DT_CHART_TEXTS = 320,
+    DT_CHART_TEXT = 120,
+    DT_CHART_TITLE = 36
+};
 
 typedef enum dt_chart_shape {
     DT_CHART_MARKS,  /* symbols with vertical intervals */
@@ -71,7 +78,10 @@ dt_status dt_chart_begin(dt_picture *picture, const char *title, dt_chart **char
  * page that says whose it is, the latter alone. */
 void dt_chart_head(dt_chart *chart, const char *whose, const char *what);
 
-/* A new panel, NULL where there is no room; its items follow. */
+/* At most that many characters of a text, the last "…" where there is more. */
+void dt_chart_cut(char cut[DT_CHART_TEXT], const char *text, size_t most);
+
+/* A new panel, NULL where there is no room; its items follow. Of the title DT_CHART_TITLE characters are shown. */
 dt_chart_panel *dt_chart_add_panel(dt_chart *chart, const char *title, const char *x_label, const char *y_label);
 
 /* A new item with room for `rows`, to be filled by dt_chart_add_row; false where there is no room, which leaves it out.

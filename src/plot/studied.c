@@ -41,9 +41,12 @@ void dt_studied_short(const dt_studied *s, int64_t series, char name[DT_CHART_TE
 void dt_studied_title(const dt_studied *s, int64_t work, char title[DT_CHART_TEXT])
 {
     const dt_analysis_work *w = &s->analysis->works[work];
-    const char *name = s->analysis->work_count > 1 ? w->label : "";
-    const bool same = w->hashed > 1 && w->hashes == 1;
-    snprintf(title, DT_CHART_TEXT, "%.70s%s%s", name, *name && same ? ": " : "", same ? "same answer at every T" : "");
+    static const char same[] = "same answer at every T";
+    const bool is_same = w->hashed > 1 && w->hashes == 1;
+    char name[DT_CHART_TEXT] = "";
+    if (s->analysis->work_count > 1)
+        dt_chart_cut(name, w->label, is_same ? DT_CHART_TITLE - sizeof same - 1 : DT_CHART_TITLE);
+    snprintf(title, DT_CHART_TEXT, "%.80s%s%s", name, *name && is_same ? ": " : "", is_same ? same : "");
 }
 
 int dt_studied_rank(const dt_studied *s, int64_t series)

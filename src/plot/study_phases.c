@@ -82,21 +82,26 @@ static void add_attribution(dt_studied *s, int64_t work, int64_t only)
 {
     const dt_analysis *a = s->analysis;
     const int64_t bars = bar_count(s, work, only);
+    static const char unlike[] = " (not reproducible)";
     char title[DT_CHART_TEXT] = "";
-    if (only >= 0)
-        snprintf(title, sizeof title, "%.90s%s", a->series[only].label,
-                 a->series[only].deterministic ? "" : " (not reproducible)");
+    if (only >= 0 && !a->series[only].deterministic)
+        dt_chart_cut(title, a->series[only].label, DT_CHART_TITLE - strlen(unlike));
+    if (only >= 0 && !a->series[only].deterministic)
+        strcat(title, unlike);
+    else if (only >= 0)
+        dt_chart_cut(title, a->series[only].label, DT_CHART_TITLE);
     else if (a->work_count > 1)
-        snprintf(title, sizeof title, "%.100s", a->works[work].label);
+        dt_chart_cut(title, a->works[work].label, DT_CHART_TITLE);
     if (bars == 0 ||
         !dt_chart_add_panel(s->chart, title, only >= 0 ? "workers T" : "strategy and workers", "µs a step"))
         return;
     add_bars(s, work, only, bars);
     for (int64_t x = 1; x <= bars; x++) {
         const dt_analysis_point *p = &a->points[bar_at(s, work, only, x)];
-        char name[DT_CHART_TEXT], text[DT_CHART_TEXT];
+        char name[DT_CHART_TEXT], cut[DT_CHART_TEXT], text[DT_CHART_TEXT + 24];
         dt_studied_short(s, p->series, name);
-        snprintf(text, sizeof text, "%.14s %lld", a->series_count > a->work_count ? name : "T", (long long)p->workers);
+        dt_chart_cut(cut, name, 12);
+        snprintf(text, sizeof text, "%s %lld", a->series_count > a->work_count ? cut : "T", (long long)p->workers);
         dt_chart_add_text(s->chart, DT_CHART_TIC_X, (double)x, 0, only >= 0 ? strrchr(text, ' ') + 1 : text);
     }
     s->chart->y_least = tallest(s, work);
@@ -292,7 +297,10 @@ static void add_roofline(dt_studied *s, int64_t point)
         }
     if (!(to > 0))
         return;
-    snprintf(title, sizeof title, "%.70s, T = %lld", a->series[p->series].label, (long long)p->workers);
+    char workers[32];
+    const int taken = snprintf(workers, sizeof workers, ", T = %lld", (long long)p->workers);
+    dt_chart_cut(title, a->series[p->series].label, (size_t)(DT_CHART_TITLE - taken));
+    strncat(title, workers, sizeof title - strlen(title) - 1);
     if (!dt_chart_add_panel(s->chart, title, "operations a byte", "GFLOP/s"))
         return;
     from = fmin(fmin(from / 2, 0.5), first_ridge(&a->ceilings, p->workers) / 4);

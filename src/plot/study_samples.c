@@ -41,7 +41,7 @@ static void add_strategies(dt_studied *s, int64_t work, int64_t *workers, int mo
         if (a->series[i].work != work)
             continue;
         dt_studied_short(s, i, name);
-        snprintf(text, sizeof text, "%.16s", name);
+        dt_chart_cut(text, name, 16);
         dt_chart_add_text(s->chart, DT_CHART_TIC_Y, 0, -(rows += 1), text);
     }
     double fastest = INFINITY, slowest = 0;
@@ -200,6 +200,14 @@ static void add_visits(dt_studied *s, bool flagged, double *values)
     }
 }
 
+static bool any_counts(const dt_analysis *a)
+{
+    for (int64_t i = 0; i < a->point_count; i++)
+        if (a->points[i].visits > 0)
+            return true;
+    return false;
+}
+
 static dt_status load_samples(dt_picture *picture, const dt_plot_run *runs, size_t count,
                               const dt_plot_options *options, dt_arena *arena, dt_error *error)
 {
@@ -214,7 +222,8 @@ static dt_status load_samples(dt_picture *picture, const dt_plot_run *runs, size
     double *values = dt_arena_allocate(arena, s.study->sample_count + 1, sizeof *values);
     if (!values)
         return dt_fail_memory(error, "a picture of samples");
-    if (dt_chart_add_panel(s.chart, "", "visit, in the order of measuring", "time over the point's median")) {
+    if (any_counts(s.analysis) &&
+        dt_chart_add_panel(s.chart, "", "visit, in the order of measuring", "time over the point's median")) {
         if (dt_chart_add_item(picture, DT_CHART_DASHED, 0, "the point's median", 2, arena, &s.status)) {
             dt_chart_add_row(picture, 1, 1, NAN, NAN);
             dt_chart_add_row(picture, (double)s.study->visit_count, 1, NAN, NAN);
@@ -231,7 +240,7 @@ static dt_status load_samples(dt_picture *picture, const dt_plot_run *runs, size
             panel->x = (dt_axis){0, (double)s.study->visit_count + 1, false};
         }
     }
-    return dt_studied_done(&s, &runs[0], "nothing was measured yet", error);
+    return dt_studied_done(&s, &runs[0], "no visit counts: all were disturbed", error);
 }
 
 const dt_plot_maker dt_strategies_maker = {dt_script_chart, load_strategies, dt_chart_settings, dt_chart_letters};

@@ -53,6 +53,13 @@ void dt_html_format(dt_buffer *out, const char *format, ...)
     dt_html_text(out, text);
 }
 
+void dt_html_sentence(dt_buffer *out, const char *text)
+{
+    if (*text >= 'a' && *text <= 'z')
+        dt_buffer_format(out, "%c", *text - 'a' + 'A');
+    dt_html_text(out, *text >= 'a' && *text <= 'z' ? text + 1 : text);
+}
+
 void dt_html_element(dt_buffer *out, const char *name, const char *text)
 {
     dt_buffer_format(out, "<%s>", name);

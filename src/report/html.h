@@ -21,6 +21,9 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void dt_html_format(dt_buffer *out, const char *format, ...);
 
+/* The same for a sentence, whose first letter becomes a capital where it is one of ASCII. */
+void dt_html_sentence(dt_buffer *out, const char *text);
+
 /* <name>text</name> */
 void dt_html_element(dt_buffer *out, const char *name, const char *text);
 

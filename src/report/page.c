@@ -47,14 +47,6 @@ void dt_page_paragraph(dt_page *page, const char *text)
 
 /* --- pictures --- */
 
-/* A caption is a sentence: summaries of kinds begin small. */
-static void add_sentence(dt_buffer *out, const char *words)
-{
-    const char first[2] = {(char)(*words >= 'a' && *words <= 'z' ? *words - 'a' + 'A' : *words), '\0'};
-    dt_html_text(out, first);
-    dt_html_text(out, *words ? words + 1 : words);
-}
-
 /* What calls of dt_plot leave: files to put in, or letters; all in one figure, a box each. */
 typedef struct drawing {
     dt_page *page;
@@ -80,7 +72,7 @@ static void end_figure(const drawing *d)
     if (!d->open)
         return;
     dt_buffer_add(&d->page->body, "<figcaption>");
-    add_sentence(&d->page->body, d->caption);
+    dt_html_sentence(&d->page->body, d->caption); /* summaries of kinds begin small */
     dt_buffer_add(&d->page->body, "</figcaption></figure>\n");
 }
 

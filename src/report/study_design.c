@@ -60,7 +60,10 @@ dt_status dt_study_write_answer(const dt_studied_page *s, dt_page *page, dt_erro
         dt_buffer_add(&page->body, work->hashes == 1 ? "<p class=\"good\">"
                                    : work->hashed    ? "<p class=\"warn\">"
                                                      : "<p>");
-        dt_html_text(&page->body, sentence);
+        if (a->work_count > 1)
+            dt_html_text(&page->body, sentence); /* which begins with a name */
+        else
+            dt_html_sentence(&page->body, sentence);
         dt_buffer_add(&page->body, "</p>\n");
         say_fastest(a, w, page);
     }

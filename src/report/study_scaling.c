@@ -130,7 +130,7 @@ static bool any_fitted(const dt_analysis *a)
 static void add_fit(const dt_analysis_series *series, const dt_analysis_fit *f, dt_page *page)
 {
     char range[48];
-    snprintf(range, sizeof range, "%lld to %lld", (long long)f->fit.least, (long long)f->fit.most);
+    snprintf(range, sizeof range, "%lld–%lld", (long long)f->fit.least, (long long)f->fit.most);
     dt_html_row_begin(&page->body);
     dt_html_head(&page->body, series->label);
     dt_html_cell(&page->body, f->law->name);

@@ -11,7 +11,7 @@ enum { HASH_SHOWN = 12 };
 static void add_determinism(const dt_analysis *a, const dt_analysis_point *p, dt_page *page)
 {
     const dt_analysis_work *work = &a->works[p->work];
-    dt_buffer_add(&page->body, "<td>");
+    dt_buffer_add(&page->body, "<td class=\"words\">");
     if (!p->point->deterministic) {
         dt_study_label(page, "not reproducible", true);
         if (p->hashes > 1)
