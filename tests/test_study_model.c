@@ -98,15 +98,22 @@ static void test_limiter(void **state)
     /* lines between cores: counted where they take more of the phase than the other bounds */
     assert_true(isnan(a.phase[DT_PHASE_UPDATE].of_exchange));
     assert_int_equal(dt_attribute(two_workers(), 7, NAN, &bounds, &a, NULL), DT_OK);
-    a.phase[DT_PHASE_UPDATE].of_exchange = 0.79;
+    a.phase[DT_PHASE_UPDATE].of_exchange = 0.35; /* of 7 s that grew by 5: 2.45 s */
     dt_limiter_of(&a, &base, &limiter);
     assert_int_equal(limiter.bound, DT_BOUND_MEMORY);
     a.phase[DT_PHASE_UPDATE].of_exchange = 0.94;
     dt_limiter_of(&a, &base, &limiter);
     assert_int_equal(limiter.bound, DT_BOUND_EXCHANGE);
     assert_string_equal(limiter.words,
-                        "reduction 67 % of the time lost, bound by lines between cores, which take 94 % of it "
-                        "at their measured rate");
+                        "reduction 67 % of the time lost, to lines between cores, which take 94 % of it at "
+                        "their measured rate");
+    a.phase[DT_PHASE_UPDATE].of_exchange = 0.36; /* 2.52 s: half of what it lost */
+    dt_limiter_of(&a, &base, &limiter);
+    assert_int_equal(limiter.bound, DT_BOUND_EXCHANGE);
+    a.phase[DT_PHASE_FORWARD].of_exchange = 0.9;
+    dt_limiter_of(&a, NULL, &limiter);
+    assert_string_equal(limiter.words,
+                        "forward 44 %, bound by lines between cores, which take 90 % of it at their measured rate");
     dt_profile_row waits[4];
     waits[0] = row(0, DT_PHASE_FORWARD, 1, 4, 0, 0);
     waits[1] = row(0, DT_PHASE_WAIT, 0, 4, 0, 0);

@@ -14,7 +14,9 @@
  * deterministic are never picked.
  *
  * The rates are those of a server's cores of about 2020. They needn't be this machine's: what decides is mostly a
- * factor of two and more. `deltoid scale` measures what the model only guesses.
+ * factor of two and more. `deltoid scale` measures what the model only guesses, and src/study/model.h predicts by a
+ * machine's own probes, with lines that others wrote and lines that others have read apart: at one rate, as here, what
+ * moves weighs the same.
  */
 #include <stdio.h>
 #include <string.h>

@@ -74,7 +74,11 @@ dt_status dt_attribute(const dt_profile_row *rows, size_t count, double wall, co
 
 /* --- in words --- */
 
-static void find_bound(const dt_attribution *a, dt_limiter *limiter)
+/* `grown`: seconds by which the phase is longer than one worker's; NAN without a base. What it lost needn't be what
+ * most of it does: lines between cores that take half of that or more count before arithmetic that it would have done
+ * anyway.
+ */
+static void find_bound(const dt_attribution *a, double grown, dt_limiter *limiter)
 {
     const dt_phase_share *p = &a->phase[limiter->phase];
     limiter->of_bound = NAN;
@@ -82,7 +86,7 @@ static void find_bound(const dt_attribution *a, dt_limiter *limiter)
         limiter->bound = 2 * a->uneven >= a->waiting ? DT_BOUND_IMBALANCE : DT_BOUND_BARRIER;
     } else if (isnan(p->of_peak) && isnan(p->of_bandwidth) && isnan(p->of_exchange)) {
         limiter->bound = DT_BOUND_NONE;
-    } else if (p->of_exchange > fmax(p->of_peak, p->of_bandwidth)) {
+    } else if (p->of_exchange > fmax(p->of_peak, p->of_bandwidth) || 2 * p->of_exchange * p->seconds >= grown) {
         limiter->bound = DT_BOUND_EXCHANGE;
         limiter->of_bound = p->of_exchange;
     } else {
@@ -98,6 +102,7 @@ static void say(const dt_attribution *a, dt_limiter *limiter)
     const size_t size = sizeof limiter->words;
     const char *phase = dt_phase_words(limiter->phase);
     const double share = 100 * limiter->share, near = 100 * limiter->of_bound;
+    const char *by = isnan(limiter->lost) ? "bound by" : "to";
     if (!isnan(limiter->lost))
         snprintf(of, sizeof of, " of the time lost");
     switch (limiter->bound) {
@@ -114,11 +119,11 @@ static void say(const dt_attribution *a, dt_limiter *limiter)
         break;
     case DT_BOUND_EXCHANGE:
         if (near > 100) /* some of it goes on beside arithmetic */
-            snprintf(words, size, "%s %.0f %%%s, bound by lines between cores", phase, share, of);
+            snprintf(words, size, "%s %.0f %%%s, %s lines between cores", phase, share, of, by);
         else
             snprintf(words, size,
-                     "%s %.0f %%%s, bound by lines between cores, which take %.0f %% of it at their measured rate",
-                     phase, share, of, near);
+                     "%s %.0f %%%s, %s lines between cores, which take %.0f %% of it at their measured rate", phase,
+                     share, of, by, near);
         break;
     case DT_BOUND_IMBALANCE:
         snprintf(words, size, "%s %.0f %%%s, for uneven work: the busiest worker has %.2f times the mean", phase, share,
@@ -151,6 +156,6 @@ void dt_limiter_of(const dt_attribution *attribution, const dt_attribution *base
         limiter->share = share;
         limiter->lost = grown > 0 ? more / all : NAN;
     }
-    find_bound(a, limiter);
+    find_bound(a, grown > 0 ? limiter->share * grown : NAN, limiter);
     say(a, limiter);
 }

@@ -71,7 +71,8 @@ typedef struct dt_limiter {
 
 /* What limits: without a base (NULL) the phase with the largest share; beside the attribution of one worker with the
  * same work, the phase whose summed time grew most, as that is what scaling lost to. Of the three bounds the nearest
- * one counts. Where nothing grew, the largest share. */
+ * one counts; but what a phase lost it lost to lines between cores, where these take half of that or more. Where
+ * nothing grew, the largest share. */
 void dt_limiter_of(const dt_attribution *attribution, const dt_attribution *base, dt_limiter *limiter);
 
 /* "reduction" for DT_PHASE_UPDATE, "waiting" for DT_PHASE_WAIT, else dt_phase_name. */

@@ -22,7 +22,11 @@ static void features_of(const dt_model_network *n, const dt_model_task *t, doubl
     const bool layer = l > 0, hidden = layer && l < n->layers;
     const double in = layer ? (double)n->units[l - 1] : 0, out = (double)n->units[l], rows = t->rows;
     const double above = hidden ? (double)n->units[l + 1] : 0;
+    const bool of_layers =
+        t->phase == DT_PHASE_FORWARD || t->phase == DT_PHASE_BACKWARD || t->phase == DT_PHASE_GRADIENT;
     memset(f, 0, DT_MODEL_FEATURES * sizeof *f);
+    if (layer != of_layers) /* there is no such row */
+        return;
     switch (t->phase) {
     case DT_PHASE_GATHER:
         f[CALL] = 1;

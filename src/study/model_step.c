@@ -189,7 +189,6 @@ static void forward(walk *w)
 {
     const dt_model_parts *p = &w->parts;
     bool before = dt_model_by_units(p->network, p->strategy, p->workers, 1); /* x: a copy each */
-    add_phases(w, DT_PHASE_FORWARD, 0);
     for (int64_t l = 1; l <= p->network->layers; l++) {
         const bool units = dt_model_by_units(p->network, p->strategy, p->workers, l);
         if (l > 1 && (units || before))
