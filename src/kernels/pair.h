@@ -161,7 +161,9 @@ static inline dt_pair dt_pair_normal_tail(double y)
  *
  * The tail is wide.h's polynomial. Near 0 it would have Phi(-|z|) to ten units only: within 1 of it float64 takes the
  * series Phi(z) = 1/2 + sum_k (-1)^k z^(2k + 1) / (sqrt(2 pi) 2^k k! (2k + 1)) instead. */
-static inline dt_pair dt_pair_normal(double z, dt_pair *e)
+__attribute__((always_inline)) /* clang would call it, one z at a time */
+static inline dt_pair
+dt_pair_normal(double z, dt_pair *e)
 {
     static const double series[] = {-0x1.1058377e2cee0p-4,  0x1.46d04297691dap-7,   -0x1.37403f6ba1100p-10,
                                     0x1.e42b0d5216fc8p-14,  -0x1.3ce8fac15e2c4p-17, 0x1.658a2177b2739p-21,
