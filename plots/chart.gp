@@ -1,11 +1,21 @@
 # Panels of marks with intervals (shape 0; hollow 1), lines (2; dashed 3), marks with horizontal intervals (4) and stacked bars (5). Item i is
 # block i of the numbers, columns x, y, low and high; panel p shows items first_item[p] to last_item[p].
 
-left = 92
-right = width - 20
-top = height - 46 - 23 * key_rows
+# Words at the y axis need their room.
+y_letters = 0
+do for [k = 1:words] { if (word_where[k] == 2 && strlen(word[k]) > y_letters) { y_letters = strlen(word[k]) } }
+plain_left = width < 500 ? 84 : 92
+left = plain_left
+if (9 * y_letters + 24 > left) { left = 9 * y_letters + 24 }
+# Numbers, too, with a label beside them.
+do for [p = 1:panels] {
+    y_letters = y_logarithmic[p] ? 0 : letters(nice(y_high[p] - y_low[p], 5), y_high[p])
+    if (9 * y_letters + 46 > left) { left = 9 * y_letters + 46 }
+}
+right = width - (width < 500 ? 14 : 20)
+top = height - 54 - 23 * key_rows
 bottom = 6
-gap_x = 84
+gap_x = left - 8
 grey = 0x8A8A8A
 most_rank = 1
 do for [i = 1:items] { if (rank[i] > most_rank) { most_rank = rank[i] } }
@@ -24,11 +34,12 @@ aside(i, x) = !stand_beside || rank[i] < 2 ? x : x_is_logarithmic ? x * (1 + 0.0
 bar = 0.38
 key_dash(k) = key_shape[k] == 3 ? 2 : 1
 
-set multiplot title heading noenhanced font ',17' textcolor rgb ink
+set multiplot title heading noenhanced font (width < 500 ? ',15' : ',17') textcolor rgb ink
 set style fill solid noborder
 panel_width = (right - left - gap_x * (panel_columns - 1)) / (1.0 * panel_columns)
 rows = (panels + panel_columns - 1) / panel_columns
 row_height = (top - bottom) / (1.0 * rows)
+x_parts = panel_width > 400 ? 8 : 4
 do for [p = 1:panels] {
     x_left = left + ((p - 1) % panel_columns) * (panel_width + gap_x)
     y_top = top - ((p - 1) / panel_columns) * row_height
@@ -41,19 +52,20 @@ do for [p = 1:panels] {
     x_span = x_high[p] - x_low[p]
     x_named = 0
     y_named = 0
-    long = 0
+    x_longest = 0
     do for [k = 1:words] {
-        if (word_panel[k] == p && word_where[k] == 1) { x_named = 1; if (strlen(word[k]) > 3) { long = long + 1 } }
+        if (word_panel[k] == p && word_where[k] == 1) { x_named = x_named + 1; if (strlen(word[k]) > x_longest) { x_longest = strlen(word[k]) } }
         if (word_panel[k] == p && word_where[k] == 2) { y_named = 1 }
     }
-    # Many long names stand upright.
-    upright = long > 5
-    set bmargin at screen Y(y_top - row_height + (upright ? 108 : 58))
+    # Names that don't fit side by side stand upright.
+    upright = x_longest > 3 && x_named * (x_longest + 1.5) * 8.5 > panel_width
+    plot_height = row_height - 26 - (upright ? 108 : 76)
+    set bmargin at screen Y(y_top - row_height + (upright ? 108 : 76))
     if (x_logarithmic[p]) {
         set logscale x
         if (!x_named) { eval tics_x(x_low[p], x_high[p]) }
     } else {
-        set xtics autofreq nice(x_high[p] - x_low[p], panel_columns == 1 ? 8 : 4) format digits(nice(x_high[p] - x_low[p], panel_columns == 1 ? 8 : 4))
+        set xtics autofreq nice(x_high[p] - x_low[p], x_parts) format digits(nice(x_high[p] - x_low[p], x_parts))
     }
     if (y_logarithmic[p]) {
         set logscale y
@@ -67,7 +79,15 @@ do for [p = 1:panels] {
     unset label
     do for [k = 1:words] {
         if (word_panel[k] == p) {
-            if (word_where[k] == 0) { set label word[k] noenhanced at word_x[k],word_y[k] left offset 0.4,0.5 font ',12' textcolor rgb ink front }
+            if (word_where[k] == 3) { set label word[k] noenhanced at word_x[k],word_y[k] center offset 0,0.7 font ',12' textcolor rgb ink front }
+            if (word_where[k] == 4) { set label word[k] noenhanced at word_x[k],word_y[k] center offset 0,-0.75 font ',12' textcolor rgb ink front }
+            if (word_where[k] == 7) { set label word[k] noenhanced at word_x[k],word_y[k] center offset 0,1.5 font ',12' textcolor rgb ink front }
+            if (word_where[k] == 5) { set label word[k] noenhanced at word_x[k],word_y[k] left offset 0,0.5 font ',12' textcolor rgb ink front }
+            if (word_where[k] == 6) {
+                slope = atan2(plot_height / log10(y_high[p] / y_low[p]), panel_width / log10(x_high[p] / x_low[p]))
+                set label word[k] noenhanced at word_x[k],word_y[k] left rotate by slope * 180 / pi \
+                    offset -1.1 * sin(slope) + 0.6 * cos(slope),0.55 * cos(slope) + 0.3 * sin(slope) font ',12' textcolor rgb ink front
+            }
             if (word_where[k] == 1) { set xtics add (word[k] word_x[k]) }
             if (word_where[k] == 2) { set ytics add (word[k] word_y[k]) }
         }
@@ -76,7 +96,7 @@ do for [p = 1:panels] {
     set yrange [y_low[p]:y_high[p]]
     set xlabel (upright ? '' : x_label[p]) noenhanced offset 0,0.4 textcolor rgb ink
     set ylabel (y_named ? '' : y_label[p]) noenhanced offset 0.7,0 textcolor rgb ink
-    if (strlen(panel_title[p])) { set label panel_title[p] noenhanced at graph 0,1 left offset 0,0.8 font ',13' textcolor rgb ink front }
+    if (strlen(panel_title[p])) { set label panel_title[p] noenhanced at screen X(x_left - left + plain_left),graph 1 left offset 0,0.8 font ',13' textcolor rgb ink front }
     plot for [i = first_item[p]:last_item[p]] data index i - 1 using (is(i, 5, column(1))):((column(3) + column(4)) / 2):(bar):(abs(column(4) - column(3)) / 2) notitle \
             with boxxyerror fillcolor rgb line_of(rank[i]) fillstyle solid noborder, \
         for [i = first_item[p]:last_item[p]] data index i - 1 using (is(i, 2, column(1))):2 notitle \
@@ -97,7 +117,7 @@ do for [p = 1:panels] {
 if (keys) {
     set lmargin at screen X(20)
     set rmargin at screen X(width - 20)
-    set tmargin at screen Y(height - 32)
+    set tmargin at screen Y(height - 38)
     set bmargin at screen Y(top)
     unset logscale
     set xrange [0:1]
@@ -107,7 +127,7 @@ if (keys) {
     unset tics
     unset xlabel
     unset ylabel
-    set key at screen 0.5, Y(height - 32) center top horizontal maxcolumns key_columns Left reverse samplen 2 font ',13' textcolor rgb ink
+    set key at screen 0.5, Y(height - 38) center top horizontal maxcolumns key_columns Left reverse samplen 2 font ',13' textcolor rgb ink
     plot NaN notitle, for [k = 1:keys] keyentry with linespoints \
         linewidth (key_shape[k] == 5 ? 11 : key_shape[k] == 2 || key_shape[k] == 3 ? 1.8 : 0.01) \
         linecolor rgb line_of(key_rank[k]) dashtype key_dash(k) \

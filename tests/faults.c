@@ -1,9 +1,10 @@
 /* A library to preload (LD_PRELOAD) that makes calls of the system fail, for tests of what a program does then.
  *
- *     DELTOID_FAULT=write:17     the 17th of these calls fails: write (also pwrite), fsync, rename, open, memory
+ *     DELTOID_FAULT=write:17     the 17th of these calls fails: write (also pwrite), fsync, rename, open, memory, read
  *     DELTOID_FAULT=space:40000  a disk that is full after so many bytes written to files under the current directory
  *
- * `memory` is posix_memalign, through which all of the library's own memory goes. Calls on standard output and error
+ * `memory` is posix_memalign, through which all of the library's own memory goes; `read` is pread, with which HDF5
+ * reads; a process that is forked counts on by itself. Calls on standard output and error
  * don't count. The failure is said on no channel but errno: EIO, ENOSPC, ENOMEM.
  */
 #define _GNU_SOURCE
@@ -18,10 +19,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-enum { NOTHING, WRITE, FSYNC, RENAME, OPEN, MEMORY, SPACE };
+enum { NOTHING, WRITE, FSYNC, RENAME, OPEN, MEMORY, READ, SPACE };
 
-static const char *const names[] = {
-    [WRITE] = "write", [FSYNC] = "fsync", [RENAME] = "rename", [OPEN] = "open", [MEMORY] = "memory", [SPACE] = "space"};
+static const char *const names[] = {[WRITE] = "write",   [FSYNC] = "fsync", [RENAME] = "rename", [OPEN] = "open",
+                                    [MEMORY] = "memory", [READ] = "read",   [SPACE] = "space"};
 
 static int kind;
 static long long at;
@@ -80,6 +81,21 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset)
 {
     return pwrite(fd, bytes, size, offset);
+}
+
+ssize_t pread(int fd, void *bytes, size_t size, off_t offset)
+{
+    REAL(pread);
+    if (fails(READ)) {
+        errno = EIO;
+        return -1;
+    }
+    return real(fd, bytes, size, offset);
+}
+
+ssize_t pread64(int fd, void *bytes, size_t size, off64_t offset)
+{
+    return pread(fd, bytes, size, offset);
 }
 
 int fsync(int fd)

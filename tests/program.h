@@ -2,6 +2,7 @@
 #ifndef DT_TESTS_PROGRAM_H
 #define DT_TESTS_PROGRAM_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,7 +21,7 @@
 
 extern char **environ;
 
-enum { PROGRAM_ARGUMENTS = 24, PROGRAM_OUTPUT = 1 << 20 };
+enum { PROGRAM_ARGUMENTS = 24, PROGRAM_OUTPUT = 1 << 22 };
 
 typedef struct program_result {
     int status; /* 128 + the signal's number where one ended it */
@@ -28,6 +29,32 @@ typedef struct program_result {
 } program_result;
 
 static program_result last; /* of the latest run */
+
+static char home[256]; /* where all tests of a program work */
+
+/* Makes `home` and goes there; -1 where that fails. */
+static inline int home_make(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(home, sizeof home, "%s/deltoid-test-XXXXXX", tmp && *tmp && strlen(tmp) < 200 ? tmp : "/tmp");
+    unsetenv("DELTOID_ISA");
+    return mkdtemp(home) && chdir(home) == 0 ? 0 : -1;
+}
+
+/* The same in memory where that can be, for tests that synchronise many files. */
+static inline int home_make_in_memory(void)
+{
+    snprintf(home, sizeof home, "/dev/shm/deltoid-test-XXXXXX");
+    return mkdtemp(home) && chdir(home) == 0 ? 0 : home_make();
+}
+
+static inline int home_remove(void **state)
+{
+    (void)state;
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", home);
+    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
+}
 
 static inline void read_into(const char *name, char *text, size_t size)
 {
@@ -38,12 +65,17 @@ static inline void read_into(const char *name, char *text, size_t size)
     fclose(f);
 }
 
-static inline void write_text(const char *name, const char *text)
+static inline void write_bytes(const char *name, const void *bytes, size_t size)
 {
     FILE *f = fopen(name, "wb");
     assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
     assert_int_equal(fclose(f), 0);
+}
+
+static inline void write_text(const char *name, const char *text)
+{
+    write_bytes(name, text, strlen(text));
 }
 
 /* Its process; what it says goes to stdout.txt and stderr.txt. */
@@ -67,18 +99,32 @@ static inline pid_t start_program(const char *const *arguments)
 static inline void wait_program(pid_t pid)
 {
     int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
+    while (waitpid(pid, &status, 0) < 0)
+        assert_int_equal(errno, EINTR);
     last.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     read_into("stdout.txt", last.out, sizeof last.out);
     read_into("stderr.txt", last.err, sizeof last.err);
 }
 
-#define RUN(...) wait_program(start_program((const char *const[]){__VA_ARGS__, NULL}))
+static inline void run_program(const char *const *arguments)
+{
+    wait_program(start_program(arguments));
+}
+
+#define RUN(...) run_program((const char *const[]){__VA_ARGS__, NULL})
 
 static inline void expect_success(void)
 {
     if (last.status != 0 || *last.err)
         fail_msg("exit status %d: %s", last.status, last.err);
+}
+
+/* That exit status, and one line on stderr that says so. */
+static inline void expect_failure(int status, const char *says)
+{
+    if (last.status != status || strncmp(last.err, "deltoid: ", 9) != 0 || !strstr(last.err, says) ||
+        strchr(last.err, '\n') != last.err + strlen(last.err) - 1)
+        fail_msg("exit status %d (not %d), \"%s\" doesn't say \"%s\"", last.status, status, last.err, says);
 }
 
 /* That exit status, and one line on stderr that begins so. */

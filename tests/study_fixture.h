@@ -26,6 +26,7 @@ typedef struct fixture {
     double noise;              /* deviation of a visit's logarithm */
     int visits;                /* of each point */
     int flag_every;            /* every n-th visit is disturbed, three times as slow; 0: none */
+    int lacking;               /* visits of that point are all disturbed; 0: of none */
     double uncovered;          /* share of a step that phases don't explain */
     bool phases, targets, wrong_hash;
     const char *name; /* of the study; may be hostile. NULL: "made-up" */
@@ -196,7 +197,8 @@ static inline void fixture_visit(dt_study *s, const fixture *f, int block, int p
     const dt_study_point *p = &s->points[point];
     const int number = (int)s->visit_count, threads = (int)p->workers;
     const int network = strcmp(p->values[0], f->workloads[0]) == 0 ? 0 : 1;
-    const bool flagged = f->flag_every && number % f->flag_every == f->flag_every - 1;
+    const bool flagged =
+        (f->flag_every && number % f->flag_every == f->flag_every - 1) || (f->lacking && point == f->lacking);
     const double plain = fixture_seconds(f, network, p->reduction, threads);
     const double seconds = plain * exp(f->noise * normal_number(7, (uint64_t)number)) * (flagged ? 3 : 1);
     /* one hash a workload; those that aren't reproducible have one a visit */

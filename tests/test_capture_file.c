@@ -694,12 +694,39 @@ static void test_a_step_allocates_nothing(void **state)
     scratch_remove(&files);
 }
 
+/* The next step that a rule captures is the first that it watches. */
+static void test_next_steps(void **state)
+{
+    (void)state;
+    static const int64_t list[] = {0, 3, 4, 60};
+    const dt_capture_rule rules[] = {{.every = 1},
+                                     {.every = 7},
+                                     {.every = 7, .from = 8, .to = 35},
+                                     {.every = 5, .from = 200},
+                                     {.steps_log = true},
+                                     {.steps_log = true, .from = 5, .to = 40},
+                                     {.steps = list, .step_count = COUNT(list)},
+                                     {.steps = list, .step_count = COUNT(list), .from = 1, .to = 4},
+                                     {.steps = list}};
+    for (size_t r = 0; r < COUNT(rules); r++)
+        for (int64_t step = -1; step < 150; step++) {
+            int64_t wanted = step + 1;
+            while (wanted < 300 && !dt_capture_rule_watches(&rules[r], wanted))
+                wanted++;
+            const int64_t next = dt_capture_rule_next(&rules[r], step);
+            if (next != wanted && !(wanted == 300 && next == INT64_MAX))
+                fail_msg("rule %zu, after step %lld: %lld", r, (long long)step, (long long)next);
+        }
+    assert_true(dt_capture_rule_next(&(dt_capture_rule){.steps_log = true}, INT64_MAX / 2) >= INT64_MAX / 2);
+}
+
 int main(void)
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (access("/dev/shm", W_OK) == 0) /* these tests synchronise a thousand files */
         setenv("TMPDIR", "/dev/shm", 0);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_next_steps),
         cmocka_unit_test(test_size_is_predicted),
         cmocka_unit_test(test_impossible_rules_are_refused),
         cmocka_unit_test(test_layouts_are_bounded),

@@ -1,90 +1,15 @@
 /* deltoid capture: what it prints is what was captured, bit for bit; a sample's gradients have the mean dW; what can't
  * be done is said in one line. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
 #include <hdf5.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <math.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "capture_reading.h"
 #include "cli/capture.h"
 #include "cli/capture_holes.h"
+#include "program.h"
 
-extern char **environ;
-
-enum { ARGUMENTS_MAX = 20, OUTPUT_MAX = 1 << 22, ROWS = 40, FEATURES = 5, CLASSES = 3, BATCH = 16, STEPS = 6 };
-
-static char home[256];
-
-static struct {
-    int status;
-    char out[OUTPUT_MAX], err[4096];
-} last; /* of the program's latest run */
-
-static void read_into(const char *name, char *text, size_t size)
-{
-    FILE *f = fopen(name, "rb");
-    assert_non_null(f);
-    text[fread(text, 1, size - 1, f)] = '\0';
-    fclose(f);
-}
-
-static pid_t start(const char *const *arguments)
-{
-    char *argv[ARGUMENTS_MAX + 2] = {strdup(DELTOID_PROGRAM)};
-    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
-        argv[i + 1] = strdup(arguments[i]);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 1, "stdout.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t pid;
-    assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &files, NULL, argv, environ), 0);
-    posix_spawn_file_actions_destroy(&files);
-    for (size_t i = 0; argv[i]; i++)
-        free(argv[i]);
-    return pid;
-}
-
-static void run(const char *const *arguments)
-{
-    int status;
-    const pid_t pid = start(arguments);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    last.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    read_into("stdout.txt", last.out, sizeof last.out);
-    read_into("stderr.txt", last.err, sizeof last.err);
-}
-
-#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
-
-static void expect_success(void)
-{
-    if (last.status != 0 || *last.err)
-        fail_msg("exit status %d: %s", last.status, last.err);
-}
-
-static void expect_failure(int status, const char *words)
-{
-    if (last.status != status || !strstr(last.err, words))
-        fail_msg("exit status %d, not %d: \"%s\" does not say \"%s\"", last.status, status, last.err, words);
-    const char *end = strchr(last.err, '\n');
-    assert_true(end && !end[1]);
-}
+enum { ROWS = 40, FEATURES = 5, CLASSES = 3, BATCH = 16, STEPS = 6 };
 
 static const char experiment[] = "name: small\n"
                                  "data:\n"
@@ -103,11 +28,8 @@ static const char experiment[] = "name: small\n"
 static int set_up(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%s/deltoid-capture-XXXXXX", tmp && *tmp && strlen(tmp) < 200 ? tmp : "/tmp");
-    if (!mkdtemp(home) || chdir(home) != 0)
+    if (home_make() != 0)
         return -1;
-    unsetenv("DELTOID_ISA");
     unsigned char x[12 + ROWS * FEATURES] = {0, 0, 8, 2, 0, 0, 0, ROWS, 0, 0, 0, FEATURES};
     unsigned char y[8 + ROWS] = {0, 0, 8, 1, 0, 0, 0, ROWS};
     for (int i = 0; i < ROWS * FEATURES; i++)
@@ -125,14 +47,6 @@ static int set_up(void **state)
         return -1;
     RUN("train", "e.yaml", "--out", "run", "--quiet");
     return last.status;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -r '%s'", home);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
 /* --- csv --- */
@@ -350,8 +264,8 @@ static void test_a_run_that_trains_is_left_alone(void **state)
 {
     (void)state;
     int status;
-    const pid_t pid = start((const char *const[]){"train", "e.yaml", "training.epochs=1000000",
-                                                  "capture.all.every=100000", "--out", "live", "--quiet", NULL});
+    const pid_t pid = start_program((const char *const[]){
+        "train", "e.yaml", "training.epochs=1000000", "capture.all.every=100000", "--out", "live", "--quiet", NULL});
     while (access("live/metrics.tsv", F_OK) != 0 && waitpid(pid, &status, WNOHANG) == 0)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     RUN("capture", "recover", "live");
@@ -445,5 +359,5 @@ int main(void)
         cmocka_unit_test(test_holes),
         cmocka_unit_test(test_ranges),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, home_remove);
 }

@@ -1,74 +1,12 @@
 /* deltoid circuit: its numbers are those of the capture and of the engine; what it can't draw it refuses in one line.
  */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
 #include <hdf5.h>
-#include <spawn.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <math.h>
 
 #include "capture_reading.h"
+#include "program.h"
 
-extern char **environ;
-
-enum { ARGUMENTS_MAX = 16, OUTPUT_MAX = 1 << 20, ROWS = 40, FEATURES = 5, HIDDEN = 6, CLASSES = 3 };
-
-static char home[256];
-
-typedef struct result {
-    int status;
-    char out[OUTPUT_MAX], err[4096];
-} result;
-
-static result last; /* of the program's latest run */
-
-static void read_into(const char *name, char *text, size_t size)
-{
-    FILE *f = fopen(name, "rb");
-    assert_non_null(f);
-    text[fread(text, 1, size - 1, f)] = '\0';
-    fclose(f);
-}
-
-static void run(const char *const *arguments)
-{
-    char *argv[ARGUMENTS_MAX + 2] = {strdup(DELTOID_PROGRAM)};
-    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
-        argv[i + 1] = strdup(arguments[i]);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 1, "stdout.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t pid;
-    int status;
-    assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &files, NULL, argv, environ), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    posix_spawn_file_actions_destroy(&files);
-    for (size_t i = 0; argv[i]; i++)
-        free(argv[i]);
-    last.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    read_into("stdout.txt", last.out, sizeof last.out);
-    read_into("stderr.txt", last.err, sizeof last.err);
-}
-
-#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
-
-static void expect_success(void)
-{
-    if (last.status != 0 || *last.err)
-        fail_msg("exit status %d: %s", last.status, last.err);
-}
+enum { ROWS = 40, FEATURES = 5, HIDDEN = 6, CLASSES = 3 };
 
 static int count_entries(void)
 {
@@ -78,14 +16,6 @@ static int count_entries(void)
     assert_int_equal(fscanf(list, "%d", &count), 1);
     pclose(list);
     return count;
-}
-
-static void write_text(const char *name, const char *text)
-{
-    FILE *f = fopen(name, "wb");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
 }
 
 static const char experiment[] = "name: small\n"
@@ -107,11 +37,8 @@ static const char experiment[] = "name: small\n"
 static int set_up(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%s/deltoid-circuit-XXXXXX", tmp && *tmp && strlen(tmp) < 200 ? tmp : "/tmp");
-    if (!mkdtemp(home) || chdir(home) != 0)
+    if (home_make() != 0)
         return -1;
-    unsetenv("DELTOID_ISA");
     unsigned char x[12 + ROWS * FEATURES] = {0, 0, 8, 2, 0, 0, 0, ROWS, 0, 0, 0, FEATURES};
     unsigned char y[8 + ROWS] = {0, 0, 8, 1, 0, 0, 0, ROWS};
     for (int i = 0; i < ROWS * FEATURES; i++)
@@ -126,14 +53,6 @@ static int set_up(void **state)
         return -1;
     write_text("e.yaml", experiment);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -r '%s'", home);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
 /* --- numbers --- */
@@ -349,7 +268,7 @@ static void rules_are_put_together(void **state)
 
 static void assert_has(const char *file, const char *text)
 {
-    static char bytes[OUTPUT_MAX];
+    static char bytes[PROGRAM_OUTPUT];
     read_into(file, bytes, sizeof bytes);
     if (!strstr(bytes, text))
         fail_msg("no '%s' in %s", text, file);
@@ -403,7 +322,7 @@ static void expect_refusals(const refusal *cases, size_t count)
         const char *arguments[10] = {"circuit"};
         for (size_t k = 0; k < 8 && cases[i].arguments[k]; k++)
             arguments[k + 1] = cases[i].arguments[k];
-        run(arguments);
+        run_program(arguments);
         if (last.status != 2 || strncmp(last.err, "deltoid: ", 9) != 0 || !strstr(last.err, cases[i].says) ||
             !strstr(last.err, "; ") || strchr(last.err, '\n') != last.err + strlen(last.err) - 1 || *last.out)
             fail_msg("exit status %d: %swanted: %s", last.status, last.err, cases[i].says);
@@ -480,7 +399,7 @@ static void hostile_captures_are_refused(void **state)
     expect_refusals(&text, 1);
     assert_int_equal(unlink("run/capture.h5"), 0);
     assert_int_equal(mkfifo("run/capture.h5", 0600), 0);
-    run((const char *const[]){"circuit", "run", NULL});
+    RUN("circuit", "run");
     assert_int_equal(last.status, 2);
     assert_non_null(strstr(last.err, "run/capture.h5: is no regular file; put"));
     assert_int_equal(unlink("run/capture.h5"), 0);
@@ -504,5 +423,5 @@ int main(void)
         cmocka_unit_test(rules_are_put_together),       cmocka_unit_test(pictures_are_left_with_their_numbers),
         cmocka_unit_test(what_is_not_there_is_refused), cmocka_unit_test(hostile_captures_are_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, home_remove);
 }

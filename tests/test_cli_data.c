@@ -1,84 +1,11 @@
 /* deltoid data and predict: what they print agrees with the library and with each other; nothing is overwritten. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
 #include <hdf5.h>
-#include <spawn.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-extern char **environ;
-
-enum { ARGUMENTS_MAX = 16, OUTPUT_MAX = 1 << 16 };
-
-static char home[256];
-static int last_status;
-static char out[OUTPUT_MAX], err[4096];
-
-static void read_into(const char *name, char *text, size_t size)
-{
-    FILE *f = fopen(name, "rb");
-    assert_non_null(f);
-    text[fread(text, 1, size - 1, f)] = '\0';
-    fclose(f);
-}
-
-static void run(const char *const *arguments)
-{
-    char *argv[ARGUMENTS_MAX + 2] = {strdup(DELTOID_PROGRAM)};
-    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
-        argv[i + 1] = strdup(arguments[i]);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, "stdout.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&actions, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t pid;
-    int status;
-    assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &actions, NULL, argv, environ), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    posix_spawn_file_actions_destroy(&actions);
-    for (size_t i = 0; argv[i]; i++)
-        free(argv[i]);
-    last_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    read_into("stdout.txt", out, sizeof out);
-    read_into("stderr.txt", err, sizeof err);
-}
-
-#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
-
-static void expect_success(void)
-{
-    if (last_status != 0 || *err)
-        fail_msg("exit status %d: %s", last_status, err);
-}
-
-static void expect_refusal(const char *says)
-{
-    assert_int_equal(last_status, 2);
-    if (!strstr(err, says) || strncmp(err, "deltoid: ", 9) != 0 || strchr(err, '\n') != err + strlen(err) - 1)
-        fail_msg("'%s' is not in: %s", says, err);
-}
-
-static void write_text(const char *name, const char *text)
-{
-    FILE *f = fopen(name, "wb");
-    assert_non_null(f);
-    assert_true(fputs(text, f) >= 0);
-    assert_int_equal(fclose(f), 0);
-}
+#include "program.h"
 
 static void expect_same(const char *a, const char *b)
 {
-    static char x[OUTPUT_MAX], y[OUTPUT_MAX];
+    static char x[PROGRAM_OUTPUT], y[PROGRAM_OUTPUT];
     memset(x, 0, sizeof x); /* also of files with NULs in them */
     memset(y, 0, sizeof y);
     read_into(a, x, sizeof x);
@@ -101,21 +28,11 @@ static const char experiment[] =
 static int set_up(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%s/deltoid-data-XXXXXX", tmp && strlen(tmp) < 200 ? tmp : "/tmp");
-    if (!mkdtemp(home) || chdir(home) != 0)
+    if (home_make() != 0)
         return -1;
     write_text("train.csv", flowers);
     write_text("flowers.yaml", experiment);
     return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", home);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
 static void info(void **state)
@@ -123,19 +40,19 @@ static void info(void **state)
     (void)state;
     RUN("data", "info", "train.csv");
     expect_success();
-    assert_non_null(strstr(out, "format    csv\nrows      6\ninputs    5, float64\nclasses   3\n"));
-    assert_non_null(strstr(out, "  iris                          2\n  lily                          2\n"));
-    assert_non_null(strstr(out, "colour=white"));
+    assert_non_null(strstr(last.out, "format    csv\nrows      6\ninputs    5, float64\nclasses   3\n"));
+    assert_non_null(strstr(last.out, "  iris                          2\n  lily                          2\n"));
+    assert_non_null(strstr(last.out, "colour=white"));
     RUN("data", "info", "train.csv", "--json", "data.label=1", "data.targets=regression");
     expect_success();
-    assert_non_null(strstr(out, "\"format\": \"csv\", \"rows\": 6, \"features\": 7"));
-    assert_non_null(strstr(out, "\"targets\": \"regression\", \"outputs\": 1"));
+    assert_non_null(strstr(last.out, "\"format\": \"csv\", \"rows\": 6, \"features\": 7"));
+    assert_non_null(strstr(last.out, "\"targets\": \"regression\", \"outputs\": 1"));
     RUN("data", "info", "absent.csv");
-    expect_refusal("absent.csv");
+    expect_failure(2, "absent.csv");
     RUN("data", "inform", "train.csv");
-    expect_refusal("did you mean 'info'?");
+    expect_failure(2, "did you mean 'info'?");
     RUN("data", "info", "train.csv", "data.labels=kind");
-    expect_refusal("unknown key");
+    expect_failure(2, "unknown key");
 }
 
 /* Round trips through every format end in the same table. */
@@ -161,34 +78,34 @@ static void convert(void **state)
     expect_success();
     expect_same("n.csv", "i.csv");
     RUN("data", "convert", "n.csv", "i.csv");
-    expect_refusal("i.csv: is there already and is not overwritten");
+    expect_failure(2, "i.csv: is there already and is not overwritten");
     RUN("data", "convert", "n.csv", "n.xyz");
-    expect_refusal("n.xyz: its ending names no format");
+    expect_failure(2, "n.xyz: its ending names no format");
     RUN("data", "convert", "train.csv", "t.npy");
-    expect_refusal("class 0 is called 'iris', which arrays can't tell");
+    expect_failure(2, "class 0 is called 'iris', which arrays can't tell");
     assert_int_not_equal(access("t.npy", F_OK), 0);
     RUN("data", "convert", "train.csv", "t.svm");
-    expect_refusal("class 'iris' is a word");
+    expect_failure(2, "class 'iris' is a word");
     RUN("data", "convert", "n.csv");
-    expect_refusal("takes a file and the name of a new one");
+    expect_failure(2, "takes a file and the name of a new one");
 }
 
 static void predict(void **state)
 {
     (void)state;
-    static char table[OUTPUT_MAX];
+    static char table[PROGRAM_OUTPUT];
     RUN("train", "flowers.yaml", "--out", "run", "--quiet");
     expect_success();
     RUN("eval", "run"); /* by model.h5's transform: the experiment's training file may be gone */
     expect_success();
-    assert_non_null(strstr(out, "accuracy  1.0000"));
+    assert_non_null(strstr(last.out, "accuracy  1.0000"));
     RUN("predict", "run", "train.csv");
     expect_success();
-    snprintf(table, sizeof table, "%s", out);
+    snprintf(table, sizeof table, "%s", last.out);
     static const char head[] = "row\tclass\tprobability_iris\tprobability_lily\tprobability_rose\n0\trose\t";
-    assert_memory_equal(out, head, sizeof head - 1);
+    assert_memory_equal(last.out, head, sizeof head - 1);
     double sum = 0, p[3];
-    assert_int_equal(sscanf(strstr(out, "rose\t") + 5, "%lf %lf %lf", &p[0], &p[1], &p[2]), 3);
+    assert_int_equal(sscanf(strstr(last.out, "rose\t") + 5, "%lf %lf %lf", &p[0], &p[1], &p[2]), 3);
     sum = p[0] + p[1] + p[2];
     assert_true(sum > 0.999999 && sum < 1.000001 && p[2] > 0.5);
 
@@ -196,14 +113,14 @@ static void predict(void **state)
                "length,colour,width\n1,red,0.1\n2,blue,0.25\n3,red,0.5\n4,blue,1.5\n5,white,2.5\n6,white,3\n");
     RUN("predict", "run", "new.csv"); /* without labels */
     expect_success();
-    assert_string_equal(out, table);
+    assert_string_equal(last.out, table);
     RUN("predict", "run", "new.csv", "--out", "new.tsv");
     expect_success();
-    assert_string_equal(out, "");
-    read_into("new.tsv", out, sizeof out);
-    assert_string_equal(out, table);
+    assert_string_equal(last.out, "");
+    read_into("new.tsv", last.out, sizeof last.out);
+    assert_string_equal(last.out, table);
     RUN("predict", "run", "new.csv", "--out", "new.tsv");
-    expect_refusal("new.tsv: is there already and is not overwritten");
+    expect_failure(2, "new.tsv: is there already and is not overwritten");
     RUN("predict", "run", "new.csv", "--out", "new.h5");
     expect_success();
     int64_t classes[6];
@@ -219,12 +136,12 @@ static void predict(void **state)
     H5Fclose(file);
     write_text("bad.csv", "length,colour,width\n1,green,0.1\n");
     RUN("predict", "run", "bad.csv");
-    expect_refusal("bad.csv:2: column 2 (colour): 'green'");
+    expect_failure(2, "bad.csv:2: column 2 (colour): 'green'");
     write_text("bad.csv", "1,2,3,4,5\n");
     RUN("predict", "run", "bad.csv");
-    expect_refusal("5 columns, but the training set has 4");
+    expect_failure(2, "5 columns, but the training set has 4");
     RUN("predict", "run");
-    expect_refusal("needs a run folder and a file of samples");
+    expect_failure(2, "needs a run folder and a file of samples");
 }
 
 /* Keys that a format has no use for, and what contradicts itself, with its place. */
@@ -232,26 +149,26 @@ static void keys(void **state)
 {
     (void)state;
     RUN("train", "flowers.yaml", "data.features=3", "--dry-run");
-    expect_refusal("data.features: has no effect with data.format: csv");
+    expect_failure(2, "data.features: has no effect with data.format: csv");
     RUN("train", "flowers.yaml", "data.scale=0.5", "--dry-run");
-    expect_refusal("data.scale: has no effect with data.standardize");
+    expect_failure(2, "data.scale: has no effect with data.standardize");
     RUN("train", "flowers.yaml", "data.standardize=false", "data.scale=1e-99", "--dry-run");
-    expect_refusal("data.scale: 1");
+    expect_failure(2, "data.scale: 1");
     RUN("train", "flowers.yaml", "data.header=maybe", "--dry-run");
-    expect_refusal("one of auto true false");
+    expect_failure(2, "one of auto true false");
     RUN("train", "flowers.yaml", "data.label=sort", "--dry-run");
-    expect_refusal("no column 'sort'");
+    expect_failure(2, "no column 'sort'");
     RUN("train", "flowers.yaml", "data={format: synthetic, generator: moons, rows: 50, test_rows: 10}", "--dry-run");
     expect_success();
     RUN("train", "flowers.yaml", "--print-config");
     expect_success();
-    write_text("again.yaml", out);
+    write_text("again.yaml", last.out);
     RUN("train", "again.yaml", "--print-config");
     expect_success();
     expect_same("again.yaml", "stdout.txt");
 }
 
-/* A run's weights out, and in again as the beginning of another: after steps of no length they are the same. */
+/* A run's weights last.out, and in again as the beginning of another: after steps of no length they are the same. */
 static void export_and_begin(void **state)
 {
     (void)state;
@@ -270,16 +187,16 @@ static void export_and_begin(void **state)
     RUN("verify", "second", "--quiet");
     expect_success();
     RUN("train", "flowers.yaml", "initial_weights=absent.npz", "--out", "third");
-    expect_refusal("key 'initial_weights=absent.npz'");
+    expect_failure(2, "key 'initial_weights=absent.npz'");
     assert_int_not_equal(access("third", F_OK), 0);
     RUN("export", "first", "--out", "first.npz");
-    expect_refusal("not overwritten");
+    expect_failure(2, "not overwritten");
     RUN("export", "first", "--out", "first.pt");
-    expect_refusal(".onnx or .npz");
+    expect_failure(2, ".onnx or .npz");
     RUN("export", "first");
-    expect_refusal("--out is missing");
+    expect_failure(2, "--out is missing");
     RUN("export", "first", "--out", "p.npz", "--probabilities");
-    expect_refusal("weights alone");
+    expect_failure(2, "weights alone");
 }
 
 /* The same layer by layer: one from the archive, one from the run's model.h5; what was read is in the provenance. */
@@ -304,35 +221,35 @@ static void layers_begin_with_files(void **state)
     }
     RUN("verify", "second", "--quiet");
     expect_success();
-    read_into("second/provenance.json", out, sizeof out);
-    assert_non_null(strstr(out, "\"initial_weights\": ["));
-    assert_non_null(strstr(out, "\"layer\": 1"));
-    assert_non_null(strstr(out, "first/model.h5\""));
+    read_into("second/provenance.json", last.out, sizeof last.out);
+    assert_non_null(strstr(last.out, "\"initial_weights\": ["));
+    assert_non_null(strstr(last.out, "\"layer\": 1"));
+    assert_non_null(strstr(last.out, "first/model.h5\""));
 
     RUN("train", "flowers.yaml", "initial_weights=first.npz", "network.0.init={name: file, file: first.npz}");
-    expect_refusal("network.0.init: a file, but initial_weights is for all layers");
+    expect_failure(2, "network.0.init: a file, but initial_weights is for all layers");
     RUN("train", "flowers.yaml", "network.0.init={name: file, file: first.npz, W: layer01.b}", "--out", "third");
-    expect_refusal("layer01.b is ");
+    expect_failure(2, "layer01.b is ");
     RUN("train", "flowers.yaml", "network.0.init={name: file, W: layer01.W}", "--out", "third");
-    expect_refusal("names no file");
+    expect_failure(2, "names no file");
     assert_int_not_equal(access("third", F_OK), 0);
 
     /* other weights of the same shape */
     RUN("train", "flowers.yaml", "seed=9", "--out", "other", "--quiet");
     assert_int_equal(rename("other/model.h5", "first/model.h5"), 0);
     RUN("verify", "second", "--quiet");
-    expect_refusal("isn't what the run began with");
+    expect_failure(2, "isn't what the run began with");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(info, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(convert, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(predict, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(keys, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(export_and_begin, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(layers_begin_with_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(info, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(convert, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(predict, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(keys, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(export_and_begin, set_up, home_remove),
+        cmocka_unit_test_setup_teardown(layers_begin_with_files, set_up, home_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
  */
 #include "program.h"
 
-static char home[256];
-
 static const char experiment[] = "name: p\n"
                                  "data: {format: synthetic, generator: spirals, rows: 200, test_rows: 50}\n"
                                  "network: [{units: 40, activation: tanh}, {units: 3}]\n"
@@ -17,20 +15,10 @@ static const char experiment[] = "name: p\n"
 static int set_up(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%s/deltoid-test-XXXXXX", tmp && strlen(tmp) < 200 ? tmp : "/tmp");
-    if (!mkdtemp(home) || chdir(home) != 0)
+    if (home_make() != 0)
         return -1;
     write_text("e.yaml", experiment);
     return 0;
-}
-
-static int tidy(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", home);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
 static const char *provenance(const char *run)
@@ -185,7 +173,7 @@ static void hogwild_takes_what_has_a_meaning(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tidy)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, home_remove)
     const struct CMUnitTest tests[] = {
         TEST(auto_says_why),     TEST(groups_are_told_and_checked),      TEST(what_races_is_labelled),
         TEST(sessions_remember), TEST(hogwild_takes_what_has_a_meaning),

@@ -2,20 +2,17 @@
  * acknowledged is there and reads; what went wrong is one line; --resume goes on to the bits of a run that nothing
  * happened to. */
 #define _DEFAULT_SOURCE /* wait4 */
-#include "program.h"
+#include "run_reading.h"
 
-#include <errno.h>
-#include <hdf5.h>
 #include <math.h>
 #include <sys/resource.h>
 #include <time.h>
 
 #include "base/philox.h"
+#include "record/capture_layout.h"
 #include "record/segments.h"
 
-enum { ROWS = 320, FEATURES = 12, CLASSES = 4 };
-
-static char home[] = "/dev/shm/deltoid-record-XXXXXX", other_home[] = "/tmp/deltoid-record-XXXXXX";
+enum { ROWS = 320, FEATURES = 12, CLASSES = 4, STEPS_PER_EPOCH = 10 };
 
 static void write_data(void)
 {
@@ -69,72 +66,26 @@ static void nap(void)
     nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
 }
 
-/* Waits for a file of a run that is under way. */
-static void wait_for(pid_t pid, const char *path)
+/* A moment of a run that is under way. */
+static void while_it_trains(pid_t pid)
 {
     int status;
-    while (!exists(path)) {
-        if (waitpid(pid, &status, WNOHANG) != 0)
-            fail_msg("the program ended before it made %s", path);
-        nap();
-    }
+    if (waitpid(pid, &status, WNOHANG) != 0)
+        fail_msg("the program ended too soon");
+    nap();
 }
 
-/* The hash of a run's final weights; "" where it has none. */
-static void weights_of(const char *run, char hex[65])
+static void wait_for(pid_t pid, const char *path)
 {
-    static char text[1 << 16];
-    char path[64];
-    snprintf(path, sizeof path, "%s/provenance.json", run);
-    read_into(path, text, sizeof text);
-    const char *key = "\"weights_sha256\": \"", *at = strstr(text, key);
-    snprintf(hex, 65, "%s", at ? at + strlen(key) : "");
-}
-
-/* Every data set's extents and numbers, in the order of names. */
-static herr_t add_set(hid_t group, const char *name, const H5O_info_t *info, void *context)
-{
-    FILE *out = context;
-    if (info->type != H5O_TYPE_DATASET)
-        return 0;
-    hid_t set = H5Dopen2(group, name, H5P_DEFAULT), space = H5Dget_space(set);
-    hsize_t size[H5S_MAX_RANK];
-    const int rank = H5Sget_simple_extent_dims(space, size, NULL);
-    const hssize_t count = H5Sget_simple_extent_npoints(space);
-    double *numbers = calloc((size_t)count + 1, sizeof *numbers);
-    assert_non_null(numbers);
-    assert_true(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers) >= 0);
-    fprintf(out, "%s %d\n", name, rank);
-    fwrite(size, sizeof *size, (size_t)rank, out);
-    fwrite(numbers, sizeof *numbers, (size_t)count, out);
-    free(numbers);
-    H5Sclose(space);
-    H5Dclose(set);
-    return 0;
-}
-
-static char *captured_in(const char *run, size_t *size)
-{
-    char path[64], *text = NULL;
-    snprintf(path, sizeof path, "%s/capture.h5", run);
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    assert_true(file >= 0);
-    FILE *out = open_memstream(&text, size);
-    assert_non_null(out);
-    assert_true(H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, add_set, out) >= 0);
-    fclose(out);
-    H5Fclose(file);
-    return text;
+    while (!exists(path))
+        while_it_trains(pid);
 }
 
 /* `run` has the weights and the capture of `whole`. */
 static void expect_same_run(const char *run, const char *whole)
 {
-    char weights[65], wanted[65];
     size_t size, other;
-    weights_of(run, weights);
-    weights_of(whole, wanted);
-    assert_string_equal(weights, wanted);
+    expect_same_weights(run, whole);
     char *a = captured_in(run, &size), *b = captured_in(whole, &other);
     if (size != other || memcmp(a, b, size) != 0)
         fail_msg("%s/capture.h5 holds other numbers than %s/capture.h5", run, whole);
@@ -195,6 +146,59 @@ static void damaged_segments_stay(void **state)
     remove_tree("run");
 }
 
+/* Checkpoints newer than what the capture has on the disk, as a kill may leave them: the run goes on from one before,
+ * and nothing is missing. */
+static void steps_that_never_reached_the_disk_are_captured_again(void **state)
+{
+    (void)state;
+    char name[64] = "run/";
+    int64_t n = 0;
+    write_text("e.yaml", EXPERIMENT("  probe: {quantities: [z, dW_cosine], every: 1, samples: 8}\n"
+                                    "  seldom: {quantities: [a], steps: [3, 17, 88], samples: 2}\n"));
+    RUN("train", "e.yaml", "training.epochs=25", "--out", "whole", "--quiet");
+    expect_success();
+    RUN("train", "e.yaml", "training.epochs=20", "checkpoint.keep=40", "--out", "run", "--quiet");
+    expect_success();
+    for (dt_segment_name(n, name + 4); exists(name); dt_segment_name(++n, name + 4))
+        ;
+    assert_true(n > 3);
+    for (int64_t gone = n - 2; gone < n; gone++) {
+        dt_segment_name(gone, name + 4);
+        assert_int_equal(remove(name), 0);
+    }
+    RUN("train", "--resume", "run", "training.epochs=25");
+    expect_success();
+    static const char words[] = "from run/checkpoints/checkpoint-";
+    const char *from = strstr(last.out, words);
+    assert_non_null(from); /* which of them, the clock decides */
+    assert_true(strtol(from + strlen(words), NULL, 10) < 20 * STEPS_PER_EPOCH);
+    expect_same_run("run", "whole");
+    remove_tree("run");
+    remove_tree("whole");
+}
+
+/* A run without a checkpoint begins again, on its own data alone. */
+static void other_data_are_refused(void **state)
+{
+    (void)state;
+    write_text("e.yaml", plain);
+    RUN("train", "e.yaml", "--out", "whole", "--quiet");
+    expect_success();
+    RUN("train", "e.yaml", "--out", "run", "--quiet");
+    expect_success();
+    assert_int_equal(
+        system("rm -r run/checkpoints run/model.h5 && cp data.csv kept.csv && echo 0,0,0,0,0,0,0,0,0,0,0,0,1 "
+               ">>data.csv"),
+        0);
+    RUN("train", "--resume", "run", "--quiet");
+    expect_refusal(2, "deltoid: data.train: isn't what the run was made with");
+    assert_int_equal(rename("kept.csv", "data.csv"), 0);
+    RUN("train", "--resume", "run");
+    expect_success();
+    assert_non_null(strstr(last.out, "going on from the beginning"));
+    expect_same_run("run", "whole");
+}
+
 /* --- read while it grows --- */
 
 /* Steps that a file shows, which ascend by one from 0; they must not become fewer. */
@@ -237,7 +241,7 @@ static void the_index_opens_while_it_trains(void **state)
         versions += now > shown;
         shown = now;
         H5Fclose(file);
-        nap();
+        while_it_trains(pid);
     }
     kill(pid, SIGTERM);
     wait_program(pid);
@@ -261,15 +265,13 @@ static void a_live_segment_is_followed(void **state)
     int grown = 0;
     for (int64_t total = 0; grown < 2;) { /* the same, of a flush */
         hid_t file = H5Fopen("run/capture/live.h5", H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, access_list);
-        if (file < 0) { /* between two segments */
-            nap();
+        while_it_trains(pid);
+        if (file < 0) /* between two segments */
             continue;
-        }
         const int64_t now = steps_in(file, 0);
         grown += now > 0 && now != total;
         total = now;
         H5Fclose(file);
-        nap();
     }
     H5Pclose(access_list);
     kill(pid, SIGINT);
@@ -366,15 +368,15 @@ static void no_place_for_the_run(void **state)
 /* --- memory --- */
 
 /* The most memory that a run had, in KiB. */
-static long peak_of(const char *epochs)
+static long peak_of(const char *epochs, const char *capture)
 {
     struct rusage use;
     int status;
-    const pid_t pid = start_program((const char *const[]){"train", "e.yaml", epochs, "parallel.threads=1",
-                                                          "checkpoint.every=none", "--out", "run", "--quiet", NULL});
+    const pid_t pid =
+        start_program((const char *const[]){"train", "e.yaml", epochs, "parallel.threads=1", "checkpoint.every=none",
+                                            "--out", "run", "--quiet", capture, NULL});
     assert_int_equal(wait4(pid, &status, 0, &use), pid);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    remove_tree("run");
     return use.ru_maxrss;
 }
 
@@ -383,47 +385,87 @@ static void memory_does_not_grow(void **state)
 {
     (void)state;
     write_text("e.yaml", EXPERIMENT("  probe: {quantities: [z, a, delta, dW], every: 1, samples: batch}\n"));
-    const long one = peak_of("training.epochs=60"), ten = peak_of("training.epochs=600");
+    const long one = peak_of("training.epochs=60", NULL);
+    remove_tree("run");
+    const long ten = peak_of("training.epochs=600", NULL);
     if (ten > one + one / 20 + 2048)
         fail_msg("%ld KiB, where a short run had %ld", ten, one);
+}
+
+/* What --dry-run says of the capture's size, in MiB. */
+static double predicted_size(void)
+{
+    RUN("train", "e.yaml", "training.epochs=5", "--dry-run");
+    expect_success();
+    const char *table = strstr(last.out, "capture.h5\n"), *at = table ? strstr(table, "\n  all ") : NULL;
+    const char *unit = at ? strstr(at, " MiB") : NULL;
+    assert_non_null(unit);
+    while (unit > at && unit[-1] != ' ')
+        unit--;
+    return atof(unit);
+}
+
+static double size_in_mib(const char *folder)
+{
+    char command[64];
+    snprintf(command, sizeof command, "du -sb %s | cut -f 1 >size", folder);
+    assert_int_equal(system(command), 0);
+    read_into("size", last.out, sizeof last.out);
+    return atof(last.out) / (1 << 20);
+}
+
+/* Steps of many megabytes, faster than they are written, wait in DT_CAPTURE_MEMORY, and blocks of the file take as much
+ * again; HDF5's own caches are small. Few of them make a chunk, but the disk takes what was said. */
+static void large_steps_are_bounded_and_predicted(void **state)
+{
+    (void)state;
+    write_text("e.yaml", "data: {format: csv, train: {file: data.csv}}\n"
+                         "network: [{units: 1000}, {units: 1000}, {units: 4}]\n"
+                         "loss: cross_entropy\n"
+                         "training: {batch_size: 32}\n"
+                         "capture: {big: {quantities: [W, dW], every: 1}}\n");
+    const long without = peak_of("training.epochs=5", "capture={}");
+    remove_tree("run");
+    const long with = peak_of("training.epochs=5", NULL);
+    if (with > without + 2 * (DT_CAPTURE_MEMORY >> 10) + (16 << 10))
+        fail_msg("%ld KiB, %ld without a capture", with, without);
+    const double wanted = predicted_size(), is = size_in_mib("run/capture") + size_in_mib("run/capture.h5");
+    if (!(fabs(is - wanted) <= 0.01 * wanted))
+        fail_msg("%.1f MiB, where %.1f were predicted", is, wanted);
+}
+
+/* What a test that failed has left would make others fail. */
+static int clear(void **state)
+{
+    (void)state;
+    return system("rm -rf run whole away");
 }
 
 static int set_up(void **state)
 {
     (void)state;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (!mkdtemp(home)) { /* there is none in memory; these tests synchronise many files */
-        if (!mkdtemp(other_home))
-            return -1;
-        memcpy(home, other_home, sizeof other_home);
-    }
-    if (chdir(home) != 0)
+    if (home_make_in_memory() != 0)
         return -1;
     setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);
     write_data();
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    if (chdir("/") != 0)
-        return -1;
-    remove_tree(home);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_lost_index_is_made_anew),
-        cmocka_unit_test(damaged_segments_stay),
-        cmocka_unit_test(the_index_opens_while_it_trains),
-        cmocka_unit_test(a_live_segment_is_followed),
-        cmocka_unit_test(interrupted_runs_go_on),
-        cmocka_unit_test(a_closed_pipe_is_one_line),
-        cmocka_unit_test(no_place_for_the_run),
-        cmocka_unit_test(memory_does_not_grow),
+        cmocka_unit_test_teardown(a_lost_index_is_made_anew, clear),
+        cmocka_unit_test_teardown(damaged_segments_stay, clear),
+        cmocka_unit_test_teardown(steps_that_never_reached_the_disk_are_captured_again, clear),
+        cmocka_unit_test_teardown(other_data_are_refused, clear),
+        cmocka_unit_test_teardown(the_index_opens_while_it_trains, clear),
+        cmocka_unit_test_teardown(a_live_segment_is_followed, clear),
+        cmocka_unit_test_teardown(interrupted_runs_go_on, clear),
+        cmocka_unit_test_teardown(a_closed_pipe_is_one_line, clear),
+        cmocka_unit_test_teardown(no_place_for_the_run, clear),
+        cmocka_unit_test_teardown(memory_does_not_grow, clear),
+        cmocka_unit_test_teardown(large_steps_are_bounded_and_predicted, clear),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, home_remove);
 }

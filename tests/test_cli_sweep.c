@@ -7,8 +7,6 @@
 
 enum { ROWS = 64 };
 
-static char home[256];
-
 static void big_endian(FILE *f, uint32_t value)
 {
     for (int shift = 24; shift >= 0; shift -= 8)
@@ -47,22 +45,12 @@ static const char sweep[] = "experiment: e.yaml\n"
 static int set_up(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%s/deltoid-test-XXXXXX", tmp && strlen(tmp) < 200 ? tmp : "/tmp");
-    if (!mkdtemp(home) || chdir(home) != 0)
+    if (home_make() != 0)
         return -1;
     write_data(0);
     write_text("e.yaml", experiment);
     write_text("s.yaml", sweep);
     return 0;
-}
-
-static int tidy(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", home);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
 }
 
 /* Field `column` of line `line` of a table. */
@@ -180,7 +168,7 @@ static void a_signal_stops_a_sweep(void **state)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     assert_int_equal(kill(pid, SIGTERM), 0);
     wait_program(pid);
-    assert_int_equal(last.status, 130);
+    assert_int_equal(last.status, 143);
     assert_non_null(strstr(last.err, "--resume"));
     assert_int_equal(access("swept/runs/p0000-s2", F_OK), -1);
 }
@@ -291,7 +279,7 @@ static void a_run_is_verified(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tidy)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, home_remove)
     const struct CMUnitTest tests[] = {
         TEST(every_setting_with_every_seed),
         TEST(keys_that_go_together),

@@ -5,42 +5,14 @@
  *
  * Each run trains the same experiment and is killed by SIGKILL after a random time, from before its first file on, and
  * resumed, and killed, until it ends. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <errno.h>
-#include <fcntl.h>
-#include <hdf5.h>
 #include <math.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/philox.h"
-
-extern char **environ;
+#include "run_reading.h"
 
 static int kills = 30;
 static uint64_t seed = 1;
-static char home[] = "/tmp/deltoid-kill-XXXXXX";
-
-static void write_bytes(const char *name, const void *bytes, size_t size)
-{
-    FILE *f = fopen(name, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, size, f), size);
-    assert_int_equal(fclose(f), 0);
-}
 
 /* 640 random images of 8 x 8 in 4 classes. */
 static void write_data(void)
@@ -73,59 +45,13 @@ static const char experiment[] = "name: kill\n"
                                  "noise_scale, a_mean], every: 7, samples: 5}\n"
                                  "  weights: {quantities: [W, b], steps: log}\n";
 
-static pid_t start(const char *const *arguments)
-{
-    char *argv[16] = {strdup(DELTOID_PROGRAM)};
-    for (size_t i = 0; i < 14 && arguments[i]; i++)
-        argv[i + 1] = strdup(arguments[i]);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 1, "out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, "err", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t pid;
-    assert_int_equal(posix_spawn(&pid, DELTOID_PROGRAM, &files, NULL, argv, environ), 0);
-    posix_spawn_file_actions_destroy(&files);
-    for (size_t i = 0; argv[i]; i++)
-        free(argv[i]);
-    return pid;
-}
-
-static int end_of(pid_t pid)
-{
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
-        assert_int_equal(errno, EINTR);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void read_text(const char *name, char *text, size_t size)
-{
-    FILE *f = fopen(name, "rb");
-    text[0] = '\0';
-    if (!f)
-        return;
-    text[fread(text, 1, size - 1, f)] = '\0';
-    fclose(f);
-}
-
-/* The hash that the run's provenance says. */
-static void weights_of(const char *run, char hex[65])
-{
-    char path[64], text[1 << 16];
-    snprintf(path, sizeof path, "%s/provenance.json", run);
-    read_text(path, text, sizeof text);
-    const char *key = "\"weights_sha256\": \"", *at = strstr(text, key);
-    assert_non_null(at);
-    snprintf(hex, 65, "%s", at + strlen(key));
-}
-
 /* All of metrics.tsv but seconds (column 3) and samples_per_second (the last). */
 static void metrics_of(const char *run, char *out, size_t size)
 {
     char path[64], text[1 << 16];
     size_t used = 0;
     snprintf(path, sizeof path, "%s/metrics.tsv", run);
-    read_text(path, text, sizeof text);
+    read_into(path, text, sizeof text);
     int column = 1;
     for (const char *c = text; *c && used + 1 < size; c++) {
         if (*c == '\t' || *c == '\n')
@@ -134,39 +60,6 @@ static void metrics_of(const char *run, char *out, size_t size)
             out[used++] = *c;
     }
     out[used] = '\0';
-}
-
-/* Appends every data set's bytes, in the order of names. */
-static herr_t add_set(hid_t group, const char *name, const H5O_info_t *info, void *context)
-{
-    FILE *out = context;
-    if (info->type != H5O_TYPE_DATASET)
-        return 0;
-    hid_t set = H5Dopen2(group, name, H5P_DEFAULT), space = H5Dget_space(set);
-    const hssize_t count = H5Sget_simple_extent_npoints(space);
-    double *numbers = calloc((size_t)count + 1, sizeof *numbers);
-    assert_non_null(numbers);
-    assert_true(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers) >= 0);
-    fprintf(out, "%s %lld\n", name, (long long)count);
-    fwrite(numbers, sizeof *numbers, (size_t)count, out);
-    free(numbers);
-    H5Sclose(space);
-    H5Dclose(set);
-    return 0;
-}
-
-static char *captured_in(const char *run, size_t *size)
-{
-    char path[64], *text = NULL;
-    snprintf(path, sizeof path, "%s/capture.h5", run);
-    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    assert_true(file >= 0);
-    FILE *out = open_memstream(&text, size);
-    assert_non_null(out);
-    assert_true(H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, add_set, out) >= 0);
-    fclose(out);
-    H5Fclose(file);
-    return text;
 }
 
 static void remove_run(const char *name)
@@ -191,12 +84,10 @@ static void sleep_for(double time)
 }
 
 /* The first line on standard error, without what may differ. */
-static void complain(const char *what, int status, int killed)
+static void complain(const char *what, int killed)
 {
-    char err[4096];
-    read_text("err", err, sizeof err);
-    fail_msg("%s: exit status %d after %d kills (seed %llu), stderr: %s", what, status, killed,
-             (unsigned long long)seed, err);
+    fail_msg("%s: exit status %d after %d kills (seed %llu), stderr: %s", what, last.status, killed,
+             (unsigned long long)seed, last.err);
 }
 
 static void killed_runs_go_on_to_the_same_bits(void **state)
@@ -209,9 +100,9 @@ static void killed_runs_go_on_to_the_same_bits(void **state)
     size_t size, other;
     (void)state;
     const double began = seconds();
-    const int first = end_of(start(reference));
-    if (first != 0)
-        complain("the whole run", first, 0);
+    run_program(reference);
+    if (last.status != 0)
+        complain("the whole run", 0);
     const double whole = seconds() - began;
     weights_of("whole", weights);
     metrics_of("whole", metrics, sizeof metrics);
@@ -223,19 +114,20 @@ static void killed_runs_go_on_to_the_same_bits(void **state)
             const dt_random128 random = dt_philox(seed, DT_FOR_TEST, 2, (uint64_t)n);
             const char *resume[] = {"train", "--resume", "run", counts[random.u[1] % 4], NULL};
             struct stat there;
-            pid_t pid = start(exists ? resume : train);
+            const pid_t pid = start_program(exists ? resume : train);
             double time = dt_uniform01(random.u[0]) * (n % 3 ? 1 : 0.1) * whole; /* a third at a run's begin */
             if (n < kills)
                 sleep_for(time);
             if (n++ < kills)
                 kill(pid, SIGKILL);
-            const int status = end_of(pid);
-            if (status == 0)
+            wait_program(pid);
+            if (last.status == 0)
                 ended = true;
-            else if (status == 2 && stat("run/experiment.yaml", &there) != 0) /* one line says what to do: done here */
+            else if (last.status == 2 &&
+                     stat("run/experiment.yaml", &there) != 0) /* one line says what to do: done here */
                 remove_run("run");
-            else if (status != 128 + SIGKILL)
-                complain("a run that goes on", status, n);
+            else if (last.status != 128 + SIGKILL)
+                complain("a run that goes on", n);
             exists = stat("run", &there) == 0;
         }
         weights_of("run", again);
@@ -254,19 +146,10 @@ static void killed_runs_go_on_to_the_same_bits(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    if (!mkdtemp(home) || chdir(home) != 0)
+    if (home_make() != 0)
         return -1;
     write_data();
     write_bytes("e.yaml", experiment, sizeof experiment - 1);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    if (chdir("/tmp") != 0)
-        return -1;
-    remove_run(home);
     return 0;
 }
 
@@ -277,5 +160,5 @@ int main(int argc, char **argv)
         kills = atoi(argv[1]);
     if (argc > 2)
         seed = strtoull(argv[2], NULL, 10);
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, home_remove);
 }

@@ -64,6 +64,10 @@ static void test_arrays_are_read_and_written_whole(void **state)
             fill(a, n, poison());
             variants[isa]->triad(2, n, b, (dt_real)0.5, c, a);
             assert_bits(a, want, n, "%s, triad of %lld", dt_isa_name(isa), (long long)n);
+            variants[isa]->step(n, (dt_real)1.5, b);
+            for (int64_t i = 0; i < n; i++)
+                want[i] = (dt_real)(i % 64) + (dt_real)1.5;
+            assert_bits(b, want, n, "%s, step of %lld", dt_isa_name(isa), (long long)n);
             free(a);
             free(b);
             free(c);
@@ -92,7 +96,7 @@ static void test_work_counts_what_it_does(void **state)
             const double read = work->read(1, memory, bytes), triad = work->triad(1, memory, bytes);
             assert_true(read > 0.75 * (double)bytes && read <= (double)bytes);
             assert_true(triad > 0.75 * (double)bytes && triad <= (double)bytes);
-            assert_true(work->read(2, memory, bytes) == 2 * read);
+            assert_true(work->read(2, memory, bytes) == 2 * read && work->step(memory, bytes) == read);
             free(memory);
         }
     }
@@ -178,6 +182,21 @@ static void check_barriers(const dt_machine *m)
         assert_int_equal(m->barriers[m->barrier_count - 1].workers, m->workers);
 }
 
+static void check_exchange(const dt_machine *m)
+{
+    assert_true(m->workers > 1 || m->exchange_count == 0);
+    for (int i = 0; i < m->exchange_count; i++) {
+        assert_true(m->exchange[i].level >= 2 && m->exchange[i].level > (i ? m->exchange[i - 1].level : 1));
+        assert_true(m->exchange[i].bytes > 0);
+        check_reading(&m->exchange[i].read, false);
+        check_reading(&m->exchange[i].write, false);
+    }
+    for (int i = 0; m->workers > 1 && i < m->topology.cache_count; i++)
+        if (m->topology.caches[i].level >= 2) /* each has its place */
+            assert_int_equal(m->exchange[m->exchange_count - m->topology.cache_count + i].level,
+                             m->topology.caches[i].level);
+}
+
 static void check_placement(const dt_placement *p)
 {
     assert_true(isfinite(p->alone) && p->alone > 0);
@@ -241,6 +260,7 @@ static void test_figures_for_any_team(void **state)
         }
         check_levels(&m, &options);
         check_barriers(&m);
+        check_exchange(&m);
         check_pairs(&m);
     }
 }
@@ -490,6 +510,9 @@ static void check_json(const char *text, const char *isa)
         "/bandwidth_gb_s/0/triad/all/best",
         "/barriers/0/workers",
         "/barriers/0/ns/best",
+        "/exchange/0/bytes_worker",
+        "/exchange/0/read_gb_s/best",
+        "/exchange/0/write_gb_s/median",
     };
     const struct fy_parse_cfg config = {.flags = FYPCF_JSON_FORCE | FYPCF_QUIET};
     struct fy_document *json = fy_document_build_from_string(&config, text, FY_NT);
@@ -522,9 +545,19 @@ static void test_json_under_every_instruction_set(void **state)
 static void test_the_table(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"processor ",  "topology ",    "caches ",      "clock ",
-                                        "huge pages ", "instructions", "GFLOP/s",      "240x512x512,",
-                                        "GB/s",        "memory triad", "barrier of 2", "barrier of 3"};
+    static const char *const parts[] = {"processor ",
+                                        "topology ",
+                                        "caches ",
+                                        "clock ",
+                                        "huge pages ",
+                                        "instructions",
+                                        "GFLOP/s",
+                                        "240x512x512,",
+                                        "GB/s",
+                                        "memory triad",
+                                        "barrier of 2",
+                                        "barrier of 3",
+                                        "read what another wrote"};
     const result *r = RUN("--quick", "--threads=3");
     assert_string_equal(r->err, "");
     assert_int_equal(r->status, 0);

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <math.h>
+
 #include "counting_memory.h"
 #include "small.h"
 
@@ -271,32 +273,51 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* A worker's rows together are no longer than the calls they were measured in, however late readers come. */
+static double sum_of(const dt_trainer *t, int64_t worker)
+{
+    double sum = 0;
+    dt_profile_row row;
+    for (size_t i = 0; dt_trainer_profile_row(t, i, &row); i++)
+        sum += row.worker == worker ? row.seconds : 0;
+    return sum;
+}
+
+/* A worker's rows together are the calls they were measured in, however late readers come. Other load may take the
+ * processor between this clock and the profile's: of several calls, one where it doesn't is enough. */
 static void test_time_is_the_walls(void **state)
 {
     (void)state;
+    enum { CALLS = 40, STEPS_EACH = 40 };
     static small s;
     for (int64_t workers = 1; workers <= 3; workers++) {
         dt_trainer *t = make_profiled(&s, workers, "tree");
-        double wall = 0, sum[3] = {0};
-        for (int i = 0; i < 5; i++) {
+        double before[3] = {0}, best = 0;
+        for (int i = 0; i < CALLS; i++) {
             const double began = seconds();
-            assert_int_equal(dt_trainer_steps(t, 40, NULL), DT_OK);
-            wall += seconds() - began;
-            nanosleep(&(struct timespec){0, 2000000}, NULL);
+            assert_int_equal(dt_trainer_steps(t, STEPS_EACH, NULL), DT_OK);
+            const double wall = seconds() - began;
+            double least = INFINITY;
+            if (i % 8 == 0)
+                nanosleep(&(struct timespec){0, 2000000}, NULL);
+            for (int64_t w = 0; w < workers; w++) {
+                const double sum = sum_of(t, w), more = sum - before[w];
+                if (!(more > 0 && more <= 1.01 * wall + 1e-4))
+                    fail_msg("worker %d of %d: %g s in phases, %g s in all", (int)w, (int)workers, more, wall);
+                least = fmin(least, more / wall);
+                before[w] = sum;
+            }
+            best = fmax(best, least);
         }
+        if (best < 0.99)
+            fail_msg("%d workers: phases never add up to more than %g of the time", (int)workers, best);
         dt_profile_row row, last = {0};
         size_t count = 0;
         for (; dt_trainer_profile_row(t, count, &row); count++) {
-            sum[row.worker] += row.seconds;
-            assert_true(row.seconds > 0 && row.steps == 200);
+            assert_true(row.seconds > 0 && row.steps == CALLS * STEPS_EACH);
             assert_true(count == 0 || row.worker > last.worker || row.phase > last.phase || row.l > last.l);
             last = row;
         }
         assert_true(count > 0 && last.worker == workers - 1);
-        for (int64_t w = 0; w < workers; w++)
-            if (!(sum[w] > 0 && sum[w] <= 1.01 * wall + 1e-4))
-                fail_msg("worker %d of %d: %g s in phases, %g s in all", (int)w, (int)workers, sum[w], wall);
         dt_trainer_destroy(t);
     }
 }

@@ -152,6 +152,12 @@ static bool promises_bits(small *m, const kind *k, const dt_dataset *data, const
 static const int64_t teams[] = {1, 2, 3, 5, 8};
 enum { TEAMS = sizeof teams / sizeof *teams };
 
+/* The groups of a run: of one worker each, of all, and uneven ones. */
+static int64_t groups_of(int64_t workers, int i)
+{
+    return i == 0 ? workers : i == 1 ? 1 : (workers + 1) / 2;
+}
+
 static void test_teams_and_strategies(void **state)
 {
     (void)state;
@@ -169,16 +175,52 @@ static void test_teams_and_strategies(void **state)
             for (size_t r = 0; (reduction = dt_table_at(DT_REDUCTIONS, r)); r++) {
                 if (!promises_bits(&m, &kinds[i], b.dense, reduction->name))
                     continue;
-                make(&m, &kinds[i], "true", teams[t], reduction->name);
-                train(&m, b.sparse, hex);
-                if (strcmp(hex, dense) != 0)
-                    fail_msg("%s, %d workers, %s: weights %.16s, of dense products %.16s", kinds[i].name, (int)teams[t],
-                             reduction->name, hex, dense);
-                runs++;
+                for (int g = 0; g < (teams[t] == 1 ? 1 : teams[t] == 2 ? 2 : 3); g++) {
+                    make(&m, &kinds[i], "true", teams[t], reduction->name);
+                    m.experiment.parallel.groups = groups_of(teams[t], g);
+                    train(&m, b.sparse, hex);
+                    if (strcmp(hex, dense) != 0)
+                        fail_msg("%s, %d workers, %d groups, %s: weights %.16s, of dense products %.16s", kinds[i].name,
+                                 (int)teams[t], (int)m.experiment.parallel.groups, reduction->name, hex, dense);
+                    runs++;
+                }
             }
         forget_data(&b);
     }
     print_message("%d runs of %d experiments: the dense products' hashes\n", runs, KINDS);
+}
+
+/* Strategies that promise no bits add layers 2 .. L in some order, and layer 1 in the tree's: weights as near as
+ * rounding is. hogwild goes by dense products. */
+static void test_strategies_without_bits(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"critical", "atomic", "omp", "hogwild"};
+    static small m;
+    static float want[33 * 60], got[33 * 60], bias[33];
+    dt_error error = {0};
+    both b = make_data(60, 10, 0.02);
+    make(&m, &kinds[0], "true", 1, "tree");
+    dt_trainer *t = trainer_of(&m, b.sparse);
+    assert_int_equal(dt_trainer_steps(t, 20, &error), DT_OK);
+    dt_trainer_weights(t, 1, want, bias);
+    dt_trainer_destroy(t);
+    for (int i = 0; i < 4; i++)
+        for (int64_t workers = 1; workers <= 3; workers += 2) {
+            const bool free = i == 3;
+            make(&m, &kinds[0], free ? "auto" : "true", workers, names[i]);
+            t = trainer_of(&m, b.sparse);
+            assert_true(is_sparse(t) == !free);
+            assert_int_equal(dt_trainer_steps(t, 20, &error), DT_OK);
+            dt_trainer_weights(t, 1, got, bias);
+            for (int k = 0; k < 33 * 60; k++)
+                assert_true(fabsf(got[k] - want[k]) < (free && workers > 1 ? 0.1F : 1e-5F));
+            dt_trainer_destroy(t);
+        }
+    make(&m, &kinds[0], "true", 2, "hogwild");
+    assert_int_equal(dt_trainer_create(&t, &m.experiment, &(dt_trainer_data){.train = b.sparse}, &error), DT_INVALID);
+    assert_non_null(strstr(error.message, "data.sparse: the reduction hogwild"));
+    forget_data(&b);
 }
 
 /* In a process of its own, as the instruction set is read once: the hashes of all kinds, sparse and dense; nothing
@@ -634,6 +676,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_instruction_sets), /* before any team: it forks */
         cmocka_unit_test(test_teams_and_strategies),
+        cmocka_unit_test(test_strategies_without_bits),
         cmocka_unit_test(test_what_a_step_shows),
         cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_gradients),

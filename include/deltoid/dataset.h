@@ -1,5 +1,5 @@
-/* Data sets: rows of inputs x and their labels or targets, kept in memory in the type of the file (bytes stay bytes).
- * The step's gather converts and scales them.
+/* Data sets: rows of inputs x and their labels or targets, in the type of the file (bytes stay bytes), kept in memory
+ * or, of HDF5 files larger than that, read while others are trained on. The step's gather converts and scales them.
  */
 #ifndef DELTOID_DATASET_H
 #define DELTOID_DATASET_H
@@ -35,7 +35,8 @@ typedef struct dt_dataset {
     int64_t features;      /* inputs per row: an image of 28 x 28 has 784 */
     int64_t classes;       /* largest label + 1; 0 without labels */
     dt_element element;    /* type of `inputs` */
-    const void *inputs;    /* (rows, features), row-major; sparse: the inputs that are not 0, row by row */
+    const void *inputs;    /* (rows, features), row-major; sparse: the inputs that are not 0, row by row; with a feed
+                              only some blocks of rows, which come and go: see slot */
     const int64_t *start;  /* (rows + 1): row i's are inputs[start[i] .. start[i+1]-1]; NULL: not sparse */
     const int32_t *column; /* (start[rows]): which input each is, ascending in a row, from 0 */
     const int32_t *labels; /* DT_TARGETS_CLASSES: (rows), 0 <= label < classes; else NULL, as in new samples */
@@ -46,6 +47,11 @@ typedef struct dt_dataset {
     const char *const *label_names; /* (classes, or outputs), what the file calls them; NULL: 0, 1, ... */
     int64_t missing;                /* fields that were filled in */
     const dt_transform *transform;  /* NULL: x = scale * input, and there are no words */
+    int64_t chunk;                  /* rows that the file keeps together; 0: any */
+    int64_t block, windows;         /* an epoch's rows are shuffled in so many windows of blocks of so many rows
+                                       (src/data/windows.h); windows 0 or 1: all together */
+    struct dt_feed *feed;   /* NULL: all inputs are in memory; else what reads them while others are trained on */
+    const int32_t *slot;    /* with a feed: row i, where it is in memory, lies at slot[i / block] * block + i % block */
     char inputs_sha256[65]; /* of the file's bytes as they lie on disk, hexadecimal; "" for data made in memory */
     char labels_sha256[65];
 } dt_dataset;

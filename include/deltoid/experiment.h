@@ -51,6 +51,8 @@ typedef struct dt_name_list {
     size_t count;
 } dt_name_list;
 
+#define DT_DATA_MEMORY (INT64_C(2) << 30) /* the default of data.memory: no machine's own, so that bits are none's */
+
 /* What a format has no use for is ignored. Zero stands for the default of everything but `scale`, so that a program
  * need fill in only what it uses. */
 typedef struct dt_data_spec {
@@ -63,6 +65,12 @@ typedef struct dt_data_spec {
     dt_targets targets;         /* what the labels are */
     bool standardize;           /* each input to mean 0 and deviation 1 over the training rows; a constant one to 0 */
     bool min_max;               /* each input to 0 .. 1 over the training rows; a constant one to 0 */
+    int64_t window; /* training rows are shuffled in windows of at most so many; 0: all, or as many as fit */
+    int64_t block;  /* a window is made of blocks of so many consecutive rows; 0: src/data/windows.h says */
+
+    /* hdf5 */
+    const char *stream; /* "auto" (default): inputs that need more than `memory` are read while others are trained on */
+    int64_t memory;     /* bytes that a data set's inputs may take; 0: DT_DATA_MEMORY */
 
     /* csv */
     dt_name_list label;    /* columns, by name or by number from 1, one where they are classes; none: the last column */

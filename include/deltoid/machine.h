@@ -126,6 +126,16 @@ typedef struct dt_machine_barrier {
     dt_reading ns;
 } dt_machine_barrier;
 
+/* Lines that go from core to core, by arrays of each worker's own that fit a level of cache and not the one before: the
+ * rates of each worker while all do the same. Two things cost: reading what another worker wrote, which runs ahead of
+ * itself; and writing what another has read since, as it must be told to forget each line, a few at a time. The second
+ * is many times slower where the two have no cache in common, and free where lines have left the reader's own cache. */
+typedef struct dt_machine_exchange {
+    int level;
+    int64_t bytes;          /* of a worker's array */
+    dt_reading read, write; /* GB/s of a worker */
+} dt_machine_exchange;
+
 /* Two processors that workers may be on, looked at several times while the rest was measured. */
 typedef struct dt_machine_pair {
     dt_placement last;       /* the last reading */
@@ -153,6 +163,9 @@ typedef struct dt_machine {
 
     dt_machine_barrier barriers[DT_MACHINE_BARRIERS_MAX]; /* of 2 .. 8 workers, then doubling, all last */
     int barrier_count;
+
+    dt_machine_exchange exchange[DT_MACHINE_CACHES_MAX]; /* caches from the 2nd level on; none with one worker */
+    int exchange_count;
 
     /* Every pair of the first 8 processors; of more processors, neighbours by number (at most DT_MACHINE_PAIRS_MAX
      * pairs). None where there is one processor. */

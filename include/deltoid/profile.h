@@ -6,7 +6,8 @@
  *     for (size_t i = 0; dt_trainer_profile_row(t, i, &row); i++)
  *         ...
  *
- * Watching time changes no bit. A trainer that isn't profiled pays a test for NULL a phase.
+ * A worker's rows add up to the time that its steps took, from the call that makes them until it returns: nothing lies
+ * between phases. Watching time changes no bit. A trainer that isn't profiled pays a test for NULL a phase.
  */
 #ifndef DELTOID_PROFILE_H
 #define DELTOID_PROFILE_H
@@ -28,8 +29,8 @@
     X(DT_PHASE_GRADIENT, "gradient", "dW and db, equations (5) (6); with the update, where nothing is reduced")        \
     X(DT_PHASE_UPDATE, "update", "buffers added, and the optimizer")                                                   \
     X(DT_PHASE_WATCH, "watch", "observers: capture, metrics")                                                          \
-    X(DT_PHASE_WAIT, "wait", "at barriers, for other workers")                                                         \
-    X(DT_PHASE_REST, "rest", "bookkeeping")
+    X(DT_PHASE_WAIT, "wait", "at barriers, for other workers; for the team to start and end")                          \
+    X(DT_PHASE_REST, "rest", "bookkeeping; an epoch's order of samples")
 
 typedef enum dt_phase {
 #define DT_PHASE_ENUM(id, name, help) id,

@@ -44,11 +44,11 @@ typedef struct dt_capture_options {
  * observers may lead nowhere. DT_EXISTS, DT_INVALID (a rule that captures nothing, a layer or row that does not exist),
  * DT_IO, DT_NO_MEMORY, DT_SYSTEM.
  *
- * Steps go to segments, capture/seg-000000.h5 and so on: files of a second, later of 2 % of the run so far. A finished
- * one is on the disk for good. capture.h5 is an index whose virtual data sets present all of them as one; it is
- * replaced as a whole when segments are finished, and opens at any instant. The segment in the making has a hidden name
- * and is flushed every second. A failed write (disk full) never makes training wait: the end of the epoch reports it,
- * and every finished segment stays readable.
+ * Steps go to segments, capture/seg-000000.h5 and so on: files of two seconds, later of 2 % of the run so far. A
+ * finished one is on the disk for good. capture.h5 is an index whose virtual data sets present all of them as one; it
+ * is replaced as a whole some time after segments are finished (for a 500th of a processor's time), and opens at any
+ * instant. The segment in the making has a hidden name and is flushed every two seconds. A failed write (disk full)
+ * never makes training wait: the end of the epoch reports it, and every finished segment stays readable.
  *
  * With `resume` both exist (capture.h5 may be missing): finished segments are kept, the one that was in the making is
  * removed. The trainer starts at a checkpoint from before the last of their steps; those that are on disk are watched

@@ -66,6 +66,9 @@ typedef struct dt_evaluation {
 } dt_evaluation;
 dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt_evaluation *evaluation,
                               int64_t *confusion, dt_error *error);
+/* The same of the validation rows: those of dt_trainer_data, or those that data.validation.fraction takes from the
+ * training set. DT_INVALID where there are none. */
+dt_status dt_trainer_evaluate_validation(dt_trainer *trainer, dt_evaluation *evaluation, dt_error *error);
 
 /* z^L of rows rows.index[0 .. count-1], labelled or not: (count, units of layer L) numbers in the experiment's
  * precision.

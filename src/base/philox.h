@@ -13,6 +13,7 @@ typedef enum dt_purpose {
     DT_FOR_INIT = 1,       /* minor: layer */
     DT_FOR_SHUFFLE = 2,    /* minor: epoch */
     DT_FOR_SPLIT = 3,      /* minor: 0 */
+    DT_FOR_BLOCKS = 5,     /* minor: epoch; data/windows.h */
     DT_FOR_CHECK = 4,      /* minor: layer; which weights a gradient check takes */
     DT_FOR_DROPOUT = 10,   /* kernels/random.h: masks of layer l in a step */
     DT_FOR_NOISE = 11,     /* the same, of the inputs */

@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "base/sandbox.h"
 
 #include <errno.h>
@@ -8,9 +9,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -38,7 +41,8 @@ static void limit(int resource, rlim_t most)
     if (getrlimit(resource, &now) != 0)
         return;
     now.rlim_cur = now.rlim_max != RLIM_INFINITY && now.rlim_max < most ? now.rlim_max : most;
-    now.rlim_max = now.rlim_cur;
+    const rlim_t later = now.rlim_cur + (resource == RLIMIT_CPU); /* after SIGXCPU, not SIGKILL at once */
+    now.rlim_max = now.rlim_max != RLIM_INFINITY && now.rlim_max < later ? now.rlim_max : later;
     (void)setrlimit(resource, &now);
 }
 
@@ -56,7 +60,35 @@ static rlim_t address_space(void)
     return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-static void confine(size_t memory, rlim_t seconds)
+static rlim_t seconds_for(int64_t bytes)
+{
+    const int64_t seconds = CPU_SECONDS + (bytes > 0 ? bytes : 0) / CPU_BYTES;
+    return (rlim_t)(seconds < CPU_SECONDS_MAX ? seconds : CPU_SECONDS_MAX) * (SANITIZED ? 20 : 1);
+}
+
+/* The limit that can be raised again. */
+void dt_sandbox_allow(int64_t bytes)
+{
+    struct rusage used;
+    struct rlimit now;
+    if (getrusage(RUSAGE_SELF, &used) != 0 || getrlimit(RLIMIT_CPU, &now) != 0)
+        return;
+    const rlim_t most = (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + 1 + seconds_for(bytes);
+    now.rlim_cur = now.rlim_max != RLIM_INFINITY && now.rlim_max < most ? now.rlim_max : most;
+    (void)setrlimit(RLIMIT_CPU, &now);
+}
+
+/* The C library and HDF5 tell the terminal what broke; what happened is the parent's to say, in one line. */
+static void be_silent(void)
+{
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere < 0)
+        return;
+    (void)dup2(nowhere, STDERR_FILENO);
+    close(nowhere);
+}
+
+static void confine(size_t memory, int64_t bytes)
 {
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGPIPE, SIGXCPU, SIGTERM};
     for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
@@ -64,7 +96,10 @@ static void confine(size_t memory, rlim_t seconds)
     signal(SIGINT, SIG_IGN);       /* the terminal sends it to us too; the parent decides */
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
-    limit(RLIMIT_CPU, SANITIZED ? 20 * seconds : seconds);
+    if (bytes != DT_SANDBOX_SERVES)
+        limit(RLIMIT_CPU, seconds_for(bytes));
+    if (!SANITIZED) /* whose words are wanted */
+        be_silent();
     rlim_t now = address_space();
     if (!SANITIZED && now > 0 && now < RLIM_INFINITY - memory)
         limit(RLIMIT_AS, now + memory);
@@ -77,11 +112,11 @@ dt_status dt_sandbox_send(int pipe, const void *bytes, size_t size)
     return status == DT_OK ? dt_write_all(pipe, bytes, size, "", NULL) : status;
 }
 
-static _Noreturn void run_child(dt_sandbox_work work, void *context, int out, size_t memory, rlim_t seconds)
+static _Noreturn void run_child(dt_sandbox_work work, void *context, int out, size_t memory, int64_t bytes)
 {
     static dt_error error; /* of the child alone */
     dt_error_clear(&error);
-    confine(memory, seconds);
+    confine(memory, bytes);
     if (work(context, out, &error) != DT_OK) {
         int64_t header = REPORT;
         if (dt_write_all(out, &header, sizeof header, "", NULL) == DT_OK)
@@ -105,10 +140,16 @@ dt_status dt_sandbox_check_file(const char *path, const char *advice, dt_error *
     return DT_OK;
 }
 
-static rlim_t seconds_for(int64_t bytes)
+void *dt_sandbox_share(size_t size)
 {
-    const int64_t seconds = CPU_SECONDS + (bytes > 0 ? bytes : 0) / CPU_BYTES;
-    return (rlim_t)(seconds < CPU_SECONDS_MAX ? seconds : CPU_SECONDS_MAX);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void dt_sandbox_unshare(void *memory, size_t size)
+{
+    if (memory)
+        (void)munmap(memory, size);
 }
 
 dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work work, void *context, size_t memory,
@@ -123,7 +164,7 @@ dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work wo
     box->child = fork();
     if (box->child == 0) {
         close(ends[0]);
-        run_child(work, context, ends[1], memory, seconds_for(bytes));
+        run_child(work, context, ends[1], memory, bytes);
     }
     int number = errno;
     close(ends[1]);
@@ -134,17 +175,27 @@ dt_status dt_sandbox_start(dt_sandbox *box, const char *path, dt_sandbox_work wo
     return dt_fail_errno(error, number, path, "start a process to read");
 }
 
+/* Is there something to read? False after a long silence, second by second: where both processes are stopped for an
+ * hour, that is one. */
+static bool speaks(const dt_sandbox *box)
+{
+    struct pollfd wait = {.fd = box->pipe, .events = POLLIN};
+    int ready = 0;
+    for (int i = 0; i < SILENCE_SECONDS && ready == 0; i++)
+        while ((ready = poll(&wait, 1, 1000)) < 0 && errno == EINTR)
+            ;
+    return ready > 0;
+}
+
 /* False at the end of the pipe, or after a long silence. */
-static bool receive_all(const dt_sandbox *box, void *bytes, size_t size)
+static bool receive_all(dt_sandbox *box, void *bytes, size_t size)
 {
     for (char *to = bytes; size > 0;) {
-        struct pollfd wait = {.fd = box->pipe, .events = POLLIN};
-        int ready = poll(&wait, 1, SILENCE_SECONDS * 1000);
-        if (ready < 0 && errno == EINTR)
-            continue;
-        ssize_t n = ready > 0 ? read(box->pipe, to, size) : 0;
+        const bool ready = speaks(box);
+        ssize_t n = ready ? read(box->pipe, to, size) : 0;
         if (n < 0 && errno == EINTR)
             continue;
+        box->ended = ready && n == 0;
         if (n <= 0)
             return false;
         to += n;
@@ -153,8 +204,29 @@ static bool receive_all(const dt_sandbox *box, void *bytes, size_t size)
     return true;
 }
 
-static dt_status fail_broken(const dt_sandbox *box, dt_error *error)
+/* Did somebody kill it? Its end of the pipe is closed a moment before it is dead. */
+static bool was_killed(dt_sandbox *box)
 {
+    enum { LOOKS = 200 };
+    int how = 0;
+    pid_t dead = 0;
+    for (int i = 0; i < LOOKS && dead == 0 && box->ended && box->child > 0; i++) {
+        dead = waitpid(box->child, &how, WNOHANG);
+        if (dead == 0)
+            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    if (dead > 0)
+        box->child = -1;
+    return dead > 0 && WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
+}
+
+/* Why it says no more. A child that the kernel or a person kills with SIGKILL is no fault of the file: its own limits
+ * end it by other signals. */
+static dt_status fail_broken(dt_sandbox *box, dt_error *error)
+{
+    if (was_killed(box))
+        return dt_fail(error, DT_SYSTEM,
+                       "%s: the process that read it was killed; free some memory, or ask who killed it", box->path);
     return dt_fail(error, DT_MALFORMED, "%s: malformed: the HDF5 library breaks on it; use a copy that is sound",
                    box->path);
 }

@@ -203,21 +203,12 @@ dt_status dt_circuit_from_capture(dt_circuit_numbers *numbers, const dt_circuit_
 /* C of the sample with the weights there are now. */
 static dt_status evaluate(dt_trainer *trainer, const dt_dataset *train, int64_t sample, double *cost, dt_error *error)
 {
-    const size_t row = (size_t)train->features * dt_element_size(train->element);
-    const dt_dataset one = {.rows = 1,
-                            .features = train->features,
-                            .classes = train->classes,
-                            .element = train->element,
-                            .inputs = (const char *)train->inputs + (train->start ? 0 : (size_t)sample * row),
-                            .start = train->start ? train->start + sample : NULL,
-                            .column = train->column,
-                            .transform = train->transform,
-                            .labels = train->labels ? train->labels + sample : NULL,
-                            .kind = train->kind,
-                            .outputs = train->outputs,
-                            .targets = train->targets ? train->targets + sample * train->outputs : NULL};
+    dt_dataset *one;
     dt_evaluation evaluation;
-    const dt_status status = dt_trainer_evaluate(trainer, &one, &evaluation, NULL, error);
+    dt_status status = dt_dataset_pick(&one, train, &sample, 1, error);
+    if (status == DT_OK)
+        status = dt_trainer_evaluate(trainer, one, &evaluation, NULL, error);
+    dt_dataset_destroy(one);
     *cost = status == DT_OK ? evaluation.loss : 0;
     return status;
 }

@@ -13,6 +13,7 @@
 #include "cli/text.h"
 #include "data/labels.h"
 #include "data/lines.h"
+#include "data/scan.h"
 #include "record/dataset_write.h"
 
 enum { FLUSH_AT = 1 << 16 };
@@ -70,10 +71,27 @@ static void add_number(dt_text *text, const dt_dataset *d, double value)
     dt_text_add(text, "%s", digits);
 }
 
-static dt_status make_row(const dt_dataset *d, double **row, dt_error *error)
+/* All rows of inputs, one after the other. */
+typedef struct reading {
+    dt_scan scan;
+    double *row;
+} reading;
+
+static void end_reading(reading *r)
 {
-    *row = dt_allocate((size_t)d->features, sizeof **row);
-    return *row ? DT_OK : dt_fail_memory(error, "a row");
+    dt_scan_end(&r->scan);
+    dt_release(r->row);
+}
+
+static dt_status begin_reading(reading *r, const dt_dataset *d, dt_error *error)
+{
+    r->row = dt_allocate((size_t)d->features, sizeof *r->row);
+    dt_status status = dt_scan_begin(&r->scan, d, (dt_rows){d->rows, NULL}, error);
+    if (status == DT_OK && !r->row)
+        status = dt_fail_memory(error, "a row");
+    if (status != DT_OK)
+        end_reading(r);
+    return status;
 }
 
 /* --- csv --- */
@@ -97,12 +115,12 @@ static dt_status write_csv(const dt_data_file *file, const char *path, dt_error 
     const dt_dataset *d = file->dataset;
     output o;
     char room[24];
-    double *row;
-    dt_status status = make_row(d, &row, error);
-    if (status == DT_OK)
-        status = begin(&o, path, error);
-    if (status != DT_OK) {
-        dt_release(row);
+    reading r;
+    dt_status status = begin_reading(&r, d, error);
+    if (status != DT_OK)
+        return status;
+    if ((status = begin(&o, path, error)) != DT_OK) {
+        end_reading(&r);
         return status;
     }
     for (int64_t k = 0; k < d->features; k++) {
@@ -115,10 +133,10 @@ static dt_status write_csv(const dt_data_file *file, const char *path, dt_error 
     }
     dt_text_add(&o.text, "%s\n", d->labels ? ",label" : "");
     for (int64_t i = 0; i < d->rows && o.status == DT_OK; i++) {
-        dt_dataset_row(d, i, row);
+        o.status = dt_scan_row(&r.scan, i, r.row, error);
         for (int64_t k = 0; k < d->features; k++) {
             dt_text_add(&o.text, "%s", k ? "," : "");
-            add_number(&o.text, d, row[k]);
+            add_number(&o.text, d, r.row[k]);
         }
         for (int64_t j = 0; d->targets && j < d->outputs; j++)
             dt_text_add(&o.text, ",%.17g", d->targets[i * d->outputs + j]);
@@ -129,7 +147,7 @@ static dt_status write_csv(const dt_data_file *file, const char *path, dt_error 
         dt_text_add(&o.text, "\n");
         flush(&o, FLUSH_AT);
     }
-    dt_release(row);
+    end_reading(&r);
     return finish(&o);
 }
 
@@ -155,31 +173,31 @@ static dt_status write_libsvm(const dt_data_file *file, const char *path, dt_err
     const dt_dataset *d = file->dataset;
     output o;
     char room[24];
-    double *row;
+    reading r;
     dt_status status = check_libsvm(file, error);
     if (status == DT_OK)
-        status = make_row(d, &row, error);
+        status = begin_reading(&r, d, error);
     if (status != DT_OK)
         return status;
     if ((status = begin(&o, path, error)) != DT_OK) {
-        dt_release(row);
+        end_reading(&r);
         return status;
     }
     for (int64_t i = 0; i < d->rows && o.status == DT_OK; i++) {
-        dt_dataset_row(d, i, row);
+        o.status = dt_scan_row(&r.scan, i, r.row, error);
         if (d->targets)
             dt_text_add(&o.text, "%.17g", d->targets[i]);
         else
             dt_text_add(&o.text, "%s", d->labels ? dt_dataset_label_name(d, d->labels[i], room) : "0");
         for (int64_t k = 0; k < d->features; k++)
-            if (row[k] != 0) {
+            if (r.row[k] != 0) {
                 dt_text_add(&o.text, " %" PRId64 ":", k + 1);
-                add_number(&o.text, d, row[k]);
+                add_number(&o.text, d, r.row[k]);
             }
         dt_text_add(&o.text, "\n");
         flush(&o, FLUSH_AT);
     }
-    dt_release(row);
+    end_reading(&r);
     return finish(&o);
 }
 
@@ -243,9 +261,7 @@ static void put_idx_header(output *o, const array *a)
     put_bytes(o, header, a->width ? 12 : 8);
 }
 
-/* Row i of what is written, as doubles. */
-typedef void (*row_fn)(const dt_dataset *d, int64_t i, double *row);
-
+/* The answers of row i, as doubles. */
 static void label_row(const dt_dataset *d, int64_t i, double *row)
 {
     if (d->labels)
@@ -254,8 +270,9 @@ static void label_row(const dt_dataset *d, int64_t i, double *row)
         row[j] = d->targets[i * d->outputs + j];
 }
 
-static dt_status write_array(const dt_dataset *d, const char *path, const array *a, row_fn fill, bool idx,
-                             dt_error *error)
+/* Rows of inputs from `inputs`, or of answers where that is NULL. */
+static dt_status write_rows(const dt_dataset *d, const char *path, const array *a, reading *inputs, bool idx,
+                            dt_error *error)
 {
     output o;
     const size_t width = a->width ? (size_t)a->width : 1;
@@ -269,7 +286,10 @@ static dt_status write_array(const dt_dataset *d, const char *path, const array 
     if (status == DT_OK) {
         (idx ? put_idx_header : put_npy_header)(&o, a);
         for (int64_t i = 0; i < a->rows && o.status == DT_OK; i++) {
-            fill(d, i, row);
+            if (inputs && (o.status = dt_scan_row(&inputs->scan, i, row, error)) != DT_OK)
+                break;
+            if (!inputs)
+                label_row(d, i, row);
             for (size_t k = 0; k < width; k++)
                 put_number(bytes + k * a->size, a, row[k], idx);
             put_bytes(&o, bytes, width * a->size);
@@ -278,6 +298,17 @@ static dt_status write_array(const dt_dataset *d, const char *path, const array 
     }
     dt_release(row);
     dt_release(bytes);
+    return status;
+}
+
+static dt_status write_inputs(const dt_dataset *d, const char *path, const array *a, bool idx, dt_error *error)
+{
+    reading r;
+    dt_status status = begin_reading(&r, d, error);
+    if (status != DT_OK)
+        return status;
+    status = write_rows(d, path, a, &r, idx, error);
+    end_reading(&r);
     return status;
 }
 
@@ -317,9 +348,9 @@ static dt_status write_pair(const dt_data_file *file, const char *path, bool idx
                                file->path, c, d->label_names[c]);
         }
     if (status == DT_OK)
-        status = write_array(d, path, &inputs, dt_dataset_row, idx, error);
+        status = write_inputs(d, path, &inputs, idx, error);
     if (status == DT_OK && (d->labels || d->targets))
-        status = write_array(d, labels, &answers, label_row, idx, error);
+        status = write_rows(d, labels, &answers, NULL, idx, error);
     return status;
 }
 

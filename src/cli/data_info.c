@@ -7,6 +7,7 @@
 #include "cli/format.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
+#include "data/scan.h"
 
 enum { FEATURES_SHOWN = 40, CLASSES_SHOWN = 40 };
 
@@ -33,8 +34,10 @@ static dt_status summarize(summary *s, dt_error *error)
     s->least = s->row + n;
     s->most = s->least + n;
     s->mean = s->most + n;
-    for (int64_t i = 0; i < d->rows; i++) {
-        dt_dataset_row(d, i, s->row);
+    dt_scan scan;
+    dt_status status = dt_scan_begin(&scan, d, (dt_rows){d->rows, NULL}, error);
+    for (int64_t i = 0; i < d->rows && status == DT_OK; i++) {
+        status = dt_scan_row(&scan, i, s->row, error);
         for (size_t k = 0; k < n; k++) {
             s->least[k] = i == 0 || s->row[k] < s->least[k] ? s->row[k] : s->least[k];
             s->most[k] = i == 0 || s->row[k] > s->most[k] ? s->row[k] : s->most[k];
@@ -43,9 +46,10 @@ static dt_status summarize(summary *s, dt_error *error)
         if (d->labels)
             s->count[d->labels[i]]++;
     }
+    dt_scan_end(&scan);
     for (size_t k = 0; k < n; k++)
         s->mean[k] /= (double)d->rows;
-    return DT_OK;
+    return status;
 }
 
 static void add_text(dt_text *text, const summary *s)

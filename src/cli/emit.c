@@ -145,8 +145,8 @@ void dt_emit_value(dt_text *text, const dt_key *key, const void *base)
             emit_integers(text, rule->steps, rule->step_count);
         break;
     case DT_KEY_BYTES:
-        if (*(const int64_t *)field)
-            dt_text_add(text, "%" PRId64, *(const int64_t *)field);
+        if (*(const int64_t *)field || !key->word)
+            dt_text_add(text, "%" PRId64, *(const int64_t *)field ? *(const int64_t *)field : (int64_t)key->number);
         else
             dt_text_add(text, "%s", key->word);
         break;

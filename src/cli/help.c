@@ -181,7 +181,7 @@ void dt_help_default(dt_text *text, const dt_key *key)
     char only[320];
     dt_key_only(key, only, sizeof only);
     if (*only)
-        dt_text_add(text, "; with name: %s alone", only);
+        dt_text_add(text, "; with %s: %s alone", strncmp(key->pattern, "data.", 5) == 0 ? "format" : "name", only);
 }
 
 const char dt_help_example[] = "  name: first\n"

@@ -142,6 +142,26 @@ static void add_barriers(dt_text *text, const dt_machine *m)
     }
 }
 
+static void add_exchange(dt_text *text, const dt_machine *m)
+{
+    if (m->exchange_count == 0)
+        return;
+    dt_text_add(text, "\n%-*s  %8s %8s %7s\n", NAME_WIDTH, "GB/s of each worker, from core to core", "best", "median",
+                "spread");
+    for (int i = 0; i < m->exchange_count; i++) {
+        const dt_machine_exchange *exchange = &m->exchange[i];
+        char bytes[DT_FORMAT_SIZE], name[128];
+        dt_format_bytes((uint64_t)exchange->bytes, bytes);
+        snprintf(name, sizeof name, "read what another wrote, L%d, %s", exchange->level, bytes);
+        dt_text_add(text, "%-*s", NAME_WIDTH, name);
+        add_reading(text, &exchange->read);
+        snprintf(name, sizeof name, "write what another read, L%d", exchange->level);
+        dt_text_add(text, "\n%-*s", NAME_WIDTH, name);
+        add_reading(text, &exchange->write);
+        dt_text_add(text, "\n");
+    }
+}
+
 static void add_placement(dt_text *text, const dt_machine *m)
 {
     if (m->pair_count == 0) {
@@ -174,6 +194,7 @@ static void add_text(dt_text *text, const dt_machine *m)
     add_arithmetic(text, m);
     add_memory(text, m);
     add_barriers(text, m);
+    add_exchange(text, m);
     add_placement(text, m);
     const double spread = dt_machine_worst_spread(m, what, sizeof what);
     if (spread > disagreement)
@@ -310,6 +331,15 @@ static void add_json(dt_text *text, const dt_machine *m)
         add_json_reading(text, "ns", &m->barriers[i].ns);
         dt_text_add(text, "}");
     }
+    dt_text_add(text, "], \"exchange\": [");
+    for (int i = 0; i < m->exchange_count; i++) {
+        dt_text_add(text, "%s{\"cache_level\": %d, \"bytes_worker\": %" PRId64 ", ", i ? ", " : "",
+                    m->exchange[i].level, m->exchange[i].bytes);
+        add_json_reading(text, "read_gb_s", &m->exchange[i].read);
+        dt_text_add(text, ", ");
+        add_json_reading(text, "write_gb_s", &m->exchange[i].write);
+        dt_text_add(text, "}");
+    }
     dt_text_add(text, "], \"placement\": [");
     for (int i = 0; i < m->pair_count; i++) {
         dt_text_add(text, "%s", i ? ", " : "");
@@ -376,6 +406,10 @@ const dt_command dt_command_machine = {
         "  product             the kernel of the forward pass, rows x units x inputs, operands in cache\n"
         "  read, triad         sums of arrays, and a = b + s c, float32; a triad moves 3 numbers an element, as "
         "STREAM counts\n"
+        "  from core to core   arrays that another worker wrote, read; and that another worker has read, written "
+        "again, "
+        "which\n"
+        "                      is the slower the farther cores are from each other\n"
         "  barrier             of the team of workers, as between the phases of a step\n"
         "  placement           for two processors, the time in which a cache line crosses, and the slower one's rate "
         "while both\n"

@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/split.h"
 #include "cli/format.h"
 #include "cli/schema.h"
 #include "cli/strategy.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
+#include "data/feed.h"
 #include "deltoid/record.h"
 #include "train/keys.h"
 #include "train/step.h"
@@ -31,6 +33,9 @@ static uint64_t dataset_bytes(const dt_dataset *d)
     if (d->start)
         return (uint64_t)d->start[d->rows] * (sizes[d->element] + sizeof *d->column) +
                (uint64_t)d->rows * (sizeof *d->start + answers);
+    if (d->feed)
+        return dt_feed_bytes(dt_feed_sizes_of(d->feed)) + dt_feed_sizes_of(d->feed)->reader +
+               (uint64_t)d->rows * answers;
     return (uint64_t)d->rows * ((uint64_t)d->features * sizes[d->element] + answers);
 }
 
@@ -143,6 +148,20 @@ static void print_strategy(const plan *p)
     dt_text_clear(&text);
 }
 
+/* Where the inputs are, and the order of an epoch, when it is not that of all rows together. */
+static void print_windows(const dt_dataset *d)
+{
+    char windows[DT_FORMAT_SIZE], rows[DT_FORMAT_SIZE], block[DT_FORMAT_SIZE];
+    if (!d->feed && d->windows <= 1)
+        return;
+    printf("windows     %s of up to %s rows, drawn in blocks of %s; %s\n", dt_format_count(d->windows, windows),
+           dt_format_count(dt_min(dt_ceil_div(dt_ceil_div(d->rows, d->block), d->windows) * d->block, d->rows), rows),
+           dt_format_count(d->block, block),
+           !d->feed          ? "all are in memory"
+           : d->windows <= 1 ? "read once"
+                             : "one is read while another is trained on");
+}
+
 static void print_text(const plan *p)
 {
     const dt_experiment *e = p->experiment;
@@ -154,6 +173,7 @@ static void print_text(const plan *p)
     if (p->data->train->start)
         printf("sparse      %.3g %% of the inputs are held; %s\n", 100 * i->density,
                i->sparse ? "layer 1 skips the rest" : "layer 1 multiplies by all (data.sparse)");
+    print_windows(p->data->train);
     printf("steps       %s epochs of %s minibatches of %s: %s\n", dt_format_count(e->training.epochs, a),
            dt_format_count(i->steps_per_epoch, b), dt_format_count(e->training.batch_size, c),
            dt_format_count(e->training.epochs * i->steps_per_epoch, d));
@@ -180,9 +200,11 @@ static void add_json(const plan *p, dt_text *t)
                 ", \"epochs\": %" PRId64 ", \"steps_per_epoch\": %" PRId64 ", \"workers\": %" PRId64
                 ", \"shard_size\": %" PRId64 ", \"shards\": %" PRId64
                 ", \"isa\": \"%s\", \"reduction\": \"%s\", \"groups\": %" PRId64
-                ", \"choice\": \"%s\", \"deterministic\": %s, \"sparse\": %s, \"density\": %.17g, \"layers\": [",
+                ", \"choice\": \"%s\", \"deterministic\": %s, \"sparse\": %s, \"density\": %.17g, \"streamed\": %s"
+                ", \"windows\": %" PRId64 ", \"block\": %" PRId64 ", \"layers\": [",
                 e->training.epochs, i->steps_per_epoch, i->workers, i->shard_size, i->shards, i->isa, i->reduction,
-                i->groups, i->choice, i->deterministic ? "true" : "false", i->sparse ? "true" : "false", i->density);
+                i->groups, i->choice, i->deterministic ? "true" : "false", i->sparse ? "true" : "false", i->density,
+                p->data->train->feed ? "true" : "false", p->data->train->windows, p->data->train->block);
     for (size_t l = 0; l < e->layer_count; l++)
         dt_text_add(t, "%s{\"units\": %" PRId64 ", \"inputs\": %" PRId64 ", \"activation\": \"%s\", \"init\": \"%s\"}",
                     l ? ", " : "", e->network[l].units, p->units[l], e->network[l].activation, e->network[l].init);

@@ -39,7 +39,7 @@ static dt_status run_plot(const dt_arguments *arguments, dt_error *error)
 
 const dt_command dt_command_plot = {
     .name = "plot",
-    .usage = "RUN... [--kind KIND] [--term svg|png|pdf|text] [--unit L:J] [--quantity Q]",
+    .usage = "RUN|STUDY... [--kind KIND] [--term svg|png|pdf|text] [--unit L:J] [--quantity Q]",
     .summary = "training curves and layer statistics as pictures",
     .details = "Writes RUN/plots/KIND.gp and KIND.tsv and the picture that gnuplot draws from them, and prints the "
                "picture's name.\n"
@@ -55,6 +55,6 @@ const dt_command dt_command_plot = {
                  "of kind histograms: z, a, delta, W, dW, b or db; the first of these that is captured"}},
     .least = 1,
     .most = DT_PLOT_RUNS_MAX,
-    .what = "a run folder",
+    .what = "a folder of a run or a study",
     .run = run_plot,
 };

@@ -11,6 +11,7 @@
 #include "plot/plot.h"
 #include "plot/sheet.h"
 #include "report/report.h"
+#include "study/record.h"
 
 enum { PATH_MOST = 256, FACTS_MOST = 20000 };
 
@@ -127,6 +128,15 @@ static dt_status read_provenance(const char *run, dt_facts *facts, dt_arena *are
     return status == DT_OK ? facts_of(facts, root, arena, error) : dt_fail(error, status, "%s", now.message);
 }
 
+static dt_status report_study(const dt_arguments *arguments, const char *out, dt_arena *arena, dt_error *error)
+{
+    dt_report_run study = {.path = arguments->positional[0]};
+    dt_status status = read_yaml(study.path, "study.yaml", &study.text, &study.experiment, arena, error);
+    if (status == DT_OK)
+        status = read_provenance(study.path, &study.provenance, arena, error);
+    return status == DT_OK ? dt_report_study(&study, out, error) : status;
+}
+
 static dt_status report_runs(const dt_arguments *arguments, const char *out, dt_arena *arena, dt_error *error)
 {
     const size_t count = arguments->positional_count;
@@ -139,6 +149,22 @@ static dt_status report_runs(const dt_arguments *arguments, const char *out, dt_
             status = read_provenance(runs[i].path, &runs[i].provenance, arena, error);
     }
     return status == DT_OK ? dt_report_runs(runs, count, out, error) : status;
+}
+
+/* A study has a page of its own. */
+static dt_status check_kinds(const dt_arguments *arguments, bool *is_study, dt_error *error)
+{
+    *is_study = false;
+    for (size_t i = 0; i < arguments->positional_count; i++) {
+        const char *path = arguments->positional[i];
+        if (!dt_is_study(path))
+            continue;
+        *is_study = true;
+        if (arguments->positional_count > 1)
+            return dt_fail(error, DT_INVALID, "%s is a scaling study, which has a page of its own; name it alone",
+                           path);
+    }
+    return DT_OK;
 }
 
 /* A report may be replaced by a newer one: so that a slip of the name doesn't cost another file, it ends in .html. */
@@ -154,14 +180,17 @@ static dt_status run_report(const dt_arguments *arguments, dt_error *error)
 {
     dt_arena arena = {0};
     const char *out = dt_argument(arguments, "out");
+    bool is_study = false;
     dt_status status = out ? check_name(out, error) : DT_OK;
-    if (!out) {
+    if (status == DT_OK)
+        status = check_kinds(arguments, &is_study, error);
+    if (status == DT_OK && !out) {
         out = dt_path_join(&arena, arguments->positional[0],
                            arguments->positional_count > 1 ? "report-compare.html" : "report.html");
         status = out ? DT_OK : dt_fail_memory(error, "the report's name");
     }
     if (status == DT_OK)
-        status = report_runs(arguments, out, &arena, error);
+        status = (is_study ? report_study : report_runs)(arguments, out, &arena, error);
     if (status == DT_OK) {
         puts(out);
         status = dt_terminal_flush(error);
@@ -172,17 +201,22 @@ static dt_status run_report(const dt_arguments *arguments, dt_error *error)
 
 const dt_command dt_command_report = {
     .name = "report",
-    .usage = "RUN... [--out FILE.html]",
-    .summary = "a run, or several compared, as one self-contained page",
-    .details = "Writes RUN/report.html, of several runs the first one's report-compare.html, and prints its name. The "
-               "page has what\nwas trained, final figures, every picture that the run has the numbers for, the "
-               "profile, what was captured, what the\nrun was made with, the weights' SHA-256 and the commands that "
-               "make it again; of several runs what differs in their\nexperiments, what came of it, and whether the "
-               "weights are the same. It is one file that loads nothing; it can be\nread on a phone, in the dark, and "
-               "printed.",
+    .usage = "RUN|STUDY... [--out FILE.html]",
+    .summary = "a run, several compared, or a scaling study as one self-contained page",
+    .details =
+        "Writes RUN/report.html, of several runs the first one's report-compare.html, and prints its name. The page "
+        "has "
+        "what\nwas trained, final figures, every picture that the run has the numbers for, the profile, what was "
+        "captured, what the\nrun was made with, the weights' SHA-256 and the commands that make it again; of several "
+        "runs what differs in their\nexperiments, what came of it, and whether the weights are the same. The page of a "
+        "study, named alone, has the\nanswer, the design, speed-up and efficiency with intervals, laws of scaling or "
+        "why "
+        "there are none, every strategy and\nwhether it gives the same bits, where the time goes, a roofline, the "
+        "prediction with its error, disturbances and method.\nIt is one file that loads nothing; it can be read on a "
+        "phone, in the dark, and printed.",
     .options = {{"out", "FILE.html", "the page's name; an older page of that name is replaced"}},
     .least = 1,
     .most = DT_PLOT_RUNS_MAX,
-    .what = "a run folder",
+    .what = "a folder of a run or a study",
     .run = run_report,
 };

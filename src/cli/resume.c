@@ -275,7 +275,8 @@ static void read_session(dt_session *session, const dt_node *node)
 }
 
 /* What earlier sessions have written. A file that is not there or can't be read has none. */
-static dt_status read_provenance(dt_resumed *resumed, dt_arena *arena, dt_error *error)
+static dt_status read_provenance(dt_resumed *resumed, const dt_trainer *trainer, const dt_trainer_data *data,
+                                 dt_arena *arena, dt_error *error)
 {
     const dt_node *root;
     resumed->sessions = dt_allocate_zeroed(DT_SESSIONS_MAX + 1, sizeof *resumed->sessions);
@@ -289,15 +290,16 @@ static dt_status read_provenance(dt_resumed *resumed, dt_arena *arena, dt_error 
     for (const dt_node *node = sessions ? sessions->first : NULL; node && resumed->session_count < DT_SESSIONS_MAX;
          node = node->next)
         read_session(&resumed->sessions[resumed->session_count++], node);
-    return DT_OK;
+    /* A checkpoint says itself which data it is of. */
+    return resumed->checkpoint ? DT_OK : dt_provenance_check(root, dt_trainer_experiment(trainer), data, error);
 }
 
-dt_status dt_resume_find(dt_resumed *resumed, const char *folder, dt_trainer *trainer, const char *experiment_id,
-                         const char *data_id, dt_arena *arena, dt_error *error)
+dt_status dt_resume_find(dt_resumed *resumed, const char *folder, dt_trainer *trainer, const dt_trainer_data *data,
+                         const char *experiment_id, const char *data_id, dt_arena *arena, dt_error *error)
 {
     resumed->folder = folder;
     dt_status status = find_checkpoint(resumed, trainer, experiment_id, data_id, arena, error);
-    return status == DT_OK ? read_provenance(resumed, arena, error) : status;
+    return status == DT_OK ? read_provenance(resumed, trainer, data, arena, error) : status;
 }
 
 void dt_resume_clear(dt_resumed *resumed)

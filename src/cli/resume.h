@@ -31,9 +31,10 @@ dt_status dt_resume_config(dt_config *config, const char *folder, const char *co
 dt_status dt_resume_experiment_id(const dt_experiment *experiment, char id[65], dt_error *error);
 
 /* Finds the checkpoint to go on from, and gives the trainer its state; reads what the provenance says. Texts are
- * allocated in the arena. DT_INVALID where a sound checkpoint is of another experiment, precision or data. */
-dt_status dt_resume_find(dt_resumed *resumed, const char *folder, dt_trainer *trainer, const char *experiment_id,
-                         const char *data_id, dt_arena *arena, dt_error *error);
+ * allocated in the arena. DT_INVALID where a sound checkpoint is of another experiment, precision or data, and where
+ * there is none and provenance.json knows of other data. */
+dt_status dt_resume_find(dt_resumed *resumed, const char *folder, dt_trainer *trainer, const dt_trainer_data *data,
+                         const char *experiment_id, const char *data_id, dt_arena *arena, dt_error *error);
 void dt_resume_clear(dt_resumed *resumed);
 
 #endif

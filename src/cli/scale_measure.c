@@ -5,9 +5,13 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -68,6 +72,16 @@ static double clock_of(clockid_t id)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* A visit whose study was killed would only disturb the one that goes on. */
+static void die_with(pid_t parent)
+{
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    if (getppid() != parent)
+        _exit(3);
+}
+
 /* Starts the process, reads its report, waits for it. */
 static dt_status measure(const dt_scale *s, size_t point, measured *m, dt_arena *arena, dt_error *error)
 {
@@ -103,9 +117,10 @@ static dt_status measure(const dt_scale *s, size_t point, measured *m, dt_arena 
         status = dt_fail(error, DT_IO, "%s: can't be made: %s", scratch, strerror(errno));
     m->started = clock_of(CLOCK_REALTIME);
     const double begin_at = clock_of(CLOCK_MONOTONIC);
-    const pid_t pid = status == DT_OK ? fork() : -1;
+    const pid_t parent = getpid(), pid = status == DT_OK ? fork() : -1;
     if (pid == 0) {
         (void)setpgid(0, 0); /* the terminal's Ctrl-C is this program's */
+        die_with(parent);
         execve(program, argv, environment);
         _exit(3);
     }
@@ -152,11 +167,12 @@ static dt_study_sample *sample_rows(const measured *m, int64_t visit, size_t poi
 }
 
 /* What becomes of the visit, and why it is flagged: as a whole, or most of its chunks. */
-static const char *judge(const dt_scale *s, const measured *m, int64_t clean, dt_scale_outcome *o, char *names,
-                         size_t size)
+static const char *judge(dt_scale *s, const measured *m, int64_t clean, dt_scale_outcome *o, char *names, size_t size)
 {
     const dt_visit_report *r = &m->report;
-    const bool slow = s->peak > 0 && r->fma_alone < (1 - DT_SLOW_CORE) * s->peak;
+    double *peak = dt_scale_peak(s, r->isa);
+    *peak = fmax(*peak, r->fma_alone);
+    const bool slow = r->fma_alone < (1 - DT_SLOW_CORE) * *peak;
     const unsigned flags = r->flags | (slow ? DT_DISTURBED_SLOW : 0);
     o->ok = r->status == DT_OK;
     o->flagged = o->ok && (flags || clean * 2 < r->chunks - r->warmup);
@@ -237,6 +253,8 @@ static dt_status keep(dt_scale *s, const dt_scale_place *place, const measured *
         .page_faults = r->page_faults,
         .cpu_share = r->cpu_share,
         .others = r->others,
+        .delay = r->delay,
+        .processors = r->processors,
         .place_before = r->place_before,
         .place_after = r->place_after,
         .line_ns = r->line_ns,

@@ -16,10 +16,7 @@
 #include "cli/scale_points.h"
 #include "cli/text.h"
 #include "cli/yaml.h"
-#include "deltoid/tables.h"
-#include "kernels/isa.h"
 #include "record/sha256.h"
-#include "study/order.h"
 #include "train/keys.h"
 
 /* What the file says. */
@@ -79,8 +76,8 @@ static dt_status map_of(const dt_node *root, const char *key, const char *const 
 
 static dt_status read_measure(const source *s, dt_scale_plan *plan, dt_error *error)
 {
-    static const char *const names[] = {"epsilon", "confidence", "visits", "chunk",       "chunks",
-                                        "budget",  "attempts",   "seed",   "first_steps", NULL};
+    static const char *const names[] = {"epsilon",  "confidence", "visits",      "chunk",  "chunks", "budget",
+                                        "attempts", "seed",       "first_steps", "probes", NULL};
     static const char *const visit_names[] = {"least", "most", NULL};
     const dt_node *m = s->measure, *visits = NULL;
     dt_status status = m ? dt_sweep_only_names(m, names, "measure", error) : DT_OK;
@@ -98,6 +95,8 @@ static dt_status read_measure(const source *s, dt_scale_plan *plan, dt_error *er
         status = duration(m, "chunk", &plan->chunk, error);
     if (status == DT_OK)
         status = duration(m, "budget", &plan->budget, error);
+    if (status == DT_OK)
+        status = duration(m, "probes", &plan->probes, error);
     if (status == DT_OK)
         status = dt_sweep_whole_number(m, "chunks", 1, DT_VISIT_CHUNKS_MAX, &plan->chunks, error);
     if (status == DT_OK)
@@ -167,6 +166,7 @@ static dt_status read_workloads(const source *s, dt_scale_plan *plan, dt_arena *
     if (several && (several->kind != DT_NODE_MAP || several->count == 0))
         return dt_fail_at(error, several, DT_INVALID, "workloads: must be names with experiment files");
     plan->workload_count = several ? several->count : 1;
+    plan->several_workloads = several != NULL;
     plan->workloads = dt_arena_allocate(arena, plan->workload_count, sizeof *plan->workloads);
     if (!plan->workloads)
         return dt_fail_memory(error, "the study");
@@ -189,169 +189,12 @@ static dt_status read_workloads(const source *s, dt_scale_plan *plan, dt_arena *
     return DT_OK;
 }
 
-/* --- factors --- */
-
-static const struct {
-    const char *name, *path; /* path NULL: not a key */
-    dt_scale_changes changes;
-} short_names[] = {
-    {"threads", "parallel.threads", DT_SCALE_KEY},
-    {"reduction", "parallel.reduction", DT_SCALE_KEY},
-    {"groups", "parallel.groups", DT_SCALE_KEY},
-    {"shard_size", "parallel.shard_size", DT_SCALE_KEY},
-    {"batch_size", "training.batch_size", DT_SCALE_KEY},
-    {"precision", "precision", DT_SCALE_KEY},
-    {"isa", NULL, DT_SCALE_ISA},
-    {"placement", NULL, DT_SCALE_PLACEMENT},
-    {"capture", NULL, DT_SCALE_CAPTURE},
-};
-
-static bool add_level(dt_scale_factor *f, const char *text, dt_arena *arena)
-{
-    const char *kept = dt_arena_duplicate(arena, text);
-    f->levels[f->level_count++] = (dt_sweep_value){kept, kept};
-    return kept != NULL;
-}
-
-/* auto of threads: 1, 2, 4, ... and all processors. */
-static bool add_threads(dt_scale_factor *f, int64_t processors, dt_arena *arena)
-{
-    char text[24];
-    bool good = true;
-    for (int64_t t = 1; good && t <= processors; t = t < processors && 2 * t > processors ? processors : 2 * t) {
-        snprintf(text, sizeof text, "%" PRId64, t);
-        good = add_level(f, text, arena);
-    }
-    return good;
-}
-
-/* all, deterministic of reduction: the table's strategies, but auto, which is one of the others. */
-static bool add_reductions(dt_scale_factor *f, bool deterministic, dt_arena *arena)
-{
-    const dt_entry *entry;
-    bool good = true;
-    for (size_t i = 0; good && (entry = dt_table_at(DT_REDUCTIONS, i)); i++)
-        if (strcmp(entry->name, "auto") != 0 && (!deterministic || dt_reduction_is_deterministic(entry->name)))
-            good = add_level(f, entry->name, arena);
-    return good;
-}
-
-static bool add_isas(dt_scale_factor *f, dt_arena *arena)
-{
-    bool good = true;
-    for (int i = 0; good && i < DT_ISAS; i++)
-        if (dt_isa_runs((dt_isa)i))
-            good = add_level(f, dt_isa_name((dt_isa)i), arena);
-    return good;
-}
-
-static dt_status check_level(const dt_scale_factor *f, const dt_node *node, dt_error *error)
-{
-    const char *text = node->kind == DT_NODE_SCALAR ? node->text : "";
-    if (f->changes == DT_SCALE_CAPTURE && strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
-        return dt_fail_at(error, node, DT_INVALID, "capture: must be on (what the experiment captures) or off");
-    if (f->changes == DT_SCALE_PLACEMENT && node->kind != DT_NODE_LIST && strcmp(text, "close") != 0 &&
-        strcmp(text, "spread") != 0 && strcmp(text, "none") != 0)
-        return dt_fail_at(error, node, DT_INVALID,
-                          "placement: must be close, spread, none or a list of processors as [0, 2]");
-    for (const dt_node *p = f->changes == DT_SCALE_PLACEMENT ? node->first : NULL; p; p = p->next)
-        if (p->kind != DT_NODE_SCALAR || !*p->text || p->text[strspn(p->text, "0123456789")])
-            return dt_fail_at(error, p, DT_INVALID, "placement: must be numbers of processors as [0, 2]");
-    if (f->changes == DT_SCALE_ISA) {
-        int i = 0;
-        while (i < DT_ISAS && strcmp(dt_isa_name((dt_isa)i), text) != 0)
-            i++;
-        if (i == DT_ISAS || !dt_isa_runs((dt_isa)i))
-            return dt_fail_at(error, node, DT_UNKNOWN, "isa: '%.40s' doesn't run here; deltoid machine lists what does",
-                              text);
-    }
-    return DT_OK;
-}
-
-static dt_status read_levels(dt_scale_plan *plan, dt_scale_factor *f, const dt_node *node, dt_arena *arena,
-                             dt_error *error)
-{
-    const char *word = node->kind == DT_NODE_SCALAR ? node->text : "";
-    const size_t room = node->kind == DT_NODE_LIST ? node->count : 64;
-    f->levels = dt_arena_allocate(arena, room + 1, sizeof *f->levels);
-    if (!f->levels)
-        return dt_fail_memory(error, "the study");
-    bool good = true, words = true;
-    if (strcmp(f->name, "threads") == 0 && strcmp(word, "auto") == 0)
-        good = add_threads(f, plan->study.processors, arena);
-    else if (strcmp(f->name, "reduction") == 0 && (strcmp(word, "all") == 0 || strcmp(word, "deterministic") == 0))
-        good = add_reductions(f, *word == 'd', arena);
-    else if (f->changes == DT_SCALE_ISA && strcmp(word, "all") == 0)
-        good = add_isas(f, arena);
-    else
-        words = false;
-    if (words)
-        return good ? DT_OK : dt_fail_memory(error, "the study");
-    if (node->kind != DT_NODE_LIST || node->count == 0 || node->count > DT_SCALE_LEVELS_MAX)
-        return dt_fail_at(error, node, DT_INVALID, "%s: must be a list of 1 to %d levels%s", f->name,
-                          DT_SCALE_LEVELS_MAX,
-                          strcmp(f->name, "threads") == 0     ? ", or auto"
-                          : strcmp(f->name, "reduction") == 0 ? ", or all, or deterministic"
-                                                              : "");
-    dt_status status = DT_OK;
-    for (const dt_node *level = node->first; status == DT_OK && level; level = level->next) {
-        status = check_level(f, level, error);
-        if (status == DT_OK)
-            status = dt_sweep_value_of(&f->levels[f->level_count], level, f->path ? f->path : f->name, arena, error);
-        for (int64_t i = 0; status == DT_OK && i < f->level_count; i++)
-            if (strcmp(f->levels[i].shown, f->levels[f->level_count].shown) == 0)
-                return dt_fail_at(error, level, DT_INVALID, "%s: has %s twice", f->name, f->levels[i].shown);
-        f->level_count++;
-    }
-    return status;
-}
-
-static dt_status add_factor(dt_scale_plan *plan, const dt_node *node, dt_arena *arena, dt_error *error)
-{
-    if (plan->study.factor_count == DT_STUDY_FACTORS_MAX)
-        return dt_fail_at_key(error, node, DT_INVALID, "%s: more than %d factors", node->key, DT_STUDY_FACTORS_MAX);
-    dt_scale_factor *f = &plan->factors[plan->study.factor_count++];
-    *f = (dt_scale_factor){.name = node->key, .path = node->key};
-    for (size_t i = 0; i < sizeof short_names / sizeof *short_names; i++)
-        if (strcmp(node->key, short_names[i].name) == 0) {
-            f->path = short_names[i].path;
-            f->changes = short_names[i].changes;
-        }
-    if (strcmp(f->name, "workload") == 0)
-        return dt_fail_at_key(error, node, DT_INVALID, "workload: is given by workloads: {NAME: FILE, ...}");
-    return read_levels(plan, f, node, arena, error);
-}
-
-static dt_status read_factors(const source *s, dt_scale_plan *plan, dt_arena *arena, dt_error *error)
-{
-    plan->study.factors = dt_arena_allocate(arena, DT_STUDY_FACTORS_MAX, sizeof *plan->study.factors);
-    if (!plan->study.factors)
-        return dt_fail_memory(error, "the study");
-    if (dt_node_child(s->root, "workloads")) {
-        dt_scale_factor *f = &plan->factors[plan->study.factor_count++];
-        *f = (dt_scale_factor){.name = "workload", .changes = DT_SCALE_WORKLOAD};
-        f->levels = dt_arena_allocate(arena, plan->workload_count, sizeof *f->levels);
-        for (size_t i = 0; f->levels && i < plan->workload_count; i++)
-            f->levels[f->level_count++] = (dt_sweep_value){plan->workloads[i].name, plan->workloads[i].name};
-        if (!f->levels)
-            return dt_fail_memory(error, "the study");
-    }
-    if (s->factors && s->factors->kind != DT_NODE_MAP)
-        return dt_fail_at(error, s->factors, DT_INVALID, "factors: must be names with lists of levels");
-    dt_status status = DT_OK;
-    for (const dt_node *node = s->factors ? s->factors->first : NULL; status == DT_OK && node; node = node->next)
-        status = add_factor(plan, node, arena, error);
-    for (size_t f = 0; f < plan->study.factor_count; f++)
-        plan->study.factors[f].name = plan->factors[f].name;
-    return status;
-}
-
 /* --- the file --- */
 
 static dt_status read_source(source *s, dt_scale_plan *plan, const char *file, dt_arena *arena, dt_error *error)
 {
-    static const char *const names[] = {"name",    "kind",    "experiment", "workloads",
-                                        "factors", "measure", "target",     NULL};
+    static const char *const names[] = {"name",    "kind",    "experiment", "workloads", "factors",
+                                        "exclude", "measure", "target",     NULL};
     static const char *const kinds[] = {"strong", "weak", "batch", "free", NULL};
     dt_status status = dt_sweep_only_names(s->root, names, "study", error);
     const dt_node *name = dt_node_child(s->root, "name"), *kind = dt_node_child(s->root, "kind");
@@ -382,7 +225,33 @@ static dt_status read_source(source *s, dt_scale_plan *plan, const char *file, d
         status = read_target(s, plan, error);
     if (status == DT_OK)
         status = read_workloads(s, plan, arena, error);
-    return status == DT_OK ? read_factors(s, plan, arena, error) : status;
+    if (status == DT_OK)
+        status = dt_scale_factors_read(plan, s->factors, arena, error);
+    return status == DT_OK ? dt_scale_exclusions_read(plan, dt_node_child(s->root, "exclude"), arena, error) : status;
+}
+
+static void add_exclusions(dt_text *t, const dt_scale_plan *plan)
+{
+    if (plan->exclusion_count)
+        dt_text_add(t, "exclude:\n");
+    for (size_t e = 0; e < plan->exclusion_count; e++) {
+        const char *before = "  - {";
+        for (size_t f = 0; f < plan->study.factor_count; f++) {
+            const bool *marked = plan->exclusions[e].level[f];
+            const char *separator = "";
+            if (!marked)
+                continue;
+            dt_text_add(t, "%s%s: [", before, plan->factors[f].name);
+            for (int64_t i = 0; i < plan->factors[f].level_count; i++)
+                if (marked[i]) {
+                    dt_text_add(t, "%s%s", separator, plan->factors[f].levels[i].shown);
+                    separator = ", ";
+                }
+            dt_text_add(t, "]");
+            before = ", ";
+        }
+        dt_text_add(t, "}\n");
+    }
 }
 
 /* The study with every default spelt out; workloads by the copies in its folder. */
@@ -402,12 +271,14 @@ static dt_status resolve(dt_scale_plan *plan, dt_arena *arena, dt_error *error)
             dt_text_add(&t, "%s%s", i ? ", " : "", factor->levels[i].given);
         dt_text_add(&t, "]\n");
     }
+    add_exclusions(&t, plan);
     dt_text_add(&t,
                 "measure: {epsilon: %g, confidence: %g, visits: {least: %" PRId64 ", most: %" PRId64
                 "}, chunk: %g s, chunks: %" PRId64 ", budget: %g s, attempts: %" PRId64 ", seed: %" PRId64
-                ", first_steps: %" PRId64 "}\n",
+                ", first_steps: %" PRId64 ", probes: %g s}\n",
                 plan->rule.epsilon, plan->rule.confidence, plan->rule.least, plan->rule.most, plan->chunk,
-                dt_max(1, plan->chunks), plan->budget, plan->attempts, plan->study.seed, plan->first_steps);
+                dt_max(1, plan->chunks), plan->budget, plan->attempts, plan->study.seed, plan->first_steps,
+                plan->probes);
     if (plan->metric)
         dt_text_add(&t, "target: {metric: %s, value: %.17g, epochs: %" PRId64 ", checks: %" PRId64 "}\n", plan->metric,
                     plan->target, plan->epochs, plan->checks);
@@ -439,6 +310,7 @@ dt_status dt_scale_plan_open(dt_scale_plan *plan, const char *file, dt_arena *ar
         .chunks = 24,
         .attempts = 3,
         .first_steps = 20,
+        .probes = 2,
         .study = {.seed = 1, .processors = dt_scale_processors()},
     };
     source s = {0};
@@ -464,11 +336,4 @@ dt_status dt_scale_plan_open(dt_scale_plan *plan, const char *file, dt_arena *ar
     if (status == DT_OK)
         status = resolve(plan, arena, error);
     return status == DT_OK ? name_hash(plan, arena, error) : status;
-}
-
-void dt_scale_expect(const dt_scale_plan *plan, double each, double *least, double *most)
-{
-    const double visit = each + (double)plan->chunks * plan->chunk * 1.5, points = (double)plan->study.point_count;
-    *least = points * visit * (double)dt_max(1, plan->rule.least);
-    *most = fmin(points * visit * (double)plan->rule.most, fmax(plan->budget, *least));
 }

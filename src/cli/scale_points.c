@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/split.h"
 #include "cli/config.h"
 #include "cli/data.h"
 #include "cli/text.h"
 #include "deltoid/deltoid.h"
+#include "machine/processors.h"
 #include "study/order.h"
 #include "train/keys.h"
 
@@ -31,22 +33,52 @@ void dt_scale_point_text(const dt_scale_plan *plan, size_t point, char *text, si
                                  plan->study.points[point].values[f]);
 }
 
-/* "{0},{2}" of "[0, 2]". */
+/* The next of a placement's numbers, "[0, 2]". */
+static bool next_number(const char **at, int *number)
+{
+    char *end;
+    *at += strcspn(*at, "0123456789");
+    if (!**at)
+        return false;
+    *number = (int)strtol(*at, &end, 10); /* they have been looked at: check_places in scale_factors.c */
+    *at = end;
+    return true;
+}
+
+/* As OpenMP's places: "{0},{2}". */
 static const char *places_of(const char *list, dt_arena *arena)
 {
     dt_text t = {0};
+    int number;
     dt_text_add(&t, "OMP_PLACES=");
-    for (const char *at = list, *separator = ""; *at; at++) {
-        const size_t digits = strspn(at, "0123456789");
-        if (!digits)
-            continue;
-        dt_text_add(&t, "%s{%.*s}", separator, (int)digits, at);
-        separator = ",";
-        at += digits - 1;
-    }
+    for (const char *separator = ""; next_number(&list, &number); separator = ",")
+        dt_text_add(&t, "%s{%d}", separator, number);
     const char *kept = t.failed ? NULL : dt_arena_duplicate(arena, t.bytes);
     dt_text_clear(&t);
     return kept;
+}
+
+/* How many processors a placement names; one that names none leaves all. */
+static int64_t places_count(const char *placement)
+{
+    dt_processor_set set;
+    int number;
+    if (!placement || *placement != '[')
+        return INT64_MAX;
+    memset(&set, 0, sizeof set);
+    while (next_number(&placement, &number))
+        atomic_store(&set.has[number], true);
+    return dt_processors_count(&set);
+}
+
+/* The cores, neighbours beside each other; where hwloc doesn't know them, OpenMP's own idea of them. */
+static const char *all_cores(dt_arena *arena)
+{
+    char text[1 << 14];
+    const int begin = snprintf(text, sizeof text, "OMP_PLACES=");
+    if (!dt_machine_places(text + begin, sizeof text - (size_t)begin))
+        snprintf(text + begin, sizeof text - (size_t)begin, "cores");
+    return dt_arena_duplicate(arena, text);
 }
 
 bool dt_scale_environment(const dt_scale_point *point, const char *more[5], dt_arena *arena)
@@ -58,8 +90,10 @@ bool dt_scale_environment(const dt_scale_point *point, const char *more[5], dt_a
         more[n++] = dt_arena_duplicate(arena, text);
     }
     const char *p = point->placement;
-    if (p && strcmp(p, "none") != 0) {
-        more[n++] = *p == '[' ? places_of(p, arena) : "OMP_PLACES=threads";
+    if (p && strcmp(p, "none") == 0) {
+        more[n++] = "OMP_PROC_BIND=false";
+    } else if (p) {
+        more[n++] = *p == '[' ? places_of(p, arena) : all_cores(arena);
         more[n++] = strcmp(p, "spread") == 0 ? "OMP_PROC_BIND=spread" : "OMP_PROC_BIND=close";
     }
     more[n] = NULL;
@@ -76,6 +110,7 @@ typedef struct shelf {
     char *key;
     dt_config config;
     dt_data data;
+    double seconds; /* that reading them took */
     bool open;
 } shelf;
 
@@ -149,15 +184,26 @@ static dt_status describe(dt_scale_plan *plan, size_t p, const dt_config *config
     point->units = units_text(e, info.features, arena);
     point->experiment = plan->workloads[plan->points[p].workload].file;
     point->deterministic = info.deterministic;
-    point->oversubscribed = info.workers > plan->study.processors;
+    point->oversubscribed = info.workers > dt_min(plan->study.processors, places_count(plan->points[p].placement));
     point->capture = plan->points[p].capture && e->capture_count > 0;
+    if (plan->points[p].capture_asked && !point->capture)
+        return dt_fail(error, DT_INVALID, "capture: is on, but the experiment has no section capture with a rule");
+    if (plan->metric && !dt_visit_metric_has_data(plan->metric, e, data))
+        return dt_fail(error, DT_INVALID, "target: %s, but the experiment has no such data", plan->metric);
     return point->reduction && point->why && point->units ? DT_OK : dt_fail_memory(error, "the study");
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* Opens the point's experiment; its data, unless the shelf has them; and what a trainer of them would be. */
 static dt_status look_at(dt_scale_plan *plan, size_t p, shelf *s, dt_arena *arena, dt_error *error)
 {
-    const dt_scale_point *point = &plan->points[p];
+    dt_scale_point *point = &plan->points[p];
     dt_config config;
     dt_status status =
         dt_config_open(&config, plan->workloads[point->workload].file, point->changes, point->change_count, error);
@@ -172,9 +218,12 @@ static dt_status look_at(dt_scale_plan *plan, size_t p, shelf *s, dt_arena *aren
                                 error);
         s->open = status == DT_OK;
         s->key = key;
+        const double begin = now();
         if (status == DT_OK)
             status = dt_data_open_all(&s->data, &s->config, error);
+        s->seconds = now() - begin;
     }
+    point->load = s->seconds;
     if (status == DT_OK)
         status = describe(plan, p, &config, &s->data, arena, error);
     dt_config_clear(&config);
@@ -235,7 +284,7 @@ static dt_status take_levels(dt_scale_plan *plan, size_t p, const int64_t *level
         else if (factor->changes == DT_SCALE_PLACEMENT)
             point->placement = value->given;
         else if (factor->changes == DT_SCALE_CAPTURE)
-            point->capture = strcmp(value->given, "on") == 0;
+            point->capture = point->capture_asked = strcmp(value->given, "on") == 0;
         else if (!(point->changes[point->change_count++] = add_change(factor->path, value->given, arena)))
             return dt_fail_memory(error, "the study");
     }
@@ -274,26 +323,33 @@ dt_status dt_scale_points_make(dt_scale_plan *plan, dt_arena *arena, dt_error *e
             dt_fail(error, DT_INVALID, "factors: %" PRId64 " points, over %d; cross fewer", count, DT_SCALE_POINTS_MAX);
     if (status != DT_OK)
         return status;
-    plan->study.point_count = (size_t)count;
     plan->points = dt_arena_allocate(arena, (size_t)count, sizeof *plan->points);
     plan->study.points = dt_arena_allocate(arena, (size_t)count, sizeof *plan->study.points);
     if (!plan->points || !plan->study.points)
         return dt_fail_memory(error, "the study");
     shelf s = {0};
-    for (size_t p = 0; status == DT_OK && p < (size_t)count; p++) {
+    for (int64_t design = 0; status == DT_OK && design < count; design++) {
         char text[512];
         dt_error own = {0};
-        dt_design_levels(levels, factors, (int64_t)p, level);
+        dt_design_levels(levels, factors, design, level);
+        if (dt_scale_is_excluded(plan, level))
+            continue;
+        const size_t p = plan->study.point_count++;
         status = take_levels(plan, p, level, arena, &own);
+        plan->points[p].design = design;
         if (status == DT_OK && strcmp(plan->study.kind, "weak") == 0)
             status = scale_batch(plan, p, arena, &own);
         if (status == DT_OK)
             status = look_at(plan, p, &s, arena, &own);
         if (status == DT_OK)
             continue;
+        const bool placed = dt_scale_level_place(plan, p, &own);
         dt_scale_point_text(plan, p, text, sizeof text);
-        dt_fail(error, status, "%s%s%s%s", *text ? "point " : "", text, *text ? ": " : "", own.message);
+        dt_fail(error, status, "%s%s%s%s", *text && !placed ? "point " : "", placed ? "" : text,
+                *text && !placed ? ": " : "", own.message);
     }
     clear_shelf(&s);
-    return status;
+    return status == DT_OK && plan->study.point_count == 0
+               ? dt_fail(error, DT_INVALID, "exclude: leaves no point to measure")
+               : status;
 }

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "cli/scale_run.h"
 #include "deltoid/machine.h"
 
@@ -11,11 +13,11 @@ static void add_probe(dt_study_probe *probes, size_t *n, const char *when, const
 
 dt_status dt_scale_probe(dt_scale *s, const char *when, dt_error *error)
 {
-    enum { PROBES_MAX = 64 };
+    enum { PROBES_MAX = 96 };
     static dt_machine machine;
     dt_study_probe probes[PROBES_MAX];
     size_t n = 0;
-    dt_status status = dt_machine_measure(&machine, &(dt_machine_options){.seconds = 2}, error);
+    dt_status status = dt_machine_measure(&machine, &(dt_machine_options){.seconds = s->plan->probes}, error);
     if (status != DT_OK)
         return status;
     const int64_t all = machine.workers;
@@ -38,8 +40,21 @@ dt_status dt_scale_probe(dt_scale *s, const char *when, dt_error *error)
             add_probe(probes, &n, when, "triad", all, m->level, &m->triad.all, "GB/s");
         }
     }
+    for (int i = 0; i < machine.exchange_count; i++) {
+        const dt_machine_exchange *exchange = &machine.exchange[i];
+        add_probe(probes, &n, when, "exchange_read", all, exchange->level, &exchange->read, "GB/s");
+        add_probe(probes, &n, when, "exchange_write", all, exchange->level, &exchange->write, "GB/s");
+    }
+    if (machine.pair_count)
+        add_probe(probes, &n, when, "line_ns", 2, -1, &machine.pairs[0].ns, "ns");
+    for (int i = 0; i < machine.topology.cache_count; i++) { /* as the system tells: workers is how many there are */
+        const dt_machine_cache *cache = &machine.topology.caches[i];
+        const double bytes = (double)cache->bytes;
+        add_probe(probes, &n, when, "cache_bytes", cache->count, cache->level, &(dt_reading){bytes, bytes, 0, 1}, "B");
+    }
     for (int i = 0; i < machine.barrier_count && n < PROBES_MAX; i++)
         add_probe(probes, &n, when, "barrier_ns", machine.barriers[i].workers, -1, &machine.barriers[i].ns, "ns");
-    s->peak = machine.fma[DT_FLOAT32].one.best;
+    double *peak = dt_scale_peak(s, machine.isa);
+    *peak = fmax(*peak, machine.fma[DT_FLOAT32].one.best);
     return dt_study_append_probes(s->folder, probes, n, error);
 }

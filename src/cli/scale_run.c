@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/split.h"
@@ -32,7 +33,22 @@ static dt_status make(dt_scale *s, dt_error *error)
         status = path ? dt_file_write(path, plan->workloads[w].text, plan->workloads[w].text_size, error)
                       : dt_fail_memory(error, "a path");
     }
-    return status == DT_OK ? dt_study_begin(&plan->study, s->folder, error) : status;
+    char created[32] = "";
+    const time_t now = time(NULL);
+    struct tm parts;
+    if (gmtime_r(&now, &parts))
+        (void)strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    dt_study study = plan->study;
+    study.created = created;
+    return status == DT_OK ? dt_study_begin(&study, s->folder, error) : status;
+}
+
+double *dt_scale_peak(dt_scale *s, const char *isa)
+{
+    int i = 0;
+    while (i < DT_ISAS - 1 && strcmp(dt_isa_name((dt_isa)i), isa) != 0)
+        i++;
+    return &s->peaks[i];
 }
 
 static void add_value(dt_scale_progress *p, double value)
@@ -81,14 +97,34 @@ static dt_status take_up(dt_scale *s, dt_error *error)
             s->points[v->point].value_count < s->plan->rule.most)
             add_value(&s->points[v->point], value);
         note_hash(s, v->point, v->weights_sha256);
+        double *peak = dt_scale_peak(s, s->plan->study.points[v->point].isa);
+        *peak = fmax(*peak, v->fma_alone); /* NAN: not known */
     }
     s->next_visit = study.next_visit;
     return DT_OK;
 }
 
+/* So that a study that is killed has one, too; it is written anew at the end. */
+static dt_status write_provenance(const dt_scale *s, dt_error *error)
+{
+    const char *path = dt_path_join(s->arena, s->folder, "provenance.json");
+    char *text;
+    if (!path)
+        return dt_fail_memory(error, "a path");
+    dt_status status = dt_scale_provenance(s, NULL, &text, error);
+    if (status != DT_OK)
+        return status;
+    status = dt_file_write(path, text, strlen(text), error);
+    dt_text_release(text);
+    return status;
+}
+
 dt_status dt_scale_begin(dt_scale *s, dt_error *error)
 {
-    return dt_is_study(s->folder) ? take_up(s, error) : make(s, error);
+    dt_status status = dt_is_study(s->folder) ? take_up(s, error) : make(s, error);
+    if (status == DT_OK)
+        status = dt_scale_sessions(s, error);
+    return status == DT_OK ? write_provenance(s, error) : status;
 }
 
 /* --- blocks --- */

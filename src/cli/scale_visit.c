@@ -12,7 +12,6 @@
 #include "base/file.h"
 #include "base/split.h"
 #include "cli/config.h"
-#include "cli/data.h"
 #include "cli/network.h"
 #include "cli/signals.h"
 #include "deltoid/deltoid.h"
@@ -234,7 +233,7 @@ static void weigh_timers(visit *v)
     for (int i = 0; i < LOOKS; i++)
         sum = sum + dt_ticks();
     v->report.timer_ns = 1e9 * (now() - begin) / LOOKS;
-    int64_t looks = 1, steps = 0;
+    int64_t looks = 4, steps = 0; /* a step looks at rest three times and at wait twice */
     double seconds = 0;
     for (int64_t i = 0; i < v->report.phases; i++)
         looks += v->phases[i].worker == 0;
@@ -313,12 +312,19 @@ bool dt_visit_metric_known(const char *metric)
     return metric_of(metric) < METRICS;
 }
 
+bool dt_visit_metric_has_data(const char *metric, const dt_experiment *experiment, const dt_data *data)
+{
+    const size_t m = metric_of(metric);
+    if (m == METRICS)
+        return false;
+    return metrics[m].validation ? data->validation || experiment->data.validation_fraction > 0 : data->test != NULL;
+}
+
 static dt_status reach_target(visit *v, dt_error *error)
 {
     const dt_visit_order *o = v->order;
     const size_t m = metric_of(o->metric);
-    const dt_dataset *set = m < METRICS && metrics[m].validation ? v->data.validation : v->data.test;
-    if (m == METRICS || !set)
+    if (!dt_visit_metric_has_data(o->metric, &v->config.experiment, &v->data))
         return dt_fail(error, DT_INVALID, "target.metric: the experiment has no data for '%s'", o->metric);
     const int64_t most = o->epochs * v->info.steps_per_epoch;
     const int64_t each = dt_max(1, v->info.steps_per_epoch / dt_max(1, o->checks));
@@ -332,7 +338,8 @@ static dt_status reach_target(visit *v, dt_error *error)
         status = run_steps(v, dt_min(each, most - v->step), &seconds, error);
         t->seconds += seconds;
         if (status == DT_OK)
-            status = dt_trainer_evaluate(v->trainer, set, &e, NULL, error);
+            status = metrics[m].validation ? dt_trainer_evaluate_validation(v->trainer, &e, error)
+                                           : dt_trainer_evaluate(v->trainer, v->data.test, &e, NULL, error);
         if (status != DT_OK)
             break;
         t->value = metrics[m].accuracy ? e.accuracy : e.loss;
@@ -350,7 +357,6 @@ static dt_status reach_target(visit *v, dt_error *error)
 static dt_status measure(visit *v, dt_error *error)
 {
     const dt_visit_order *o = v->order;
-    double seconds;
     dt_status status = open_all(v, error);
     if (status != DT_OK)
         return status;
@@ -362,7 +368,7 @@ static dt_status measure(visit *v, dt_error *error)
     v->report.steps = o->first_steps;
     dt_witness_take(&v->before, true);
     if (o->first_steps)
-        status = run_steps(v, o->first_steps, &seconds, error);
+        status = run_steps(v, o->first_steps, &v->target.seconds, error);
     if (status == DT_OK)
         status = dt_trainer_weights_sha256(v->trainer, v->report.weights, error);
     if (status == DT_OK && o->chunks)
@@ -395,6 +401,8 @@ static void look_back(visit *v)
     r->page_faults = b.page_faults - a->page_faults;
     r->cpu_share = dt_contention_share(a, &b, workers);
     r->others = dt_contention_others(a, &b);
+    dt_witness_processors(r->processors, sizeof r->processors);
+    r->delay = dt_contention_delay(a, &b, workers) / (b.seconds - a->seconds);
     if (getrusage(RUSAGE_SELF, &use) == 0)
         r->rss_bytes = (int64_t)use.ru_maxrss * 1024;
 }

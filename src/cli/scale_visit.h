@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "cli/data.h"
 #include "deltoid/status.h"
 #include "study/contention.h"
 #include "study/record.h"
@@ -44,8 +45,8 @@ typedef struct dt_visit_report {
     int64_t warmup, steps, rss_bytes;
     int64_t voluntary, involuntary, throttled_us, pressure_us, steal_us, page_faults;
     unsigned flags; /* of the visit as a whole, dt_disturbance */
-    double cpu_share, others, line_ns, fma_alone, fma_both, timer_ns, timer_share, loss;
-    char place_before[16], place_after[16], isa[16], weights[65];
+    double cpu_share, others, delay, line_ns, fma_alone, fma_both, timer_ns, timer_share, loss;
+    char place_before[16], place_after[16], isa[16], weights[65], processors[256];
 } dt_visit_report;
 
 typedef struct dt_visit_chunk {
@@ -64,8 +65,9 @@ typedef struct dt_visit_target {
  * NULL when memory is out. */
 char **dt_visit_arguments(const dt_visit_order *order, const char *program, int fd, dt_arena *arena);
 
-/* Whether it is a metric that a target may have. */
+/* Whether it is a metric that a target may have; whether the experiment has the rows that it is of. */
 bool dt_visit_metric_known(const char *metric);
+bool dt_visit_metric_has_data(const char *metric, const dt_experiment *experiment, const dt_data *data);
 
 /* What the process does: everything goes into the report. `argv` begins with DT_VISIT_WORD. Fails where the report
  * can't be written. */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 static _Atomic(dt_trainer *) watched;
-static volatile sig_atomic_t caught, noted;
+static volatile sig_atomic_t caught;
 
 static void on_signal(int number)
 {
@@ -32,12 +32,13 @@ void dt_signals_watch(dt_trainer *trainer)
 
 static void on_noted(int number)
 {
-    noted = number;
+    if (!caught)
+        caught = number;
 }
 
 int dt_signals_noted(void)
 {
-    return noted;
+    return caught;
 }
 
 void dt_signals_note(void)

@@ -12,7 +12,7 @@ void dt_signals_watch(dt_trainer *trainer);
 void dt_signals_forget(void);
 
 /* For a program that waits for others, and ends by itself: signals are kept in mind, and end the waiting, nothing else.
- * Which came last, 0 while none did. */
+ * Noted: the first that came, 0 while none did. */
 void dt_signals_note(void);
 int dt_signals_noted(void);
 

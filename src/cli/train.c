@@ -392,8 +392,8 @@ static dt_status prepare(run *r, dt_error *error)
     if (status != DT_OK)
         dt_schema_place(error, r->config->root);
     if (status == DT_OK && r->resumes)
-        status =
-            dt_resume_find(&r->resumed, r->folder, r->trainer, r->experiment_id, r->data_id, experiment->arena, error);
+        status = dt_resume_find(&r->resumed, r->folder, r->trainer, r->data, r->experiment_id, r->data_id,
+                                experiment->arena, error);
     if (status == DT_OK && dt_trainer_step(r->trainer) == 0)
         status = dt_network_begin(r->trainer, r->config, error);
     return status;

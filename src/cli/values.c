@@ -310,7 +310,7 @@ static dt_status read_bytes(value_reader *r, const dt_key *key, const char *path
     if (errno == ERANGE || number < 1 || number > INT64_MAX >> shift)
         return outside(r, key, path, node);
     *bytes = (int64_t)number << shift;
-    return DT_OK;
+    return (double)*bytes < key->low || (double)*bytes > key->high ? outside(r, key, path, node) : DT_OK;
 }
 
 static dt_status read_either(value_reader *r, const dt_key *key, const char *path, const dt_node *node, unsigned *place)

@@ -18,7 +18,6 @@
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/text.h"
-#include "data/stream.h"
 #include "deltoid/record.h"
 
 /* What a run left, and what training it again gives. */
@@ -121,50 +120,6 @@ static void open_metrics(verification *v, dt_arena *arena)
         fclose(v->metrics);
         v->metrics = NULL;
     }
-}
-
-/* The same data as the run's? Otherwise training again would prove nothing. */
-static dt_status check_data(const verification *v, const dt_data *data, dt_error *error)
-{
-    const struct {
-        const char *part;
-        const dt_dataset *set;
-    } parts[] = {{"train", data->train}, {"validation", data->validation}, {"test", data->test}};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        char inputs[64], labels[64];
-        snprintf(inputs, sizeof inputs, "data.%s.inputs_sha256", parts[i].part);
-        snprintf(labels, sizeof labels, "data.%s.labels_sha256", parts[i].part);
-        const char *was[] = {dt_provenance_text(v->provenance, inputs), dt_provenance_text(v->provenance, labels)};
-        if (parts[i].set && ((strlen(was[0]) == 64 && strcmp(was[0], parts[i].set->inputs_sha256) != 0) ||
-                             (strlen(was[1]) == 64 && strcmp(was[1], parts[i].set->labels_sha256) != 0)))
-            return dt_fail(
-                error, DT_INVALID,
-                "data.%s: isn't what the run was made with (its SHA-256 differs from provenance.json's); put "
-                "the same files back",
-                parts[i].part);
-    }
-    return DT_OK;
-}
-
-/* And the same weights to begin with, where the experiment names files of them. */
-static dt_status check_initial_weights(const verification *v, const dt_experiment *experiment, dt_error *error)
-{
-    const char *file;
-    int64_t layer;
-    for (size_t i = 0; (file = dt_weights_file(experiment, i, &layer)); i++) {
-        char path[48], sha256[65];
-        snprintf(path, sizeof path, "initial_weights.%zu.sha256", i);
-        const char *was = dt_provenance_text(v->provenance, path);
-        const dt_status status = dt_stream_hash_file(file, sha256, error);
-        if (status != DT_OK)
-            return status;
-        if (strlen(was) == 64 && strcmp(was, sha256) != 0)
-            return dt_fail(error, DT_INVALID,
-                           "%s: isn't what the run began with (its SHA-256 differs from provenance.json's); put the "
-                           "same file back",
-                           file);
-    }
-    return DT_OK;
 }
 
 /* --- again --- */
@@ -284,10 +239,10 @@ static dt_status run_verify(const dt_arguments *arguments, dt_error *error)
         config.experiment.capture_count = 0; /* watching changes no bit */
         status = dt_data_open_all(&data, &config, error);
     }
-    if (status == DT_OK)
-        status = check_data(&v, &data, error);
-    if (status == DT_OK)
-        status = check_initial_weights(&v, &config.experiment, error);
+    if (status == DT_OK) { /* else training again would prove nothing */
+        const dt_trainer_data view = dt_data_view(&data);
+        status = dt_provenance_check(v.provenance, &config.experiment, &view, error);
+    }
     if (status == DT_OK) {
         open_metrics(&v, &arena);
         status = train(&v, &config, &data, error);

@@ -107,20 +107,23 @@ static bool grow(void **to, size_t *capacity, size_t done, size_t count, size_t 
     return true;
 }
 
+dt_status dt_array_fail_number(const dt_array *array, const char *what, size_t at, double value, dt_error *error)
+{
+    return dt_fail(error, DT_MALFORMED, "%s: %s %zu of row %zu is %g, expected %s; replace it or drop the row",
+                   array->name, what, at % array->features, at / array->features, value,
+                   array->type.kind == DT_NUMBER_FLOAT ? "a finite number" : "at most 2^53, to be exact");
+}
+
 static dt_status fail_value(const dt_array *array, size_t at, const void *to, convert_fn convert, dt_error *error)
 {
-    const char *name = array->name;
-    const size_t row = at / array->features, k = at % array->features;
     if (convert == dt_numbers_to_labels)
         return dt_fail(error, DT_MALFORMED,
-                       "%s: the label of row %zu is %d, expected 0 to %d; number the classes from 0", name, row,
-                       ((const int32_t *)to)[at], DT_LABEL_MAX);
-    const double value = convert != dt_numbers_to_f64 && dt_numbers_element(&array->type) == DT_F32
-                             ? (double)((const float *)to)[at]
-                             : ((const double *)to)[at];
-    return dt_fail(error, DT_MALFORMED, "%s: %s %zu of row %zu is %g, expected %s; replace it or drop the row", name,
-                   convert == dt_numbers_to_f64 ? "target" : "input", k, row, value,
-                   array->type.kind == DT_NUMBER_FLOAT ? "a finite number" : "at most 2^53, to be exact");
+                       "%s: the label of row %zu is %d, expected 0 to %d; number the classes from 0", array->name,
+                       at / array->features, ((const int32_t *)to)[at], DT_LABEL_MAX);
+    const bool target = convert == dt_numbers_to_f64;
+    const double value = !target && dt_numbers_element(&array->type) == DT_F32 ? (double)((const float *)to)[at]
+                                                                               : ((const double *)to)[at];
+    return dt_array_fail_number(array, target ? "target" : "input", at, value, error);
 }
 
 /* The file's numbers to *to, allocated here, `size` bytes each. *to is the caller's to release whatever happens. */

@@ -49,6 +49,9 @@ dt_status dt_array_check_pair(const dt_array *inputs, const dt_array *labels, dt
 dt_status dt_array_read_inputs(dt_dataset *dataset, dt_array *array, dt_error *error);
 dt_status dt_array_read_labels(dt_dataset *dataset, dt_array *array, dt_targets kind, dt_error *error);
 
+/* "NAME: input 3 of row 7 is nan, expected a finite number; ...": number `at` of the array, a `what`. DT_MALFORMED. */
+dt_status dt_array_fail_number(const dt_array *array, const char *what, size_t at, double value, dt_error *error);
+
 /* After the last number: nothing may follow; the hash of the file. */
 dt_status dt_array_end(const dt_array *array, dt_stream *stream, char sha256[65], dt_error *error);
 

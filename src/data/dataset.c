@@ -16,12 +16,14 @@
 #include "base/memory.h"
 #include "base/names.h"
 #include "data/csv.h"
+#include "data/feed.h"
 #include "data/hdf5.h"
 #include "data/idx.h"
 #include "data/libsvm.h"
 #include "data/npy.h"
 #include "data/synthetic.h"
 #include "data/transform.h"
+#include "data/windows.h"
 
 static const dt_format formats[] = {
     {{"idx", "inputs: FILE, labels: FILE",
@@ -73,6 +75,20 @@ const char *dt_data_part_name(dt_data_part part)
     return (unsigned)part < DT_DATA_PARTS ? names[part] : "new samples";
 }
 
+/* Rows in memory are shuffled all together, or as data.window says. */
+static dt_status choose_windows(dt_dataset *d, const dt_opening *opening, dt_error *error)
+{
+    const dt_data_spec *data = opening->data;
+    const size_t row = (size_t)d->features * dt_element_size(d->element);
+    dt_windows windows;
+    if (d->feed || opening->part != DT_TRAIN)
+        return DT_OK;
+    const dt_status status = dt_windows_make(&windows, d->rows, row, d->chunk, data->window, data->block, error);
+    d->block = windows.block;
+    d->windows = windows.count;
+    return status;
+}
+
 static dt_status open_dataset(dt_dataset **dataset, const dt_opening *opening, dt_error *error)
 {
     *dataset = NULL;
@@ -83,6 +99,8 @@ static dt_status open_dataset(dt_dataset **dataset, const dt_opening *opening, d
     if (!d)
         return dt_fail_memory(error, "a data set");
     dt_status status = format->open(d, opening, error);
+    if (status == DT_OK)
+        status = choose_windows(d, opening, error);
     if (status == DT_OK)
         status = dt_dataset_transform(d, opening, error);
     if (status != DT_OK) {
@@ -245,7 +263,10 @@ void dt_dataset_destroy(dt_dataset *dataset)
 {
     if (!dataset)
         return;
-    release_own(dataset->inputs);
+    if (dataset->feed)
+        dt_feed_destroy(dataset->feed);
+    else
+        release_own(dataset->inputs);
     release_own(dataset->start);
     release_own(dataset->column);
     release_own(dataset->labels);

@@ -1,11 +1,14 @@
 #include "data/transform.h"
 
+#include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "data/columns.h"
 #include "data/lines.h"
+#include "data/scan.h"
 #include "data/sparse.h"
 
 /* --- life --- */
@@ -50,6 +53,7 @@ void dt_transform_destroy(dt_transform *transform)
 void dt_dataset_row(const dt_dataset *dataset, int64_t i, double *inputs)
 {
     const int64_t n = dataset->features;
+    assert(!dataset->feed); /* data/scan.h */
     if (!dataset->start) {
         for (int64_t k = 0; k < n; k++)
             inputs[k] = dt_element_load(dataset->element, dataset->inputs, (size_t)(i * n + k));
@@ -68,39 +72,54 @@ typedef struct fitting {
     double *row, *mean, *deviation, *least, *most; /* (features) each, in one block that starts at row */
 } fitting;
 
-static int64_t row_at(const fitting *f, int64_t i)
+/* Goes through the training rows in their order, whatever pieces they come in. */
+static dt_status for_each_row(fitting *f, void (*look)(fitting *f), dt_error *error)
 {
-    return f->rows.index ? f->rows.index[i] : i;
+    dt_scan s;
+    dt_status status = dt_scan_begin(&s, f->dataset, f->rows, error);
+    while (status == DT_OK && (status = dt_scan_next(&s, error)) == DT_OK && s.rows.count > 0)
+        for (int64_t i = 0; i < s.rows.count; i++) {
+            dt_dataset_row(&s.piece, s.rows.index ? s.rows.index[i] : i, f->row);
+            look(f);
+        }
+    dt_scan_end(&s);
+    return status;
+}
+
+static void add_row(fitting *f)
+{
+    for (int64_t k = 0; k < f->dataset->features; k++) {
+        f->mean[k] += f->row[k];
+        f->least[k] = f->row[k] < f->least[k] ? f->row[k] : f->least[k];
+        f->most[k] = f->row[k] > f->most[k] ? f->row[k] : f->most[k];
+    }
+}
+
+static void add_square(fitting *f)
+{
+    for (int64_t k = 0; k < f->dataset->features; k++) {
+        const double difference = f->row[k] - f->mean[k];
+        f->deviation[k] += difference * difference;
+    }
 }
 
 /* Mean, deviation and range of each input, in two passes: the second takes differences from the mean, which keeps the
- * digits of columns whose deviation is small beside it. */
-static void measure(fitting *f)
+ * digits of columns whose deviation is small beside it. A range takes one. */
+static dt_status measure(fitting *f, bool range, dt_error *error)
 {
     const int64_t n = f->dataset->features, rows = f->rows.count;
     for (int64_t k = 0; k < n; k++) {
         f->least[k] = INFINITY;
         f->most[k] = -INFINITY;
     }
-    for (int64_t i = 0; i < rows; i++) {
-        dt_dataset_row(f->dataset, row_at(f, i), f->row);
-        for (int64_t k = 0; k < n; k++) {
-            f->mean[k] += f->row[k];
-            f->least[k] = f->row[k] < f->least[k] ? f->row[k] : f->least[k];
-            f->most[k] = f->row[k] > f->most[k] ? f->row[k] : f->most[k];
-        }
-    }
+    dt_status status = for_each_row(f, add_row, error);
     for (int64_t k = 0; k < n; k++)
         f->mean[k] /= (double)rows;
-    for (int64_t i = 0; i < rows; i++) {
-        dt_dataset_row(f->dataset, row_at(f, i), f->row);
-        for (int64_t k = 0; k < n; k++) {
-            const double difference = f->row[k] - f->mean[k];
-            f->deviation[k] += difference * difference;
-        }
-    }
+    if (status == DT_OK && !range)
+        status = for_each_row(f, add_square, error);
     for (int64_t k = 0; k < n; k++)
         f->deviation[k] = sqrt(f->deviation[k] / (double)rows);
+    return status;
 }
 
 /* A constant input becomes 0 exactly: its value is taken off, not a mean that rounding has moved. */
@@ -140,7 +159,9 @@ static dt_status fit(dt_transform **transform, const dt_dataset *dataset, const 
         f.deviation = f.mean + n;
         f.least = f.deviation + n;
         f.most = f.least + n;
-        measure(&f);
+        status = measure(&f, data->min_max, error);
+    }
+    if (status == DT_OK) {
         status = decide(&f, data, name, error);
     }
     if (status == DT_OK)
@@ -191,14 +212,54 @@ static bool copy_transform(dt_dataset *to, const dt_dataset *from)
     return true;
 }
 
-static bool copy_inputs(dt_dataset *to, const dt_dataset *from, const int64_t *rows, int64_t count)
+/* Where a row goes. */
+typedef struct picking {
+    int64_t row, place;
+} picking;
+
+static int compare_rows(const void *a, const void *b)
+{
+    const int64_t x = ((const picking *)a)->row, y = ((const picking *)b)->row;
+    return (x > y) - (x < y);
+}
+
+/* Those of a data set with a feed, read from front to back. */
+static dt_status read_inputs(unsigned char *inputs, size_t size, const dt_dataset *from, const int64_t *rows,
+                             int64_t count, dt_error *error)
+{
+    dt_scan s;
+    picking *order = dt_allocate((size_t)count, sizeof *order);
+    int64_t *ascending = dt_allocate((size_t)count, sizeof *ascending);
+    dt_status status = order && ascending ? DT_OK : dt_fail_memory(error, "rows of a data set");
+    for (int64_t i = 0; status == DT_OK && i < count; i++)
+        order[i] = (picking){rows[i], i};
+    if (status == DT_OK) {
+        qsort(order, (size_t)count, sizeof *order, compare_rows);
+        for (int64_t i = 0; i < count; i++)
+            ascending[i] = order[i].row;
+        status = dt_scan_begin(&s, from, (dt_rows){count, ascending}, error);
+        while (status == DT_OK && (status = dt_scan_next(&s, error)) == DT_OK && s.rows.count > 0)
+            for (int64_t i = 0; i < s.rows.count; i++)
+                memcpy(inputs + (size_t)order[s.first + i].place * size,
+                       (const unsigned char *)s.piece.inputs + (size_t)i * size, size);
+        dt_scan_end(&s);
+    }
+    dt_release(order);
+    dt_release(ascending);
+    return status;
+}
+
+static dt_status copy_inputs(dt_dataset *to, const dt_dataset *from, const int64_t *rows, int64_t count,
+                             dt_error *error)
 {
     const size_t row = (size_t)from->features * dt_element_size(from->element);
     unsigned char *inputs = dt_allocate_array((size_t)count, row);
     to->inputs = inputs;
+    if (inputs && from->feed)
+        return read_inputs(inputs, row, from, rows, count, error);
     for (int64_t i = 0; inputs && i < count; i++)
         memcpy(inputs + (size_t)i * row, (const unsigned char *)from->inputs + (size_t)rows[i] * row, row);
-    return inputs != NULL;
+    return inputs ? DT_OK : dt_fail_memory(error, "rows of a data set");
 }
 
 static bool copy_targets(dt_dataset *to, const dt_dataset *from, const int64_t *rows, int64_t count)
@@ -215,30 +276,30 @@ dt_status dt_dataset_pick(dt_dataset **picked, const dt_dataset *dataset, const 
                           dt_error *error)
 {
     *picked = NULL;
+    const int64_t names = dataset->kind == DT_TARGETS_CLASSES ? dataset->classes : dataset->outputs;
     dt_dataset *d = dt_allocate_zeroed(1, sizeof *d);
     int32_t *labels = d && dataset->labels ? dt_allocate((size_t)count, sizeof *labels) : NULL;
-    if (!d || (dataset->labels && !labels))
-        goto fail;
-    d->labels = labels;
-    if (dataset->targets && !copy_targets(d, dataset, rows, count))
-        goto fail;
-    d->kind = dataset->kind;
-    d->outputs = dataset->outputs;
-    d->rows = count;
-    d->features = dataset->features;
-    d->classes = dataset->classes;
-    d->element = dataset->element;
-    for (int64_t i = 0; labels && i < count; i++)
-        labels[i] = dataset->labels[rows[i]];
-    const int64_t names = dataset->kind == DT_TARGETS_CLASSES ? dataset->classes : dataset->outputs;
-    if (dataset->label_names && !(d->label_names = dt_label_names(dataset->label_names, (size_t)names)))
-        goto fail;
-    if (!(dataset->start ? dt_dataset_pick_sparse : copy_inputs)(d, dataset, rows, count) ||
-        !copy_transform(d, dataset))
-        goto fail;
-    *picked = d;
-    return DT_OK;
-fail:
-    dt_dataset_destroy(d);
-    return dt_fail_memory(error, "rows of a data set");
+    dt_status status = d && (labels || !dataset->labels) ? DT_OK : dt_fail_memory(error, "rows of a data set");
+    if (status == DT_OK) {
+        d->labels = labels;
+        d->kind = dataset->kind;
+        d->outputs = dataset->outputs;
+        d->rows = count;
+        d->features = dataset->features;
+        d->classes = dataset->classes;
+        d->element = dataset->element;
+        for (int64_t i = 0; labels && i < count; i++)
+            labels[i] = dataset->labels[rows[i]];
+        if ((dataset->targets && !copy_targets(d, dataset, rows, count)) ||
+            (dataset->label_names && !(d->label_names = dt_label_names(dataset->label_names, (size_t)names))) ||
+            !copy_transform(d, dataset) || (dataset->start && !dt_dataset_pick_sparse(d, dataset, rows, count)))
+            status = dt_fail_memory(error, "rows of a data set");
+    }
+    if (status == DT_OK && !dataset->start)
+        status = copy_inputs(d, dataset, rows, count, error);
+    if (status == DT_OK)
+        *picked = d;
+    else
+        dt_dataset_destroy(d);
+    return status;
 }

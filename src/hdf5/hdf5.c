@@ -12,7 +12,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Guarded by the mutex. */
 static struct {
-    bool failed;
+    bool failed, system; /* system: the reason is one of the system's */
     dt_status status;
     char reason[256];
     H5E_auto2_t printer; /* the program's own, put back by leave */
@@ -32,7 +32,7 @@ void dt_hdf5_enter(void)
     pthread_once(&once, prepare);
     state.has_printer = H5Eget_auto2(H5E_DEFAULT, &state.printer, &state.printer_data) >= 0;
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    state.failed = false;
+    state.failed = state.system = false;
     state.status = DT_IO;
     state.reason[0] = '\0';
 }
@@ -56,6 +56,7 @@ static herr_t keep_reason(unsigned n, const H5E_error2_t *record, void *data)
         from += sizeof mark - 1;
         const char *to = strchr(from, '\'');
         snprintf(state.reason, sizeof state.reason, "%.*s", (int)(to ? to - from : (long)strlen(from)), from);
+        state.system = true;
     } else if (n == 0) {
         snprintf(state.reason, sizeof state.reason, "%s", words);
     }
@@ -71,6 +72,11 @@ bool dt_hdf5_ok(int64_t result)
         (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_reason, NULL);
     }
     return false;
+}
+
+bool dt_hdf5_refused(void)
+{
+    return state.failed && state.system;
 }
 
 bool dt_hdf5_out_of_memory(void)

@@ -30,6 +30,9 @@ void dt_hdf5_leave(void);
 /* result >= 0. The reason of the first failure since dt_hdf5_enter is kept for dt_hdf5_fail. */
 bool dt_hdf5_ok(int64_t result);
 
+/* Was that reason the system's, as a disk that fails? Else it is the file's. */
+bool dt_hdf5_refused(void);
+
 /* Keeps "out of memory" as the reason, for memory of our own; false. */
 bool dt_hdf5_out_of_memory(void);
 

@@ -1,122 +1,7 @@
 #include "kernels/summary.h"
 
-#include <string.h>
-
-#include "kernels/vector.h"
-
-/* --- vectors of doubles beside those of the numbers: DT_WIDES of them hold one vector's numbers --- */
-
-#if defined(__AVX512F__) && DT_PRECISION == 32
-typedef __m512d wide;
-enum { WIDES = 2, WIDE = 8 };
-#define wide_zero()      _mm512_setzero_pd()
-#define wide_add(a, b)   _mm512_add_pd(a, b)
-#define wide_sub(a, b)   _mm512_sub_pd(a, b)
-#define wide_mul(a, b)   _mm512_mul_pd(a, b)
-#define wide_store(p, v) _mm512_storeu_pd(p, v)
-#define vector_min(x, m) _mm512_min_ps(x, m)
-#define vector_max(x, m) _mm512_max_ps(x, m)
-#define vector_zeros(x)  __builtin_popcount(_mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ))
-DT_INLINE void widen(dt_vector x, wide w[2])
-{
-    w[0] = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
-    w[1] = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
-}
-#elif defined(__AVX512F__)
-typedef __m512d wide;
-enum { WIDES = 1, WIDE = 8 };
-#define wide_zero()      _mm512_setzero_pd()
-#define wide_add(a, b)   _mm512_add_pd(a, b)
-#define wide_sub(a, b)   _mm512_sub_pd(a, b)
-#define wide_mul(a, b)   _mm512_mul_pd(a, b)
-#define wide_store(p, v) _mm512_storeu_pd(p, v)
-#define vector_min(x, m) _mm512_min_pd(x, m)
-#define vector_max(x, m) _mm512_max_pd(x, m)
-#define vector_zeros(x)  __builtin_popcount(_mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_EQ_OQ))
-DT_INLINE void widen(dt_vector x, wide w[1])
-{
-    w[0] = x;
-}
-#elif defined(__AVX2__) && DT_PRECISION == 32
-typedef __m256d wide;
-enum { WIDES = 2, WIDE = 4 };
-#define wide_zero()      _mm256_setzero_pd()
-#define wide_add(a, b)   _mm256_add_pd(a, b)
-#define wide_sub(a, b)   _mm256_sub_pd(a, b)
-#define wide_mul(a, b)   _mm256_mul_pd(a, b)
-#define wide_store(p, v) _mm256_storeu_pd(p, v)
-#define vector_min(x, m) _mm256_min_ps(x, m)
-#define vector_max(x, m) _mm256_max_ps(x, m)
-#define vector_zeros(x)                                                                                                \
-    __builtin_popcount((unsigned)_mm256_movemask_ps(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_EQ_OQ)))
-DT_INLINE void widen(dt_vector x, wide w[2])
-{
-    w[0] = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
-    w[1] = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
-}
-#elif defined(__AVX2__)
-typedef __m256d wide;
-enum { WIDES = 1, WIDE = 4 };
-#define wide_zero()      _mm256_setzero_pd()
-#define wide_add(a, b)   _mm256_add_pd(a, b)
-#define wide_sub(a, b)   _mm256_sub_pd(a, b)
-#define wide_mul(a, b)   _mm256_mul_pd(a, b)
-#define wide_store(p, v) _mm256_storeu_pd(p, v)
-#define vector_min(x, m) _mm256_min_pd(x, m)
-#define vector_max(x, m) _mm256_max_pd(x, m)
-#define vector_zeros(x)                                                                                                \
-    __builtin_popcount((unsigned)_mm256_movemask_pd(_mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_EQ_OQ)))
-DT_INLINE void widen(dt_vector x, wide w[1])
-{
-    w[0] = x;
-}
-#elif defined(DT_NEON) && DT_PRECISION == 32
-typedef float64x2_t wide;
-enum { WIDES = 2, WIDE = 2 };
-#define wide_zero()      vdupq_n_f64(0)
-#define wide_add(a, b)   vaddq_f64(a, b)
-#define wide_sub(a, b)   vsubq_f64(a, b)
-#define wide_mul(a, b)   vmulq_f64(a, b)
-#define wide_store(p, v) vst1q_f64(p, v)
-#define vector_min(x, m) vbslq_f32(vcltq_f32(x, m), x, m)
-#define vector_max(x, m) vbslq_f32(vcgtq_f32(x, m), x, m)
-#define vector_zeros(x)  vaddvq_u32(vshrq_n_u32(vceqzq_f32(x), 31))
-DT_INLINE void widen(dt_vector x, wide w[2])
-{
-    w[0] = vcvt_f64_f32(vget_low_f32(x));
-    w[1] = vcvt_high_f64_f32(x);
-}
-#elif defined(DT_NEON)
-typedef float64x2_t wide;
-enum { WIDES = 1, WIDE = 2 };
-#define wide_zero()      vdupq_n_f64(0)
-#define wide_add(a, b)   vaddq_f64(a, b)
-#define wide_sub(a, b)   vsubq_f64(a, b)
-#define wide_mul(a, b)   vmulq_f64(a, b)
-#define wide_store(p, v) vst1q_f64(p, v)
-#define vector_min(x, m) vbslq_f64(vcltq_f64(x, m), x, m)
-#define vector_max(x, m) vbslq_f64(vcgtq_f64(x, m), x, m)
-#define vector_zeros(x)  (int64_t) vaddvq_u64(vshrq_n_u64(vceqzq_f64(x), 63))
-DT_INLINE void widen(dt_vector x, wide w[1])
-{
-    w[0] = x;
-}
-#else
-typedef double wide;
-enum { WIDES = 1, WIDE = 1 };
-#define wide_zero()      0.0
-#define wide_add(a, b)   ((a) + (b))
-#define wide_sub(a, b)   ((a) - (b))
-#define wide_mul(a, b)   ((a) * (b))
-#define wide_store(p, v) (void)(*(p) = (v))
-#define vector_min(x, m) ((x) < (m) ? (x) : (m))
-#define vector_max(x, m) ((x) > (m) ? (x) : (m))
-#define vector_zeros(x)  ((x) == 0)
-DT_INLINE void widen(dt_vector x, wide w[1])
-{
-    w[0] = (double)x;
-}
-#endif
+#include "kernels/doubles.h"
+#include "kernels/tally.h"
 
 /* --- moments --- */
 
@@ -124,281 +9,237 @@ DT_INLINE void widen(dt_vector x, wide w[1])
 typedef struct lanes {
     double sum[DT_LANES], square[DT_LANES];
     dt_real min[DT_LANES], max[DT_LANES];
+    dt_integer zeros[DT_LANES];
 } lanes;
 
-/* All lanes of `rows` rows; returns how many of their numbers are zero. */
-static int64_t whole_lanes(int64_t rows, const dt_real *x, int64_t stride, lanes *l)
+/* What a vector's lanes hold. */
+typedef struct vector_sums {
+    dt_wide sum[DT_WIDES], square[DT_WIDES];
+    dt_vector min, max;
+    dt_counts zeros;
+} vector_sums;
+
+DT_INLINE void begin_sums(vector_sums *s)
 {
     const dt_real most = (dt_real)INFINITY, least = -most;
-    wide sum[DT_VECTORS_A_PANEL][WIDES], square[DT_VECTORS_A_PANEL][WIDES];
-    dt_vector min[DT_VECTORS_A_PANEL], max[DT_VECTORS_A_PANEL];
-    int64_t zeros = 0;
-    DT_REPEAT (v, DT_VECTORS_A_PANEL) {
-        min[v] = dt_broadcast(&most);
-        max[v] = dt_broadcast(&least);
-        DT_REPEAT (h, WIDES)
-            sum[v][h] = square[v][h] = wide_zero();
-    }
-    for (int64_t r = 0; r < rows; r++)
-        DT_REPEAT (v, DT_VECTORS_A_PANEL) {
-            const dt_vector number = dt_load(x + r * stride + v * DT_WIDTH);
-            wide w[WIDES];
-            widen(number, w);
-            min[v] = vector_min(number, min[v]);
-            max[v] = vector_max(number, max[v]);
-            zeros += vector_zeros(number);
-            DT_REPEAT (h, WIDES) {
-                sum[v][h] = wide_add(sum[v][h], w[h]);
-                square[v][h] = wide_add(square[v][h], wide_mul(w[h], w[h]));
-            }
-        }
-    DT_REPEAT (v, DT_VECTORS_A_PANEL) {
-        dt_store(l->min + v * DT_WIDTH, min[v]);
-        dt_store(l->max + v * DT_WIDTH, max[v]);
-        DT_REPEAT (h, WIDES) {
-            wide_store(l->sum + v * DT_WIDTH + h * WIDE, sum[v][h]);
-            wide_store(l->square + v * DT_WIDTH + h * WIDE, square[v][h]);
-        }
-    }
-    return zeros;
+    DT_REPEAT (h, DT_WIDES)
+        s->sum[h] = s->square[h] = dt_wide_zero();
+    s->min = dt_broadcast(&most);
+    s->max = dt_broadcast(&least);
+    s->zeros = dt_counts_zero();
 }
 
-/* One vector of them, from the first lane that `x` points to. */
-static int64_t vector_lanes(int64_t rows, const dt_real *x, int64_t stride, int64_t lane, lanes *l)
+DT_INLINE void add_vector(vector_sums *s, dt_vector number)
 {
-    const dt_real most = (dt_real)INFINITY, least = -most;
-    dt_vector min = dt_broadcast(&most), max = dt_broadcast(&least);
-    wide sum[WIDES], square[WIDES];
-    int64_t zeros = 0;
-    DT_REPEAT (h, WIDES)
-        sum[h] = square[h] = wide_zero();
-    for (int64_t r = 0; r < rows; r++) {
-        const dt_vector number = dt_load(x + r * stride + lane);
-        wide w[WIDES];
-        widen(number, w);
-        min = vector_min(number, min);
-        max = vector_max(number, max);
-        zeros += vector_zeros(number);
-        DT_REPEAT (h, WIDES) {
-            sum[h] = wide_add(sum[h], w[h]);
-            square[h] = wide_add(square[h], wide_mul(w[h], w[h]));
-        }
+    dt_wide w[DT_WIDES];
+    dt_widen(number, w);
+    s->min = dt_vector_min(number, s->min);
+    s->max = dt_vector_max(number, s->max);
+    s->zeros = dt_count_zeros(s->zeros, number);
+    DT_REPEAT (h, DT_WIDES) {
+        s->sum[h] = dt_wide_add(s->sum[h], w[h]);
+        s->square[h] = dt_wide_square(s->square[h], w[h]);
     }
-    dt_store(l->min + lane, min);
-    dt_store(l->max + lane, max);
-    DT_REPEAT (h, WIDES) {
-        wide_store(l->sum + lane + h * WIDE, sum[h]);
-        wide_store(l->square + lane + h * WIDE, square[h]);
+}
+
+/* To the lanes from `lane` on. */
+DT_INLINE void store_sums(const vector_sums *s, int64_t lane, lanes *l)
+{
+    dt_store(l->min + lane, s->min);
+    dt_store(l->max + lane, s->max);
+    dt_counts_store(l->zeros + lane, s->zeros);
+    DT_REPEAT (h, DT_WIDES) {
+        dt_wide_store(l->sum + lane + h * DT_WIDE, s->sum[h]);
+        dt_wide_store(l->square + lane + h * DT_WIDE, s->square[h]);
     }
-    return zeros;
+}
+
+/* All lanes of `rows` rows. */
+DT_INLINE void whole_lanes(int64_t rows, const dt_real *x, int64_t stride, lanes *l)
+{
+    vector_sums s[DT_VECTORS_A_PANEL];
+    DT_REPEAT (v, DT_VECTORS_A_PANEL)
+        begin_sums(&s[v]);
+    for (int64_t r = 0; r < rows; r++)
+        DT_REPEAT (v, DT_VECTORS_A_PANEL)
+            add_vector(&s[v], dt_load(x + r * stride + v * DT_WIDTH));
+    DT_REPEAT (v, DT_VECTORS_A_PANEL)
+        store_sums(&s[v], v * DT_WIDTH, l);
 }
 
 /* The first n lanes; the others hold what no number changes. */
-static int64_t some_lanes(int64_t rows, int64_t n, const dt_real *x, int64_t stride, lanes *l)
+static void some_lanes(int64_t rows, int64_t n, const dt_real *x, int64_t stride, lanes *l)
 {
-    int64_t zeros = 0, whole = 0;
-    for (; whole + DT_WIDTH <= n; whole += DT_WIDTH)
-        zeros += vector_lanes(rows, x, stride, whole, l);
+    int64_t whole = 0;
+    for (; whole + DT_WIDTH <= n; whole += DT_WIDTH) {
+        vector_sums s;
+        begin_sums(&s);
+        for (int64_t r = 0; r < rows; r++)
+            add_vector(&s, dt_load(x + r * stride + whole));
+        store_sums(&s, whole, l);
+    }
     for (int64_t c = whole; c < DT_LANES; c++) {
         l->sum[c] = l->square[c] = 0;
         l->min[c] = (dt_real)INFINITY;
         l->max[c] = -(dt_real)INFINITY;
+        l->zeros[c] = 0;
         for (int64_t r = 0; r < rows && c < n; r++) {
             const dt_real number = x[r * stride + c];
             l->sum[c] += (double)number;
             l->square[c] += (double)number * (double)number;
             l->min[c] = number < l->min[c] ? number : l->min[c];
             l->max[c] = number > l->max[c] ? number : l->max[c];
-            zeros += number == 0;
+            l->zeros[c] += number == 0;
         }
     }
-    return zeros;
 }
 
-/* Lane c with lane c + half, until one is left. */
-DT_INLINE double join_lanes(double *lane)
+DT_INLINE double join_lanes(const double lane[DT_LANES])
 {
-    for (int half = DT_LANES / 2; half > 0; half /= 2)
-        for (int c = 0; c < half; c++)
-            lane[c] += lane[c + half];
-    return lane[0];
+    dt_wide w[DT_LANES / DT_WIDE];
+    DT_REPEAT (i, DT_LANES / DT_WIDE)
+        w[i] = dt_wide_load(lane + i * DT_WIDE);
+    return dt_wide_join(w);
 }
 
-DT_INLINE void join_ends(lanes *l)
+/* Of all lanes: the order changes nothing. */
+DT_INLINE void join_ends(const lanes *l, dt_real *min, dt_real *max, int64_t *zeros)
 {
-    for (int half = DT_LANES / 2; half > 0; half /= 2)
-        for (int c = 0; c < half; c++) {
-            l->min[c] = l->min[c + half] < l->min[c] ? l->min[c + half] : l->min[c];
-            l->max[c] = l->max[c + half] > l->max[c] ? l->max[c + half] : l->max[c];
-        }
-}
-
-/* Unit c's numbers, with its own zeros. */
-static void join_units(int64_t rows, int64_t n, const dt_real *x, int64_t stride, const lanes *l, dt_moments *unit)
-{
-    for (int64_t c = 0; c < n; c++) {
-        int64_t zeros = 0;
-        for (int64_t r = 0; r < rows; r++)
-            zeros += x[r * stride + c] == 0;
-        dt_moments_join(
-            &unit[c], &(dt_moments){l->sum[c], l->square[c], (double)l->min[c] + 0.0, (double)l->max[c] + 0.0, zeros});
+#if defined(__AVX512F__)
+    *min = dt_vector_least(dt_load(l->min));
+    *max = dt_vector_largest(dt_load(l->max));
+    *zeros = dt_counts_total(_mm512_loadu_si512(l->zeros));
+#else
+    *min = l->min[0];
+    *max = l->max[0];
+    *zeros = l->zeros[0];
+    for (int c = 1; c < DT_LANES; c++) {
+        *min = l->min[c] < *min ? l->min[c] : *min;
+        *max = l->max[c] > *max ? l->max[c] : *max;
+        *zeros += l->zeros[c];
     }
+#endif
 }
 
 static void moments(int64_t rows, int64_t n, const void *numbers, int64_t stride, dt_moments *all, dt_moments *unit)
 {
     const dt_real *x = numbers;
     lanes l;
-    const int64_t zeros = n == DT_LANES ? whole_lanes(rows, x, stride, &l) : some_lanes(rows, n, x, stride, &l);
-    if (unit)
-        join_units(rows, n, x, stride, &l, unit);
+    if (n == DT_LANES)
+        whole_lanes(rows, x, stride, &l);
+    else
+        some_lanes(rows, n, x, stride, &l);
+    for (int64_t c = 0; unit && c < n; c++) /* + 0.0: which of 0 and -0 is left depends on nothing */
+        dt_moments_join(
+            &unit[c], &(dt_moments){l.sum[c], l.square[c], (double)l.min[c] + 0.0, (double)l.max[c] + 0.0, l.zeros[c]});
     if (!all)
         return;
-    join_ends(&l); /* + 0.0: which of 0 and -0 is left depends on nothing */
-    dt_moments_join(all, &(dt_moments){join_lanes(l.sum), join_lanes(l.square), (double)l.min[0] + 0.0,
-                                       (double)l.max[0] + 0.0, zeros});
+    dt_real min, max;
+    int64_t zeros;
+    join_ends(&l, &min, &max, &zeros);
+    dt_moments_join(
+        all, &(dt_moments){join_lanes(l.sum), join_lanes(l.square), (double)min + 0.0, (double)max + 0.0, zeros});
 }
 
 /* --- histograms --- */
 
-static void keys(int64_t n, const void *numbers, const dt_histogram_spec *bins, uint8_t *restrict key)
+/* What the keys of one number are made with. */
+typedef struct linear_bins {
+    dt_real low, count, per;
+} linear_bins;
+
+typedef struct log_bins {
+    dt_integer first, above; /* the exponent, biased, that has key 0; the last key */
+} log_bins;
+
+enum { FRACTION = DT_PRECISION == 64 ? 52 : 23, BIAS = DT_PRECISION == 64 ? 1023 : 127 };
+
+DT_INLINE uint8_t linear_key(dt_real x, const linear_bins *bins)
+{
+    const dt_real at = (x - bins->low) * bins->per, from = at < 0 ? (dt_real)-1 : at;
+    const dt_real to = from < bins->count ? from : bins->count;
+    return (uint8_t)((dt_integer)to + 1);
+}
+
+DT_INLINE uint8_t log_key(dt_bits x, const log_bins *bins)
+{
+    const dt_bits magnitude = x << 1; /* without the sign */
+    const dt_integer at = (dt_integer)(magnitude >> (FRACTION + 1)) - bins->first;
+    const dt_integer from = at < 1 ? 1 : at, to = from < bins->above ? from : bins->above;
+    return (uint8_t)(magnitude ? to : 0);
+}
+
+#if defined(__AVX512F__) && DT_PRECISION == 32
+/* The low halves of two vectors' integers, and then the low bytes, with saturation; their quarters of a register lie
+ * side by side: in_order puts them back. */
+#define pack_integers(a, b) _mm512_packs_epi32(a, b)
+#define pack_halves(a, b)   _mm512_packus_epi16(a, b)
+DT_INLINE __m512i in_order(__m512i packed)
+{
+    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), packed);
+}
+
+enum { KEYS = 64 }; /* of four vectors at once; returns how many were made */
+
+DT_INLINE int64_t most_keys(int64_t n, const float *x, const linear_bins *bins, uint8_t *key)
+{
+    const __m512 low = _mm512_set1_ps(bins->low), per = _mm512_set1_ps(bins->per), count = _mm512_set1_ps(bins->count);
+    int64_t i = 0;
+    for (; i + KEYS <= n; i += KEYS) {
+        __m512i at[4];
+        DT_REPEAT (v, 4) { /* rounded down; what is far below becomes the least integer, NaN the last bin */
+            const __m512 real = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + i + v * 16), low), per);
+            at[v] = _mm512_cvt_roundps_epi32(_mm512_min_ps(real, count), _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+        }
+        const __m512i one = _mm512_set1_epi16(1);
+        _mm512_storeu_si512(key + i, in_order(pack_halves(_mm512_adds_epi16(pack_integers(at[0], at[1]), one),
+                                                          _mm512_adds_epi16(pack_integers(at[2], at[3]), one))));
+    }
+    return i;
+}
+
+DT_INLINE int64_t most_log_keys(int64_t n, const uint32_t *x, const log_bins *bins, uint8_t *key)
+{
+    const __m512i first = _mm512_set1_epi8((char)bins->first), above = _mm512_set1_epi8((char)bins->above);
+    int64_t i = 0;
+    for (; i + KEYS <= n; i += KEYS) {
+        __m512i exponent[4];
+        DT_REPEAT (v, 4) { /* at least 1, but of zeros */
+            const __m512i magnitude = _mm512_slli_epi32(_mm512_loadu_si512(x + i + v * 16), 1);
+            exponent[v] =
+                _mm512_max_epu32(_mm512_srli_epi32(magnitude, 24), _mm512_min_epu32(magnitude, _mm512_set1_epi32(1)));
+        }
+        const __m512i all =
+            pack_halves(pack_integers(exponent[0], exponent[1]), pack_integers(exponent[2], exponent[3]));
+        const __m512i at = _mm512_max_epu8(_mm512_subs_epu8(all, first), _mm512_set1_epi8(1));
+        _mm512_storeu_si512(
+            key + i, in_order(_mm512_maskz_mov_epi8(_mm512_test_epi8_mask(all, all), _mm512_min_epu8(at, above))));
+    }
+    return i;
+}
+#else
+#define most_keys(n, x, bins, key)     0
+#define most_log_keys(n, x, bins, key) 0
+#endif
+
+static void keys(int64_t n, const void *numbers, const dt_histogram_spec *spec, uint8_t *restrict key)
 {
     const dt_real *restrict x = numbers;
-    const dt_real low = (dt_real)bins->low, count = (dt_real)bins->bins;
-    const dt_real per = (dt_real)((double)bins->bins / (bins->high - bins->low));
-    for (int64_t i = 0; i < n; i++) {
-        const dt_real at = (x[i] - low) * per, from = at < 0 ? (dt_real)-1 : at, to = from < count ? from : count;
-        key[i] = (uint8_t)((dt_integer)to + 1);
-    }
+    const linear_bins bins = {.low = (dt_real)spec->low,
+                              .count = (dt_real)spec->bins,
+                              .per = (dt_real)((double)spec->bins / (spec->high - spec->low))};
+    for (int64_t i = most_keys(n, x, &bins, key); i < n; i++)
+        key[i] = linear_key(x[i], &bins);
 }
 
-static void log_keys(int64_t n, const void *numbers, const dt_histogram_spec *bins, uint8_t *restrict key)
+static void log_keys(int64_t n, const void *numbers, const dt_histogram_spec *spec, uint8_t *restrict key)
 {
-    enum { FRACTION = DT_PRECISION == 64 ? 52 : 23, BIAS = DT_PRECISION == 64 ? 1023 : 127 };
     const dt_bits *restrict x = numbers;
-    const dt_integer first = (dt_integer)(BIAS + bins->log_low - 2),
-                     above = (dt_integer)(bins->log_high - bins->log_low + 2);
-    for (int64_t i = 0; i < n; i++) {
-        const dt_bits magnitude = x[i] << 1; /* without the sign */
-        const dt_integer at = (dt_integer)(magnitude >> (FRACTION + 1)) - first;
-        const dt_integer from = at < 1 ? 1 : at, to = from < above ? from : above;
-        key[i] = (uint8_t)(magnitude ? to : 0);
-    }
+    const log_bins bins = {.first = (dt_integer)(BIAS + spec->log_low - 2),
+                           .above = (dt_integer)(spec->log_high - spec->log_low + 2)};
+    for (int64_t i = most_log_keys(n, x, &bins, key); i < n; i++)
+        key[i] = log_key(x[i], &bins);
 }
-
-/* One after the other. */
-static void tally_each(int64_t n, const uint8_t *key, uint32_t *to)
-{
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t eight;
-        memcpy(&eight, key + i, sizeof eight);
-        to[eight & 255]++;
-        to[DT_KEYS + (eight >> 8 & 255)]++;
-        to[2 * DT_KEYS + (eight >> 16 & 255)]++;
-        to[3 * DT_KEYS + (eight >> 24 & 255)]++;
-        to[eight >> 32 & 255]++;
-        to[DT_KEYS + (eight >> 40 & 255)]++;
-        to[2 * DT_KEYS + (eight >> 48 & 255)]++;
-        to[3 * DT_KEYS + (eight >> 56)]++;
-    }
-    for (; i < n; i++)
-        to[key[i]]++;
-}
-
-#if defined(__AVX512F__) || defined(__AVX2__)
-#if defined(__AVX512F__)
-enum { BYTES = 64, FEW = 40 };
-#define bytes_load(p)         _mm512_loadu_si512(p)
-#define bytes_min(a, b)       _mm512_min_epu8(a, b)
-#define bytes_max(a, b)       _mm512_max_epu8(a, b)
-#define bytes_set(k)          _mm512_set1_epi8((char)(k))
-#define bytes_invert(v)       _mm512_xor_si512(v, _mm512_set1_epi8((char)255))
-#define bytes_compare(a, b)   _mm512_cmpeq_epi8_mask(a, b)
-#define bytes_bits(m)         ((uint64_t)(m))
-#define bytes_unless(m, a, b) _mm512_mask_mov_epi8(a, m, b)
-typedef __m512i bytes;
-typedef __mmask64 bytes_mask;
-#else
-enum { BYTES = 32, FEW = 20 };
-#define bytes_load(p)         _mm256_loadu_si256((const __m256i *)(const void *)(p))
-#define bytes_min(a, b)       _mm256_min_epu8(a, b)
-#define bytes_max(a, b)       _mm256_max_epu8(a, b)
-#define bytes_set(k)          _mm256_set1_epi8((char)(k))
-#define bytes_invert(v)       _mm256_xor_si256(v, _mm256_set1_epi8((char)255))
-#define bytes_compare(a, b)   _mm256_cmpeq_epi8(a, b)
-#define bytes_bits(m)         ((uint64_t)(uint32_t)_mm256_movemask_epi8(m))
-#define bytes_unless(m, a, b) _mm256_blendv_epi8(a, b, m)
-typedef __m256i bytes, bytes_mask;
-#endif
-
-#define bytes_count(m) __builtin_popcountll(bytes_bits(m))
-
-/* The least of 16 bytes. */
-DT_INLINE int least(__m128i v)
-{
-    const __m128i pairs = _mm_min_epu8(v, _mm_srli_epi16(v, 8)); /* in the low byte of each two */
-    return _mm_cvtsi128_si32(_mm_minpos_epu16(pairs)) & 0xff;
-}
-
-/* The least and the largest of the bytes, by halves. */
-DT_INLINE int least_of(bytes v)
-{
-#if defined(__AVX512F__)
-    const __m256i half = _mm256_min_epu8(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
-#else
-    const __m256i half = v;
-#endif
-    return least(_mm_min_epu8(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
-}
-
-/* n keys, a multiple of BYTES. */
-DT_INLINE void tally_whole(const int64_t n, const uint8_t *key, int usual, uint32_t *to)
-{
-    const bytes common = bytes_set(usual), none = bytes_set(0);
-    bytes min = bytes_set(255), max = none;
-    int64_t left = n;
-    for (int64_t i = 0; i < n; i += BYTES) {
-        const bytes some = bytes_load(key + i);
-        const bytes_mask equal = bytes_compare(some, common);
-        left -= bytes_count(equal);
-        min = bytes_min(min, bytes_unless(equal, some, bytes_invert(none)));
-        max = bytes_max(max, bytes_unless(equal, some, none));
-    }
-    const int first = least_of(min), last = 255 - least_of(bytes_invert(max));
-    if (left > 0 && last - first >= FEW) {
-        tally_each(n, key, to);
-        return;
-    }
-    to[usual] += (uint32_t)(n - left);
-    for (int k = first; k < last && left > 0; k++) {
-        const bytes wanted = bytes_set(k);
-        int64_t count = 0;
-        for (int64_t i = 0; i < n; i += BYTES)
-            count += bytes_count(bytes_compare(bytes_load(key + i), wanted));
-        count = k == usual ? 0 : count;
-        to[k] += (uint32_t)count;
-        left -= count;
-    }
-    to[last] += (uint32_t)left; /* the last of them have what is left */
-}
-
-static void tally(int64_t n, const uint8_t *key, int usual, uint32_t *to)
-{
-    const int64_t whole = n / BYTES * BYTES;
-    if (n == DT_KEYS_AT_ONCE)
-        tally_whole(DT_KEYS_AT_ONCE, key, usual, to);
-    else if (whole)
-        tally_whole(whole, key, usual, to);
-    tally_each(n - whole, key + whole, to);
-}
-#else
-static void tally(int64_t n, const uint8_t *key, int usual, uint32_t *to)
-{
-    (void)usual;
-    tally_each(n, key, to);
-}
-#endif
 
 /* --- products --- */
 
@@ -406,28 +247,29 @@ enum { PRODUCT, DISTANCE, PRODUCT_KEPT };
 
 DT_INLINE double sum_of(const int what, int64_t n, const dt_real *x, const dt_real *y, dt_real *keep)
 {
-    double lane[DT_LANES];
-    wide sum[DT_VECTORS_A_PANEL][WIDES];
+    dt_wide sum[DT_LANES / DT_WIDE];
     int64_t i = 0;
-    DT_REPEAT (v, DT_VECTORS_A_PANEL)
-        DT_REPEAT (h, WIDES)
-            sum[v][h] = wide_zero();
+    DT_REPEAT (w, DT_LANES / DT_WIDE)
+        sum[w] = dt_wide_zero();
     for (; i + DT_LANES <= n; i += DT_LANES)
         DT_REPEAT (v, DT_VECTORS_A_PANEL) {
-            wide a[WIDES], b[WIDES];
+            dt_wide a[DT_WIDES], b[DT_WIDES];
             const dt_vector number = dt_load(x + i + v * DT_WIDTH);
-            widen(number, a);
-            widen(dt_load(y + i + v * DT_WIDTH), b);
+            dt_widen(number, a);
+            dt_widen(dt_load(y + i + v * DT_WIDTH), b);
             if (what == PRODUCT_KEPT)
                 dt_store(keep + i + v * DT_WIDTH, number);
-            DT_REPEAT (h, WIDES) {
-                const wide d = wide_sub(a[h], b[h]);
-                sum[v][h] = wide_add(sum[v][h], what == DISTANCE ? wide_mul(d, d) : wide_mul(a[h], b[h]));
+            DT_REPEAT (h, DT_WIDES) {
+                dt_wide *to = &sum[v * DT_WIDES + h];
+                const dt_wide d = dt_wide_sub(a[h], b[h]);
+                *to = what == DISTANCE ? dt_wide_add(*to, dt_wide_mul(d, d)) : dt_wide_product(*to, a[h], b[h]);
             }
         }
-    DT_REPEAT (v, DT_VECTORS_A_PANEL)
-        DT_REPEAT (h, WIDES)
-            wide_store(lane + v * DT_WIDTH + h * WIDE, sum[v][h]);
+    if (i == n)
+        return dt_wide_join(sum);
+    double lane[DT_LANES];
+    DT_REPEAT (w, DT_LANES / DT_WIDE)
+        dt_wide_store(lane + w * DT_WIDE, sum[w]);
     for (int c = 0; i < n; i++, c++) {
         const double a = (double)x[i], b = (double)y[i];
         lane[c] += what == DISTANCE ? (a - b) * (a - b) : a * b;

@@ -39,7 +39,7 @@ enum { DT_KEYS = 256, DT_TALLY = 4 * DT_KEYS };
 
 /* Numbers whose keys are made and counted at once: they stay in the nearest cache, and are many beside what a call
  * costs. */
-enum { DT_KEYS_AT_ONCE = 1024 };
+enum { DT_KEYS_AT_ONCE = 2048 };
 
 typedef struct dt_summaries {
     int64_t lanes;

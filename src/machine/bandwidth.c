@@ -111,6 +111,11 @@ static int64_t allowed(const dt_measuring *m, int64_t bytes, int64_t workers)
     return dt_max(bytes, DT_WORK_BYTES_LEAST);
 }
 
+int64_t dt_measure_cache_bytes(const dt_measuring *m, int i)
+{
+    return allowed(m, cache_bytes(m, i), m->machine->workers);
+}
+
 static dt_status measure_memory_on(dt_measuring *m, dt_team *team, int64_t bytes, dt_reading *read, dt_reading *triad,
                                    dt_error *error)
 {

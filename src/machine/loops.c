@@ -52,9 +52,18 @@ static void triad(int64_t passes, int64_t n, const dt_real *restrict b, dt_real 
     }
 }
 
+static void step(int64_t n, dt_real x, dt_real *a)
+{
+    const dt_vector xs = dt_broadcast(&x);
+    for (int64_t i = 0; i < n; i += DT_READ_VECTORS * DT_WIDTH)
+        DT_REPEAT (v, DT_READ_VECTORS)
+            dt_store(a + i + v * DT_WIDTH, dt_add(xs, dt_load(a + i + v * DT_WIDTH)));
+}
+
 const dt_loops DT_VARIANT(dt_loops) = {
     .fma_numbers = DT_CHAINS * DT_WIDTH,
     .fma = chains_of_fma,
     .read = read,
     .triad = triad,
+    .step = step,
 };

@@ -24,6 +24,9 @@ typedef struct dt_loops {
 
     /* a = b + s c on arrays (n) that don't overlap, `passes` times over. n a multiple of DT_LANES. */
     void (*triad)(int64_t passes, int64_t n, const dt_real *b, dt_real s, const dt_real *c, dt_real *a);
+
+    /* a = a + x (n), once: stepped in place. n a multiple of DT_READ_NUMBERS. */
+    void (*step)(int64_t n, dt_real x, dt_real *a);
 } dt_loops;
 
 DT_DECLARE_VARIANTS(dt_loops, dt_loops, )

@@ -1,5 +1,5 @@
-/* All of the machine's figures, from the cores outwards: clock, arithmetic, products, memory, barriers; and between
- * these parts, because it moves, where the processors are. */
+/* All of the machine's figures, from the cores outwards: clock, arithmetic, products, memory, barriers, exchange; and
+ * between these parts, because it moves, where the processors are. */
 #include "machine/measure.h"
 
 #include <math.h>
@@ -170,8 +170,10 @@ static dt_status part_of_all(dt_measuring *m, int part, dt_error *error)
         return dt_measure_products(m, error);
     case 2:
         return dt_measure_memory(m, error);
-    case 3:
-        return measure_barriers(m, error);
+    case 3: {
+        const dt_status status = measure_barriers(m, error);
+        return status == DT_OK ? dt_measure_exchange(m, error) : status;
+    }
     default:
         return DT_OK; /* a last look */
     }

@@ -25,9 +25,14 @@ void dt_measure_end(dt_measuring *measuring);
 /* One core's reading with the context `one`, and all workers' with `all`. */
 void dt_measure_rate(dt_measuring *measuring, dt_rate_work work, void *one, void *all, dt_machine_rate *rate);
 
-/* Parts of dt_machine: product; memory. */
+/* Parts of dt_machine: product; memory; exchange, for which the last cache's share may be as large as the memory that
+ * the options allow. */
 dt_status dt_measure_products(dt_measuring *measuring, dt_error *error);
 dt_status dt_measure_memory(dt_measuring *measuring, dt_error *error);
+dt_status dt_measure_exchange(dt_measuring *measuring, dt_error *error);
+
+/* Bytes of the arrays of one worker that fit cache i of the topology, within what the options allow. */
+int64_t dt_measure_cache_bytes(const dt_measuring *measuring, int i);
 
 /* Finds the pairs of processors; looks at each once; sums up what was seen. */
 dt_status dt_measure_find_pairs(dt_measuring *measuring, dt_error *error);

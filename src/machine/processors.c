@@ -2,6 +2,7 @@
 #include "machine/processors.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 /* glibc's set ends at 1024 processors, some systems don't. */
@@ -11,13 +12,26 @@ typedef struct mask {
 
 void dt_processors_mark(dt_processor_set *set)
 {
+    dt_processors_mark_thread(set, 0);
+}
+
+void dt_processors_mark_thread(dt_processor_set *set, int thread)
+{
     mask m;
     memset(&m, 0, sizeof m);
-    if (sched_getaffinity(0, sizeof m, m.sets) != 0)
+    if (sched_getaffinity((pid_t)thread, sizeof m, m.sets) != 0)
         return;
     for (int i = 0; i < DT_PROCESSORS_MAX; i++)
         if (CPU_ISSET_S((size_t)i, sizeof m, m.sets))
             atomic_store_explicit(&set->has[i], true, memory_order_relaxed);
+}
+
+int dt_processors_count(const dt_processor_set *set)
+{
+    int count = 0;
+    for (int i = 0; i < DT_PROCESSORS_MAX; i++)
+        count += atomic_load_explicit(&set->has[i], memory_order_relaxed);
+    return count;
 }
 
 int dt_processors_list(const dt_processor_set *set, int from, int most, int *numbers)
@@ -27,6 +41,20 @@ int dt_processors_list(const dt_processor_set *set, int from, int most, int *num
         if (atomic_load_explicit(&set->has[i], memory_order_relaxed))
             numbers[count++] = i;
     return count;
+}
+
+void dt_processors_text(const dt_processor_set *set, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (int first = 0; used < size && dt_processors_list(set, first, 1, &first) == 1;) {
+        int last = first, next;
+        while (dt_processors_list(set, last + 1, 1, &next) == 1 && next == last + 1)
+            last = next;
+        used +=
+            (size_t)snprintf(text + used, size - used, first < last ? "%s%d-%d" : "%s%d", used ? "," : "", first, last);
+        first = last + 1;
+    }
 }
 
 bool dt_processors_pin(pthread_attr_t *attributes, int number)

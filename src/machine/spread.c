@@ -52,5 +52,10 @@ double dt_machine_worst_spread(const dt_machine *machine, char *what, size_t siz
         snprintf(name, sizeof name, "barrier of %lld workers", (long long)machine->barriers[i].workers);
         consider(&w, &machine->barriers[i].ns, name, "");
     }
+    for (int i = 0; i < machine->exchange_count; i++) {
+        snprintf(name, sizeof name, "lines of L%d", machine->exchange[i].level);
+        consider(&w, &machine->exchange[i].read, name, " that another core wrote");
+        consider(&w, &machine->exchange[i].write, name, " that another core read");
+    }
     return w.spread;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "machine/processors.h"
+
 /* The first line of a file, without its end; false where there is none. */
 static bool first_line(const char *path, char *line, size_t size)
 {
@@ -102,20 +104,51 @@ static void read_affinity(dt_machine_topology *t, hwloc_topology_t topology)
     hwloc_bitmap_free(set);
 }
 
+/* The caller destroys it; NULL where there is none. */
+static hwloc_topology_t load(void)
+{
+    hwloc_topology_t t = NULL;
+    if (hwloc_topology_init(&t) != 0)
+        return NULL;
+    /* A container or a chroot may lack sysfs, of which hwloc complains on stderr: there the processor itself is asked.
+     */
+    if (access("/sys/devices/system/cpu", R_OK | X_OK) != 0)
+        (void)hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "linux");
+    if (hwloc_topology_load(t) == 0)
+        return t;
+    hwloc_topology_destroy(t);
+    return NULL;
+}
+
+/* ",{0,4}" of a core's processors that are in the set; nothing where none is. */
+static void add_core(char *text, size_t size, size_t *used, hwloc_obj_t core, hwloc_const_bitmap_t usable)
+{
+    const size_t begin = *used;
+    for (int pu = hwloc_bitmap_first(core->cpuset); pu >= 0; pu = hwloc_bitmap_next(core->cpuset, pu))
+        if (hwloc_bitmap_isset(usable, (unsigned)pu) && *used < size)
+            *used += (size_t)snprintf(text + *used, size - *used, "%s%d", *used > begin ? "," : begin ? ",{" : "{", pu);
+    if (*used > begin && *used < size)
+        *used += (size_t)snprintf(text + *used, size - *used, "}");
+}
+
+bool dt_machine_places(char *text, size_t size)
+{
+    hwloc_topology_t t = load();
+    hwloc_bitmap_t usable = t ? hwloc_bitmap_alloc() : NULL;
+    size_t used = 0;
+    if (usable && hwloc_get_cpubind(t, usable, HWLOC_CPUBIND_THREAD) == 0)
+        for (hwloc_obj_t core = NULL; (core = hwloc_get_next_obj_by_type(t, HWLOC_OBJ_CORE, core));)
+            add_core(text, size, &used, core, usable);
+    hwloc_bitmap_free(usable);
+    if (t)
+        hwloc_topology_destroy(t);
+    return used > 0 && used < size;
+}
+
 void dt_machine_topology_read(dt_machine_topology *topology)
 {
     *topology = (dt_machine_topology){.processor = ""};
-    hwloc_topology_t t = NULL;
-    if (hwloc_topology_init(&t) != 0)
-        t = NULL;
-    /* A container or a chroot may lack sysfs, of which hwloc complains on stderr: there the processor itself is asked.
-     */
-    if (t && access("/sys/devices/system/cpu", R_OK | X_OK) != 0)
-        (void)hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "linux");
-    if (t && hwloc_topology_load(t) != 0) {
-        hwloc_topology_destroy(t);
-        t = NULL;
-    }
+    hwloc_topology_t t = load();
     read_processor(topology, t);
     read_clock(topology);
     read_huge_pages(topology);

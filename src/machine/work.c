@@ -67,9 +67,14 @@ static void memory_prepare(void *memory, size_t bytes)
     fill(memory, (int64_t)(bytes / sizeof(dt_real)), 1);
 }
 
+static int64_t whole_numbers(size_t bytes)
+{
+    return (int64_t)(bytes / sizeof(dt_real)) / DT_READ_NUMBERS * DT_READ_NUMBERS;
+}
+
 static double read(int64_t passes, const void *memory, size_t bytes)
 {
-    const int64_t n = (int64_t)(bytes / sizeof(dt_real)) / DT_READ_NUMBERS * DT_READ_NUMBERS;
+    const int64_t n = whole_numbers(bytes);
     keep(loops()->read(passes, n, memory));
     return (double)passes * (double)n * sizeof(dt_real);
 }
@@ -89,6 +94,13 @@ static double triad(int64_t passes, void *memory, size_t bytes)
     return (double)passes * (double)n * 3 * sizeof(dt_real);
 }
 
+static double step(void *memory, size_t bytes)
+{
+    const int64_t n = whole_numbers(bytes);
+    loops()->step(n, (dt_real)0.5, memory);
+    return (double)n * sizeof(dt_real);
+}
+
 const dt_work DT_R(dt_work) = {
     .fma = fma_turns,
     .product_bytes = ALL_NUMBERS * sizeof(dt_real),
@@ -97,4 +109,5 @@ const dt_work DT_R(dt_work) = {
     .memory_prepare = memory_prepare,
     .read = read,
     .triad = triad,
+    .step = step,
 };

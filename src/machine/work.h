@@ -22,7 +22,8 @@ typedef struct dt_work {
     /* Arrays in `bytes` of memory (at least DT_WORK_BYTES_LEAST), aligned to a cache line. prepare writes all of it. */
     void (*memory_prepare)(void *memory, size_t bytes);
     double (*read)(int64_t passes, const void *memory, size_t bytes); /* both return the bytes moved, */
-    double (*triad)(int64_t passes, void *memory, size_t bytes);      /* of a triad 3 numbers an element */
+    double (*triad)(int64_t passes, void *memory, size_t bytes);      /* of a triad 3 numbers an element; */
+    double (*step)(void *memory, size_t bytes);                       /* a = a + x: those of a, once */
 } dt_work;
 
 enum { DT_WORK_BYTES_LEAST = 4096 };

@@ -33,12 +33,6 @@ static inline uint64_t dt_ticks(void)
 #endif
 }
 
-static inline void dt_laps_start(dt_laps *laps)
-{
-    if (laps)
-        laps->last = dt_ticks();
-}
-
 static inline void dt_lap(dt_laps *laps, dt_phase phase, int64_t l)
 {
     if (!laps)

@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const char *const columns[DT_CHART_COLUMNS] = {"x", "y", "low", "high"};
-enum { X, Y, LOW, HIGH, WIDTH = 720, PANEL_HEIGHT = 320, WIDE_HEIGHT = 420, KEY_ROW = 23, KEYS_MAX = 48, SHOWN = 60 };
+enum { X, Y, LOW, HIGH, WIDTH = 720, NARROW = 400, PANEL_HEIGHT = 336, WIDE_HEIGHT = 420 };
+enum { KEY_ROW = 23, KEYS_MAX = 48, SHOWN = 60, HEADING_ROW = 60, HEADING = 72 };
 
 dt_status dt_chart_begin(dt_picture *picture, const char *title, dt_chart **chart, dt_arena *arena, dt_error *error)
 {
@@ -19,6 +20,31 @@ dt_status dt_chart_begin(dt_picture *picture, const char *title, dt_chart **char
     return DT_OK;
 }
 
+void dt_chart_cut(char cut[DT_CHART_TEXT], const char *text, size_t most)
+{
+    const bool whole = dt_characters(text) <= most;
+    const size_t shown = whole ? most : most - 1;
+    size_t bytes = 0;
+    for (size_t n = 0; n < shown && text[bytes]; n++) {
+        const size_t one = dt_character_bytes(text + bytes);
+        if (bytes + one + sizeof "…" > DT_CHART_TEXT)
+            break;
+        bytes += one ? one : 1;
+    }
+    snprintf(cut, DT_CHART_TEXT, "%.*s%s", (int)bytes, text, whole || most == 0 ? "" : "…");
+}
+
+void dt_chart_head(dt_chart *chart, const char *whose, const char *what)
+{
+    const size_t taken = dt_characters(what) + 2;
+    char shown[DT_CHART_TEXT] = "";
+    if (!chart->narrow && taken + 2 < HEADING)
+        dt_chart_cut(shown, whose, HEADING - taken);
+    snprintf(chart->heading, sizeof chart->heading, "%s%s%s", shown, *shown ? ": " : "", what);
+    if (!*shown && *what >= 'a' && *what <= 'z')
+        *chart->heading = (char)(*what - 'a' + 'A');
+}
+
 dt_chart_panel *dt_chart_add_panel(dt_chart *chart, const char *title, const char *x_label, const char *y_label)
 {
     if (chart->panel_count == DT_CHART_PANELS)
@@ -26,7 +52,7 @@ dt_chart_panel *dt_chart_add_panel(dt_chart *chart, const char *title, const cha
     dt_chart_panel *panel = &chart->panels[chart->panel_count++];
     *panel = (dt_chart_panel){
         .x_label = x_label, .y_label = y_label, .first = chart->item_count, .last = chart->item_count - 1};
-    snprintf(panel->title, sizeof panel->title, "%s", title);
+    dt_chart_cut(panel->title, title, DT_CHART_TITLE);
     return panel;
 }
 
@@ -81,10 +107,30 @@ static dt_axis axis_of(double low, double high, bool logarithmic)
     return (dt_axis){low < 0 ? low - 0.05 * (high - low) : 0, high > 0 ? high * 1.08 : 1, false};
 }
 
+/* Items of the last panel without rows are taken away: gnuplot doesn't count an empty block. */
+static void drop_empty(dt_picture *picture)
+{
+    dt_chart *chart = picture->own;
+    dt_chart_panel *panel = &chart->panels[chart->panel_count - 1];
+    int kept = panel->first;
+    for (int i = panel->first; i <= panel->last; i++) {
+        if (picture->sheet.blocks[i].rows == 0)
+            continue;
+        chart->items[kept] = chart->items[i];
+        picture->sheet.blocks[kept] = picture->sheet.blocks[i];
+        picture->sheet.blocks[kept].title = chart->items[kept].name;
+        kept++;
+    }
+    panel->last = kept - 1;
+    chart->item_count = kept;
+    picture->sheet.block_count = (size_t)kept;
+}
+
 bool dt_chart_end(dt_picture *picture, bool x_logarithmic, bool y_logarithmic)
 {
     dt_chart *chart = picture->own;
     dt_chart_panel *panel = &chart->panels[chart->panel_count - 1];
+    drop_empty(picture);
     double x_low = INFINITY, x_high = -INFINITY, y_low = INFINITY, y_high = chart->y_least;
     for (int i = panel->first; i <= panel->last; i++) {
         const bool across = chart->items[i].shape == DT_CHART_ACROSS;
@@ -133,7 +179,7 @@ static int key_count(const dt_chart *chart, size_t *longest)
 
 static int panel_columns(const dt_chart *chart)
 {
-    return chart->panel_count > 1 && !chart->wide ? 2 : 1;
+    return chart->panel_count > 1 && !chart->wide && !chart->narrow ? 2 : 1;
 }
 
 static void add_panels(const dt_chart *chart, dt_buffer *out)
@@ -208,16 +254,17 @@ void dt_chart_settings(const dt_picture *picture, dt_buffer *out)
     const dt_chart *chart = picture->own;
     size_t longest;
     const int keys = key_count(chart, &longest), across = panel_columns(chart);
-    const int fits = (int)((WIDTH - 60) / (8.5 * (double)longest + 62));
+    const int width = chart->narrow ? NARROW : WIDTH;
+    const int fits = (int)((width - (chart->narrow ? 10 : 60)) / (8.5 * (double)longest + 62));
     const int key_columns = fits < 1 ? 1 : fits < keys ? fits : keys > 0 ? keys : 1;
     const int key_rows = (keys + key_columns - 1) / key_columns, rows = (chart->panel_count + across - 1) / across;
     int height = chart->panel_height;
     if (height == 0)
-        height = across == 1 ? WIDE_HEIGHT : PANEL_HEIGHT;
-    dt_gnuplot_add_text(out, "heading", chart->heading, 90);
+        height = across == 1 && !chart->narrow ? WIDE_HEIGHT : PANEL_HEIGHT;
+    dt_gnuplot_add_text(out, "heading", chart->heading, HEADING + 20);
     dt_buffer_format(out, "width = %d\npanels = %d\npanel_columns = %d\nkeys = %d\nkey_rows = %d\nkey_columns = %d\n",
-                     WIDTH, chart->panel_count, across, keys, key_rows, key_columns);
-    dt_buffer_format(out, "height = %d\n", 52 + KEY_ROW * key_rows + rows * height);
+                     width, chart->panel_count, across, keys, key_rows, key_columns);
+    dt_buffer_format(out, "height = %d\n", HEADING_ROW + KEY_ROW * key_rows + rows * height);
     add_panels(chart, out);
     dt_buffer_format(out, "items = %d\n", chart->item_count);
     add_items(chart, out);

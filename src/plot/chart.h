@@ -11,7 +11,14 @@
 #include "plot/gnuplot.h"
 #include "plot/maker.h"
 
-enum { DT_CHART_COLUMNS = 4, DT_CHART_PANELS = 12, DT_CHART_ITEMS = 256, DT_CHART_TEXTS = 320, DT_CHART_TEXT = 120 };
+enum {
+    DT_CHART_COLUMNS = 4,
+    DT_CHART_PANELS = 12,
+    DT_CHART_ITEMS = 256,
+    DT_CHART_TEXTS = 320,
+    DT_CHART_TEXT = 120,
+    DT_CHART_TITLE = 36
+};
 
 typedef enum dt_chart_shape {
     DT_CHART_MARKS,  /* symbols with vertical intervals */
@@ -28,10 +35,18 @@ typedef struct dt_chart_item {
     char name[DT_CHART_TEXT]; /* in the key, once for all items of that name; "": not there */
 } dt_chart_item;
 
-/* A word in the picture (at x, y, to the right of it) or at a tic of an axis. */
+/* A word in the picture at x, y, or at a tic of an axis; plots/chart.gp knows the numbers. */
 typedef struct dt_chart_text {
     int panel;
-    enum { DT_CHART_LABEL, DT_CHART_TIC_X, DT_CHART_TIC_Y } where;
+    enum {
+        DT_CHART_TIC_X = 1,
+        DT_CHART_TIC_Y = 2,
+        DT_CHART_ABOVE = 3, /* of a mark, centred */
+        DT_CHART_BELOW = 4,
+        DT_CHART_LINED = 5, /* begins there, above a level line */
+        DT_CHART_ALONG = 6, /* begins there, along and above a line of y proportional to x, axes logarithmic */
+        DT_CHART_HIGHER = 7 /* above what is above */
+    } where;
     double x, y;
     char text[DT_CHART_TEXT];
 } dt_chart_text;
@@ -49,7 +64,8 @@ typedef struct dt_chart {
     dt_chart_panel panels[DT_CHART_PANELS];
     int panel_count, item_count, text_count;
     int panel_height; /* pixels; 0: 320 */
-    int wide;         /* panels have the whole width each */
+    bool wide;        /* panels have the whole width each */
+    bool narrow;      /* the picture is as wide as a phone; panels stand below each other */
     dt_chart_item items[DT_CHART_ITEMS];
     dt_chart_text texts[DT_CHART_TEXTS];
     double y_least; /* for dt_chart_end: what an axis at least reaches to; NAN */
@@ -58,7 +74,14 @@ typedef struct dt_chart {
 /* An empty chart that is the picture's `own`, and a sheet with room for its items. */
 dt_status dt_chart_begin(dt_picture *picture, const char *title, dt_chart **chart, dt_arena *arena, dt_error *error);
 
-/* A new panel, NULL where there is no room; its items follow. */
+/* The heading: whose it is, cut to what there is room for, and what is shown; in a narrow picture, which stands in a
+ * page that says whose it is, the latter alone. */
+void dt_chart_head(dt_chart *chart, const char *whose, const char *what);
+
+/* At most that many characters of a text, the last "…" where there is more. */
+void dt_chart_cut(char cut[DT_CHART_TEXT], const char *text, size_t most);
+
+/* A new panel, NULL where there is no room; its items follow. Of the title DT_CHART_TITLE characters are shown. */
 dt_chart_panel *dt_chart_add_panel(dt_chart *chart, const char *title, const char *x_label, const char *y_label);
 
 /* A new item with room for `rows`, to be filled by dt_chart_add_row; false where there is no room, which leaves it out.
@@ -69,7 +92,8 @@ void dt_chart_add_row(dt_picture *picture, double x, double y, double low, doubl
 
 void dt_chart_add_text(dt_chart *chart, int where, double x, double y, const char *text);
 
-/* Axes of the last panel from its items: linear from 0, or logarithmic. An empty panel is taken away: false. */
+/* Ends the last panel: its axes are made from its items, linear from 0, or logarithmic. Items without rows are taken
+ * away, and so is a panel without items: false. */
 bool dt_chart_end(dt_picture *picture, bool x_logarithmic, bool y_logarithmic);
 
 /* dt_plot_maker's. */

@@ -242,8 +242,10 @@ static dt_status analyse(dt_plot_run *run, const dt_plot_options *options, dt_ar
     dt_study *study = dt_arena_allocate(arena, 1, sizeof *study);
     dt_analysis *analysis = NULL;
     run->analysis = options->analysis;
-    if (run->analysis)
+    if (run->analysis) {
+        run->label = *run->analysis->study->name ? run->analysis->study->name : run->label;
         return DT_OK;
+    }
     dt_status status = study ? dt_study_open(study, run->path, arena, error) : dt_fail_memory(error, "a study");
     if (status == DT_OK)
         status = dt_study_analyse(study, arena, &analysis, error);

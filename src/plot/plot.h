@@ -62,6 +62,8 @@ typedef struct dt_plot_options {
 
     const struct dt_analysis *analysis; /* of the one study that is drawn, where the caller has it; NULL: made here */
 
+    bool narrow; /* of studies: as wide as a phone, panels below each other, no name in the heading */
+
     const char *folder; /* where the files go, which is there; NULL: plots/ in the first run's folder */
 
     int width;               /* columns of text; 0: $COLUMNS, or 80. Clamped to 40 .. 200 */

@@ -4,12 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
-dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const char *title,
-                          dt_arena *arena, dt_error *error)
+dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const dt_plot_options *options,
+                          const char *title, const char *what, dt_arena *arena, dt_error *error)
 {
     *s = (dt_studied){
         .arena = arena, .picture = picture, .analysis = folder->analysis, .study = folder->analysis->study};
-    return dt_chart_begin(picture, title, &s->chart, arena, error);
+    const dt_status status = dt_chart_begin(picture, title, &s->chart, arena, error);
+    if (status == DT_OK) {
+        s->chart->narrow = options->narrow;
+        dt_chart_head(s->chart, folder->label, what);
+    }
+    return status;
 }
 
 void dt_studied_name(const dt_studied *s, int64_t series, char name[DT_CHART_TEXT])
@@ -36,9 +41,12 @@ void dt_studied_short(const dt_studied *s, int64_t series, char name[DT_CHART_TE
 void dt_studied_title(const dt_studied *s, int64_t work, char title[DT_CHART_TEXT])
 {
     const dt_analysis_work *w = &s->analysis->works[work];
-    const char *name = s->analysis->work_count > 1 ? w->label : "";
-    const bool same = w->hashed > 1 && w->hashes == 1;
-    snprintf(title, DT_CHART_TEXT, "%.70s%s%s", name, *name && same ? ": " : "", same ? "same answer at every T" : "");
+    static const char same[] = "same answer at every T";
+    const bool is_same = w->hashed > 1 && w->hashes == 1;
+    char name[DT_CHART_TEXT] = "";
+    if (s->analysis->work_count > 1)
+        dt_chart_cut(name, w->label, is_same ? DT_CHART_TITLE - sizeof same - 1 : DT_CHART_TITLE);
+    snprintf(title, DT_CHART_TEXT, "%.80s%s%s", name, *name && is_same ? ": " : "", is_same ? same : "");
 }
 
 int dt_studied_rank(const dt_studied *s, int64_t series)

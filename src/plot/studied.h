@@ -14,9 +14,9 @@ typedef struct dt_studied {
     dt_status status; /* the first failure of adding */
 } dt_studied;
 
-/* Begins a chart of a study, which has been analysed (plot.c). */
-dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const char *title,
-                          dt_arena *arena, dt_error *error);
+/* Begins a chart of a study, which has been analysed (plot.c). `title` is the sheet's, `what` the heading's. */
+dt_status dt_studied_open(dt_studied *s, dt_picture *picture, const dt_plot_run *folder, const dt_plot_options *options,
+                          const char *title, const char *what, dt_arena *arena, dt_error *error);
 
 /* A series' name in a key, which says so where it isn't reproducible. */
 void dt_studied_name(const dt_studied *s, int64_t series, char name[DT_CHART_TEXT]);

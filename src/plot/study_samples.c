@@ -41,7 +41,7 @@ static void add_strategies(dt_studied *s, int64_t work, int64_t *workers, int mo
         if (a->series[i].work != work)
             continue;
         dt_studied_short(s, i, name);
-        snprintf(text, sizeof text, "%.16s", name);
+        dt_chart_cut(text, name, 16);
         dt_chart_add_text(s->chart, DT_CHART_TIC_Y, 0, -(rows += 1), text);
     }
     double fastest = INFINITY, slowest = 0;
@@ -65,11 +65,13 @@ static dt_status load_strategies(dt_picture *picture, const dt_plot_run *runs, s
     int most = 0;
     bool star = false;
     dt_studied s;
-    (void)count, (void)options;
-    dt_status status = dt_studied_open(&s, picture, &runs[0],
+    (void)count;
+    for (int64_t i = 0; i < runs[0].analysis->point_count; i++)
+        star = star || !runs[0].analysis->points[i].point->deterministic;
+    dt_status status = dt_studied_open(&s, picture, &runs[0], options,
                                        "Median microseconds of a step of each strategy (y = -1, -2, ...), with its "
                                        "interval",
-                                       arena, error);
+                                       star ? "time of a step (* not reproducible)" : "time of a step", arena, error);
     if (status != DT_OK)
         return status;
     for (int64_t i = 0; i < s.analysis->point_count; i++) {
@@ -78,10 +80,7 @@ static dt_status load_strategies(dt_picture *picture, const dt_plot_run *runs, s
             seen = workers[k] == s.analysis->points[i].workers;
         if (!seen)
             workers[most++] = s.analysis->points[i].workers;
-        star = star || !s.analysis->points[i].point->deterministic;
     }
-    snprintf(s.chart->heading, sizeof s.chart->heading, "%.100s: time of a step%s", runs[0].label,
-             star ? " (* not reproducible)" : "");
     for (int64_t w = 0; w < s.analysis->work_count; w++)
         add_strategies(&s, w, workers, most);
     return dt_studied_done(&s, &runs[0], "nothing was measured yet", error);
@@ -152,15 +151,13 @@ static dt_status load_batch(dt_picture *picture, const dt_plot_run *runs, size_t
                             dt_arena *arena, dt_error *error)
 {
     dt_studied s;
-    (void)count, (void)options;
+    (void)count;
     dt_status status =
-        dt_studied_open(&s, picture, &runs[0],
-                        "Steps and seconds to the target: median of the visits that reached it, least and "
-                        "most",
-                        arena, error);
+        dt_studied_open(&s, picture, &runs[0], options,
+                        "Steps and seconds to the target: median of the visits that reached it, least and most",
+                        "to the target, by batch size", arena, error);
     if (status != DT_OK)
         return status;
-    snprintf(s.chart->heading, sizeof s.chart->heading, "%.100s: to the target, by batch size", runs[0].label);
     if (s.study->target_count > 0)
         for (int seconds = 0; seconds < 2; seconds++)
             add_batches(&s, seconds);
@@ -203,22 +200,30 @@ static void add_visits(dt_studied *s, bool flagged, double *values)
     }
 }
 
+static bool any_counts(const dt_analysis *a)
+{
+    for (int64_t i = 0; i < a->point_count; i++)
+        if (a->points[i].visits > 0)
+            return true;
+    return false;
+}
+
 static dt_status load_samples(dt_picture *picture, const dt_plot_run *runs, size_t count,
                               const dt_plot_options *options, dt_arena *arena, dt_error *error)
 {
     dt_studied s;
-    (void)count, (void)options;
-    dt_status status = dt_studied_open(&s, picture, &runs[0],
+    (void)count;
+    dt_status status = dt_studied_open(&s, picture, &runs[0], options,
                                        "Visits in the order they were measured: seconds a step over the median of the "
                                        "visit's point",
-                                       arena, error);
+                                       "visits in their order", arena, error);
     if (status != DT_OK)
         return status;
     double *values = dt_arena_allocate(arena, s.study->sample_count + 1, sizeof *values);
     if (!values)
         return dt_fail_memory(error, "a picture of samples");
-    snprintf(s.chart->heading, sizeof s.chart->heading, "%.100s: visits in their order", runs[0].label);
-    if (dt_chart_add_panel(s.chart, "", "visit, in the order of measuring", "time over the point's median")) {
+    if (any_counts(s.analysis) &&
+        dt_chart_add_panel(s.chart, "", "visit, in the order of measuring", "time over the point's median")) {
         if (dt_chart_add_item(picture, DT_CHART_DASHED, 0, "the point's median", 2, arena, &s.status)) {
             dt_chart_add_row(picture, 1, 1, NAN, NAN);
             dt_chart_add_row(picture, (double)s.study->visit_count, 1, NAN, NAN);
@@ -235,7 +240,7 @@ static dt_status load_samples(dt_picture *picture, const dt_plot_run *runs, size
             panel->x = (dt_axis){0, (double)s.study->visit_count + 1, false};
         }
     }
-    return dt_studied_done(&s, &runs[0], "nothing was measured yet", error);
+    return dt_studied_done(&s, &runs[0], "no visit counts: all were disturbed", error);
 }
 
 const dt_plot_maker dt_strategies_maker = {dt_script_chart, load_strategies, dt_chart_settings, dt_chart_letters};

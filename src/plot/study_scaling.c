@@ -112,17 +112,18 @@ static void add_work(dt_studied *s, int64_t work, bool efficiency)
     dt_chart_end(s->picture, most > 4, !efficiency && most > 8);
 }
 
-static dt_status load(dt_picture *picture, const dt_plot_run *runs, dt_arena *arena, bool efficiency, dt_error *error)
+static dt_status load(dt_picture *picture, const dt_plot_run *runs, const dt_plot_options *options, bool efficiency,
+                      dt_arena *arena, dt_error *error)
 {
     dt_studied s;
-    dt_status status = dt_studied_open(&s, picture, &runs[0],
+    dt_status status = dt_studied_open(&s, picture, &runs[0], options,
                                        efficiency ? "Efficiency against the best serial program, with intervals"
                                                   : "Speed-up against the best serial program, with intervals",
+                                       efficiency ? "efficiency against the best serial program"
+                                                  : "speed-up against the best serial program",
                                        arena, error);
     if (status != DT_OK)
         return status;
-    snprintf(s.chart->heading, sizeof s.chart->heading, "%.100s: %s against the best serial program", runs[0].label,
-             efficiency ? "efficiency" : "speed-up");
     s.chart->y_least = efficiency ? 1 : NAN;
     for (int64_t w = 0; w < s.analysis->work_count; w++)
         add_work(&s, w, efficiency);
@@ -135,15 +136,15 @@ static dt_status load(dt_picture *picture, const dt_plot_run *runs, dt_arena *ar
 static dt_status load_speedup(dt_picture *picture, const dt_plot_run *runs, size_t count,
                               const dt_plot_options *options, dt_arena *arena, dt_error *error)
 {
-    (void)count, (void)options;
-    return load(picture, runs, arena, false, error);
+    (void)count;
+    return load(picture, runs, options, false, arena, error);
 }
 
 static dt_status load_efficiency(dt_picture *picture, const dt_plot_run *runs, size_t count,
                                  const dt_plot_options *options, dt_arena *arena, dt_error *error)
 {
-    (void)count, (void)options;
-    return load(picture, runs, arena, true, error);
+    (void)count;
+    return load(picture, runs, options, true, arena, error);
 }
 
 const dt_plot_maker dt_speedup_maker = {dt_script_chart, load_speedup, dt_chart_settings, dt_chart_letters};

@@ -1,11 +1,11 @@
 /* The captured steps of a run on disk: a folder of segment files, which come to be one after the other, and the index
- * over them (segments.h). A segment covers so many training steps as are about to take max(1 s, 2 % of the run so
+ * over them (segments.h). A segment covers so many training steps as are about to take max(2 s, 2 % of the run so
  * far), so that a run of any length has a few hundred of them and a killed one loses little; and no fewer than make
  * what HDF5 adds to it a part in DT_SEGMENT_WORTH, so that the size can be predicted for a machine of any speed. Where
  * training becomes slower than was planned it ends earlier, once that holds for it as it is. Captures of less than
  * DT_CAPTURE_SMALL in the whole run end theirs by the clock alone. The first few are short on any machine.
  *
- * A segment is written under a temporary name, flushed and synchronised about every second, at its end closed,
+ * A segment is written under a temporary name, flushed and synchronised every two seconds, at its end closed,
  * synchronised, opened again and checked, renamed, and its folder synchronised: from then on it is never touched again.
  * The index is written anew and renamed after a segment is finished, as often as takes a 500th of a
  * processor's time.

@@ -119,6 +119,15 @@ static int64_t even(int64_t extent, int64_t most, int64_t more)
     return best;
 }
 
+/* The largest size up to `most` whose last part lacks no more than a part in 128 of the extent. */
+static int64_t exact(int64_t extent, int64_t most)
+{
+    int64_t size = most;
+    while ((size - extent % size) % size > extent / 128) /* 1 lacks nothing */
+        size--;
+    return size;
+}
+
 static int64_t parts_of(int64_t extent, int64_t size)
 {
     return (extent - 1) / size + 1;
@@ -126,7 +135,7 @@ static int64_t parts_of(int64_t extent, int64_t size)
 
 void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
 {
-    enum { TARGET = DT_CHUNK_MAX, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
+    enum { TARGET = DT_CHUNK_MAX, LARGE = 1 << 20, SMALL = 64 << 10, STEPS = 64, SMALL_STEPS = 1024, PARTS = 8 };
     const bool matrix = set->shape == DT_SHAPE_MATRIX || set->shape == DT_SHAPE_PARTIAL_MATRIX;
     int64_t step = (int64_t)set->bytes, rows = set->inner ? set->inner : set->rows, columns = set->columns, count;
     count = step <= SMALL / STEPS ? dt_min(SMALL / step, SMALL_STEPS) : STEPS;
@@ -147,7 +156,9 @@ void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps)
         else
             rows = dt_ceil_div(rows, 2);
     }
-    set->chunk_steps = steps > 0 ? even(steps, count, dt_min(16, parts_of(steps, count) / 4)) : 1;
+    set->chunk_steps = steps <= 0      ? 1
+                       : step >= LARGE ? exact(steps, count) /* what hangs over would be megabytes */
+                                       : even(steps, count, dt_min(16, parts_of(steps, count) / 4));
     const int64_t extent = set->inner ? set->inner : set->rows;
     set->chunk_rows = even(extent, rows, parts_of(extent, rows));
     while (set->inner && set->inner % set->chunk_rows) /* a chunk is of one worker */

@@ -120,7 +120,7 @@ int64_t dt_capture_rule_next(const dt_capture_rule *rule, int64_t step);
  * Chunks are near 256 KiB. A reader of one step reads chunk_steps times what it wants, a reader of one unit's history
  * chunk_columns times (chunk_rows too for a matrix), so the longer is halved first; from 64 steps and an eighth of the
  * units. What is small takes more steps into one chunk, up to 1024. chunk_steps cuts `steps` evenly, so that the last
- * chunk is nearly full. */
+ * chunk is nearly full; exactly where a step is a megabyte. */
 void dt_capture_set_cut(dt_capture_set *set, int64_t steps, int64_t most_steps);
 
 /* All the chunks of one block of a set, in bytes: chunk_steps steps, edges included. */

@@ -34,19 +34,23 @@ static uint64_t segments(const dt_capture_layout *layout, uint64_t bytes)
     return bytes / (2 * worth) + count;
 }
 
-/* What a rule takes of the files: whole chunks, the dimension scales, and what HDF5 1.10 was seen to keep of a data set
- * in the index (headers, attributes) and in each segment, and of each further chunk. False where it overflows. */
+/* What a rule takes of the files: its numbers, in whole chunks of rows and columns (segments cut their steps evenly),
+ * the dimension scales, and what HDF5 1.10 was seen to keep of a data set in the index (headers, attributes) and in
+ * each segment, and of each further chunk. False where it overflows. */
 static bool file_bytes(const dt_capture_layout *layout, uint64_t *bytes)
 {
     enum { OF_A_SET = 2400, OF_A_MAP = 100, OF_A_CHUNK = 60 };
+    const uint64_t steps = (uint64_t)layout->steps;
     *bytes = axes_bytes(layout);
     for (size_t i = 0; i < layout->count; i++) {
         const dt_capture_set *set = &layout->sets[i];
-        uint64_t blocks = layout->steps > 0 ? (uint64_t)((layout->steps - 1) / set->chunk_steps) + 1 : 0, block, all;
-        block = (uint64_t)(dt_ceil_div(set->rows, set->chunk_rows) * dt_ceil_div(set->columns, set->chunk_columns)) *
-                    OF_A_CHUNK +
-                dt_capture_set_block_bytes(set);
-        if (__builtin_mul_overflow(blocks, block, &all) || __builtin_add_overflow(*bytes, all, bytes) ||
+        const uint64_t count = (uint64_t)set->chunk_steps, blocks = steps > 0 ? (steps - 1) / count + 1 : 0;
+        const uint64_t chunks =
+            (uint64_t)(dt_ceil_div(set->rows, set->chunk_rows) * dt_ceil_div(set->columns, set->chunk_columns));
+        uint64_t numbers, kept;
+        if (__builtin_mul_overflow(steps, dt_capture_set_block_bytes(set) / count, &numbers) ||
+            __builtin_mul_overflow(blocks, chunks * OF_A_CHUNK, &kept) ||
+            __builtin_add_overflow(*bytes, numbers, bytes) || __builtin_add_overflow(*bytes, kept, bytes) ||
             __builtin_add_overflow(*bytes, OF_A_SET, bytes))
             return false;
     }

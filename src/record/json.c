@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -79,6 +81,8 @@ static void put_string(dt_json *json, const char *value)
 
 static void new_line(dt_json *json)
 {
+    if (json->lines)
+        return;
     put(json, "\n", 1);
     for (int i = 0; i < json->depth; i++)
         put(json, "  ", 2);
@@ -88,7 +92,7 @@ static void start(dt_json *json, const char *key)
 {
     if (json->depth > 0) {
         if (!json->first)
-            put(json, ",", 1);
+            put(json, ", ", json->lines ? 2 : 1);
         new_line(json);
     }
     json->first = false;
@@ -124,6 +128,8 @@ void dt_json_close(dt_json *json)
     if (!empty)
         new_line(json);
     put(json, &json->closing[json->depth], 1);
+    if (json->lines && json->depth == 0)
+        put(json, "\n", 1);
     json->first = false;
 }
 
@@ -144,6 +150,16 @@ void dt_json_integer(dt_json *json, const char *key, int64_t value)
     put_text(json, digits);
 }
 
+void dt_json_real(dt_json *json, const char *key, double value)
+{
+    char digits[32];
+    snprintf(digits, sizeof digits, "%.15g", value);
+    if (strtod(digits, NULL) != value)
+        snprintf(digits, sizeof digits, "%.17g", value);
+    start(json, key);
+    put_text(json, isfinite(value) ? digits : "null");
+}
+
 void dt_json_truth(dt_json *json, const char *key, bool value)
 {
     start(json, key);
@@ -152,11 +168,11 @@ void dt_json_truth(dt_json *json, const char *key, bool value)
 
 dt_status dt_json_finish(dt_json *json, char **text, dt_error *error)
 {
-    put(json, "\n", 1);
+    put(json, "\n", json->lines ? 0 : 1);
     if (json->failed) {
         dt_release(json->text);
         *json = (dt_json){0};
-        return dt_fail(error, DT_NO_MEMORY, "out of memory for the provenance's text");
+        return dt_fail(error, DT_NO_MEMORY, "out of memory for a JSON text");
     }
     *text = json->text;
     return DT_OK;

@@ -59,8 +59,14 @@ static void put_libraries(dt_json *json)
     dt_json_close(json);
 }
 
+void dt_build_json(dt_json *json)
+{
+    put_build(json);
+    put_libraries(json);
+}
+
 /* The settings of the environment that can change how a run goes. */
-static void put_environment(dt_json *json)
+void dt_environment_json(dt_json *json)
 {
     static const char *const prefixes[] = {"OMP_", "GOMP_", "KMP_", "LIBOMP_", "DELTOID_", "HDF5_", "HWLOC_"};
     dt_json_open(json, "environment");
@@ -130,7 +136,7 @@ static void put_parallel(dt_json *json, const dt_trainer_info *info, bool determ
         dt_json_text(json, "note", "not reproducible: another run gives other bits");
     dt_json_text(json, "instruction_set", info->isa);
     put_denormals(json);
-    put_environment(json);
+    dt_environment_json(json);
     dt_json_close(json);
 }
 
@@ -156,8 +162,8 @@ static void put_data_set(dt_json *json, const char *key, const dt_dataset *data,
     dt_json_close(json);
 }
 
-static void put_data(dt_json *json, const dt_experiment *experiment, const dt_trainer_data *data,
-                     const dt_trainer_info *info)
+void dt_data_json(dt_json *json, const dt_experiment *experiment, const dt_trainer_data *data,
+                  const dt_trainer_info *info)
 {
     dt_json_open(json, "data");
     if (data) {
@@ -190,8 +196,9 @@ static void put_initial_weights(dt_json *json, const dt_experiment *experiment)
     dt_json_close(json);
 }
 
-static void put_time(dt_json *json, const char *key, time_t when)
+void dt_time_json(dt_json *json, const char *key, int64_t seconds)
 {
+    const time_t when = (time_t)seconds;
     char text[32];
     struct tm parts;
     bool known = gmtime_r(&when, &parts) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) > 0;
@@ -216,7 +223,7 @@ static void put_sessions(dt_json *json, const dt_session *sessions, size_t count
     dt_json_open_list(json, "sessions");
     for (size_t i = 0; i < count; i++) {
         dt_json_open(json, NULL);
-        put_time(json, "started", (time_t)sessions[i].started);
+        dt_time_json(json, "started", sessions[i].started);
         dt_json_text(json, "host", or_null(sessions[i].host));
         dt_json_integer(json, "threads", sessions[i].threads);
         dt_json_integer(json, "from_step", sessions[i].from_step);
@@ -252,18 +259,17 @@ dt_status dt_provenance_json_of(char **json, const dt_trainer *trainer, const dt
     dt_json_open(&out, NULL);
     dt_json_text(&out, "name", experiment->name);
     dt_json_text(&out, "experiment_sha256", experiment_sha256);
-    put_time(&out, "started", (time_t)(count ? sessions[0].started : info.created));
+    dt_time_json(&out, "started", count ? sessions[0].started : info.created);
     if (count)
         put_sessions(&out, sessions, count);
     if (final) {
-        put_time(&out, "finished", time(NULL));
+        dt_time_json(&out, "finished", (int64_t)time(NULL));
         dt_json_integer(&out, "steps", dt_trainer_step(trainer));
         dt_json_text(&out, "weights_sha256", weights_sha256);
     }
-    put_data(&out, experiment, data, &info);
+    dt_data_json(&out, experiment, data, &info);
     put_initial_weights(&out, experiment);
-    put_build(&out);
-    put_libraries(&out);
+    dt_build_json(&out);
     put_parallel(&out, &info, info.deterministic && dt_sessions_deterministic(sessions, count));
     dt_machine_json(&out);
     dt_json_close(&out);

@@ -15,18 +15,20 @@ static void count(const dt_statistics *s, const dt_statistics_group *g, int64_t 
                   int64_t first, int64_t width)
 {
     const size_t element = dt_precision_size(s->layout->precision);
-    uint8_t *key = s->keys + worker * DT_KEYS_AT_ONCE;
     for (int h = 0; h < DT_HISTOGRAMS; h++) {
-        if (!g->tally[h] && !g->unit_tally[h])
+        if (!g->keys[h])
             continue;
-        for (int64_t i = 0; i < n; i += DT_KEYS_AT_ONCE) {
-            const int64_t some = dt_min(DT_KEYS_AT_ONCE, n - i);
+        dt_keys *keys = &g->keys[h][worker];
+        for (int64_t i = 0, some; i < n; i += some) {
+            uint8_t *key = keys->key + keys->count;
+            some = dt_min(DT_KEYS_AT_ONCE - keys->count, n - i);
             (h == DT_LINEAR ? s->k->keys : s->k->log_keys)(some, x + (size_t)i * element, &s->layout->rule->histogram,
                                                            key);
-            if (g->tally[h])
-                s->k->tally(some, key, s->zero_key[h], g->tally[h] + worker * DT_TALLY);
             for (int64_t j = 0; g->unit_tally[h] && j < some; j++)
                 g->unit_tally[h][(worker * g->units + first + (i + j) % width) * s->bins[h] + key[j]]++;
+            keys->count += g->tally[h] ? some : 0;
+            if (keys->count == DT_KEYS_AT_ONCE)
+                dt_count_kept(s, g, h, worker);
         }
     }
 }
@@ -48,12 +50,12 @@ static void add_rows(const dt_statistics *s, dt_statistics_group *g, int64_t wor
     g->part[shard] = DT_NO_MOMENTS;
     for (int64_t j = 0; unit && j < g->units; j++)
         unit[j] = DT_NO_MOMENTS;
+    if ((g->layer | g->unit) & any_histogram) /* first, as it goes along the rows, which may be far */
+        for (int64_t r = 0; r < rows.rows; r++)
+            count(s, g, worker, g->units, (const char *)rows.data + (size_t)(r * rows.stride) * element, 0, g->units);
     for (int64_t j = 0; (g->moments || unit) && j < g->units; j += g->lanes)
         s->k->moments(rows.rows, dt_min(g->lanes, g->units - j), (const char *)rows.data + (size_t)j * element,
                       rows.stride, g->moments ? &g->part[shard] : NULL, unit ? unit + j : NULL);
-    if ((g->layer | g->unit) & any_histogram)
-        for (int64_t r = 0; r < rows.rows; r++)
-            count(s, g, worker, g->units, (const char *)rows.data + (size_t)(r * rows.stride) * element, 0, g->units);
 }
 
 /* |x|^2 of each row. */
@@ -106,6 +108,8 @@ void dt_statistics_begin(dt_statistics *s)
                 dt_statistics_group *g = &s->group[l][q];
                 if (g->tally[h])
                     memset(g->tally[h], 0, workers * DT_TALLY * sizeof(uint32_t));
+                for (size_t t = 0; g->keys[h] && t < workers; t++)
+                    g->keys[h][t].count = 0;
                 if (g->unit_tally[h])
                     memset(g->unit_tally[h], 0, workers * (size_t)(g->units * s->bins[h]) * sizeof(uint32_t));
             }
@@ -199,8 +203,11 @@ void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, dt_slice sl
     const bool cosine =
         wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) || wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE);
     for (int64_t n = 0; n < W.count; n++) {
-        const block w = block_at(&W, n, s->block_bytes), d = block_at(&dW, n, s->block_bytes);
+        const block w = block_at(&W, n, s->block_bytes);
         add_parameters(s, view->worker, &w, &g[DT_QUANTITY_W], &g[DT_QUANTITY_B]);
+        if (!slice.gradient) /* hogwild */
+            continue;
+        const block d = block_at(&dW, n, s->block_bytes);
         add_parameters(s, view->worker, &d, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB]);
         if (!cosine)
             continue;

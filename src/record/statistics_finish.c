@@ -80,6 +80,8 @@ static void put_counts(const dt_statistics *s, const dt_capture_set *set, const 
     memset(to, 0, set->bytes);
     for (int64_t t = 0; t < s->layout->workers; t++) {
         const uint32_t *tally = g->tally[h] + t * DT_TALLY;
+        if (!set->item->per_unit)
+            dt_count_kept(s, g, h, t);
         for (int64_t i = 0; !set->item->per_unit && i < bins; i++)
             to[i] += tally[i] + tally[DT_KEYS + i] + tally[2 * DT_KEYS + i] + tally[3 * DT_KEYS + i]; /* modulo 2^32 */
         for (int64_t j = 0; set->item->per_unit && j < g->units; j++)

@@ -45,6 +45,8 @@ static bool make_tallies(dt_statistics *s, dt_statistics_group *g)
     const size_t workers = (size_t)s->layout->workers;
     for (int h = 0; h < DT_HISTOGRAMS; h++) {
         const uint32_t bit = 1u << histograms[h];
+        if ((g->layer | g->unit) & bit && !(g->keys[h] = take(s, workers, sizeof(dt_keys))))
+            return false;
         if (g->layer & bit && !(g->tally[h] = take(s, workers * DT_TALLY, sizeof(uint32_t))))
             return false;
         if (g->unit & bit && !(g->unit_tally[h] = take(s, workers * (size_t)(g->units * s->bins[h]), sizeof(uint32_t))))
@@ -120,8 +122,7 @@ static bool make(dt_statistics *s, const dt_capture_layout *layout)
     s->k->keys(1, &(double){0}, &layout->rule->histogram, &key); /* 0 in either precision */
     s->zero_key[DT_LINEAR] = key;
     ask(s);
-    bool made =
-        make_norms(s) && make_memory(s) && (s->keys = take(s, (size_t)layout->workers, DT_KEYS_AT_ONCE)) != NULL;
+    bool made = make_norms(s) && make_memory(s);
     for (int64_t l = 0; made && l <= layout->layers; l++)
         for (int q = 0; made && q < DT_QUANTITIES; q++)
             made = make_group(s, l, q);
@@ -162,6 +163,7 @@ void dt_statistics_destroy(dt_statistics *s)
             dt_release(g->unit_part);
             dt_release(g->product);
             for (int h = 0; h < DT_HISTOGRAMS; h++) {
+                dt_release(g->keys[h]);
                 dt_release(g->tally[h]);
                 dt_release(g->unit_tally[h]);
             }
@@ -170,7 +172,6 @@ void dt_statistics_destroy(dt_statistics *s)
         dt_release(s->delta_square[l]);
         dt_release(s->shard_square[l]);
     }
-    dt_release(s->keys);
     dt_release(s->scratch);
     dt_release(s->previous);
     dt_release(s);

@@ -4,11 +4,18 @@
 #ifndef DT_RECORD_STATISTICS_STATE_H
 #define DT_RECORD_STATISTICS_STATE_H
 
+#include "base/memory.h"
 #include "base/split.h"
 #include "kernels/summary.h"
 #include "record/statistics.h"
 
 enum { DT_LINEAR, DT_LOG, DT_HISTOGRAMS };
+
+/* Keys of a worker that are not counted yet: many are counted at once. */
+typedef struct dt_keys {
+    _Alignas(DT_CACHE_LINE) uint8_t key[DT_KEYS_AT_ONCE];
+    int64_t count;
+} dt_keys;
 
 /* One quantity of one layer. Parts are shards of samples (z, a, delta), blocks (W, dW) or panels of units (b, db). */
 typedef struct dt_statistics_group {
@@ -19,6 +26,7 @@ typedef struct dt_statistics_group {
     dt_moments *part;                    /* [parts] */
     dt_moments *unit_part;               /* [shards or column][units], in whole panels */
     double *product;                     /* [parts]: with the gradient before; or square of what the update changed */
+    dt_keys *keys[DT_HISTOGRAMS];        /* [worker] */
     uint32_t *tally[DT_HISTOGRAMS];      /* [worker][DT_TALLY] */
     uint32_t *unit_tally[DT_HISTOGRAMS]; /* [worker][units][bins] */
     dt_moments total;
@@ -35,7 +43,6 @@ struct dt_statistics {
     bool measures;               /* nothing is allocated, its size added up: */
     size_t bytes;
     dt_statistics_group group[DT_LAYERS_MAX + 1][DT_QUANTITIES];
-    uint8_t *keys; /* [worker][DT_KEYS_AT_ONCE], apart */
 
     bool norms, of_shards;               /* squares of samples, of shards are wanted */
     double *a_square[DT_LAYERS_MAX + 1]; /* [sample]: |a^l|^2 */
@@ -49,6 +56,14 @@ struct dt_statistics {
     int64_t remembers;                            /* 1: there is one */
     double previous_square[DT_LAYERS_MAX + 1][2]; /* of W, b */
 };
+
+/* Counts what a worker's keys of histogram h have kept. */
+static inline void dt_count_kept(const dt_statistics *s, const dt_statistics_group *g, int h, int64_t worker)
+{
+    dt_keys *keys = &g->keys[h][worker];
+    s->k->tally(keys->count, keys->key, s->zero_key[h], g->tally[h] + worker * DT_TALLY);
+    keys->count = 0;
+}
 
 static inline bool dt_is_of_samples(int q)
 {

@@ -53,6 +53,13 @@ void dt_html_format(dt_buffer *out, const char *format, ...)
     dt_html_text(out, text);
 }
 
+void dt_html_sentence(dt_buffer *out, const char *text)
+{
+    if (*text >= 'a' && *text <= 'z')
+        dt_buffer_format(out, "%c", *text - 'a' + 'A');
+    dt_html_text(out, *text >= 'a' && *text <= 'z' ? text + 1 : text);
+}
+
 void dt_html_element(dt_buffer *out, const char *name, const char *text)
 {
     dt_buffer_format(out, "<%s>", name);
@@ -116,6 +123,11 @@ void dt_html_cell(dt_buffer *out, const char *text)
     add_cell(out, "<td>", text, "</td>");
 }
 
+void dt_html_words(dt_buffer *out, const char *text)
+{
+    add_cell(out, "<td class=\"words\">", text, "</td>");
+}
+
 void dt_html_code(dt_buffer *out, const char *text)
 {
     add_cell(out, "<td><code>", text, "</code></td>");
@@ -177,6 +189,22 @@ void dt_html_fact(dt_buffer *out, const char *name, const char *value)
 void dt_html_fact_code(dt_buffer *out, const char *name, const char *value)
 {
     add_fact(out, name, value, dt_html_code);
+}
+
+void dt_html_shell_word(dt_buffer *out, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,:@%=-";
+    if (*text && *text != '-' && text[strspn(text, plain)] == '\0') {
+        dt_buffer_add(out, text);
+        return;
+    }
+    dt_buffer_add(out, *text == '-' ? "./'" : "'");
+    for (; *text; text++)
+        if (*text == '\'')
+            dt_buffer_add(out, "'\\''");
+        else
+            dt_buffer_add_bytes(out, text, 1);
+    dt_buffer_add(out, "'");
 }
 
 void dt_html_pre(dt_buffer *out, const char *label, const char *text)

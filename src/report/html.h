@@ -21,6 +21,9 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void dt_html_format(dt_buffer *out, const char *format, ...);
 
+/* The same for a sentence, whose first letter becomes a capital where it is one of ASCII. */
+void dt_html_sentence(dt_buffer *out, const char *text);
+
 /* <name>text</name> */
 void dt_html_element(dt_buffer *out, const char *name, const char *text);
 
@@ -39,7 +42,8 @@ void dt_html_row_begin(dt_buffer *out);
 void dt_html_row_end(dt_buffer *out);
 void dt_html_head(dt_buffer *out, const char *text);
 void dt_html_cell(dt_buffer *out, const char *text);
-void dt_html_code(dt_buffer *out, const char *text); /* a cell in a fixed width: a hash, a file's name */
+void dt_html_words(dt_buffer *out, const char *text); /* a cell of a sentence, which needs room */
+void dt_html_code(dt_buffer *out, const char *text);  /* a cell in a fixed width: a hash, a file's name */
 
 /* A number with so many digits after its point, or (digits < 0) -digits in all; "–" where it is not a number. */
 void dt_html_number(dt_buffer *out, int digits, double value);
@@ -52,6 +56,10 @@ const char *dt_number_text(char *text, int digits, double value);
 void dt_html_facts_begin(dt_buffer *out, const char *caption);
 void dt_html_fact(dt_buffer *out, const char *name, const char *value);
 void dt_html_fact_code(dt_buffer *out, const char *name, const char *value);
+
+/* A word of a POSIX shell, quoted where it has to be; not escaped for HTML yet. Within single quotes nothing but they
+ * themselves means anything. */
+void dt_html_shell_word(dt_buffer *out, const char *text);
 
 /* Commands or files, as they are. */
 void dt_html_pre(dt_buffer *out, const char *label, const char *text);

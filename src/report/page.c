@@ -47,26 +47,33 @@ void dt_page_paragraph(dt_page *page, const char *text)
 
 /* --- pictures --- */
 
-/* What a call of dt_plot left: files to put in, or letters. */
+/* What calls of dt_plot leave: files to put in, or letters; all in one figure, a box each. */
 typedef struct drawing {
     dt_page *page;
-    const char *caption, *class;
+    const char *caption, *class; /* of the picture */
+    const char *box;             /* class of its box */
+    bool open;                   /* the figure */
     dt_status status;
     dt_error *error;
 } drawing;
 
-static void begin_figure(dt_page *page, const char *label)
+static void begin_box(drawing *d)
 {
-    dt_buffer_add(&page->body, "<figure><div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"");
-    dt_html_text(&page->body, label);
-    dt_buffer_add(&page->body, "\">\n");
+    dt_buffer *out = &d->page->body;
+    dt_buffer_format(out, "%s<div class=\"%s\" role=\"region\" tabindex=\"0\" aria-label=\"", d->open ? "" : "<figure>",
+                     d->box);
+    dt_html_text(out, d->caption);
+    dt_buffer_add(out, "\">\n");
+    d->open = true;
 }
 
-static void end_figure(dt_page *page, const char *caption)
+static void end_figure(const drawing *d)
 {
-    dt_buffer_add(&page->body, "</div>\n<figcaption>");
-    dt_html_text(&page->body, caption);
-    dt_buffer_add(&page->body, "</figcaption></figure>\n");
+    if (!d->open)
+        return;
+    dt_buffer_add(&d->page->body, "<figcaption>");
+    dt_html_sentence(&d->page->body, d->caption); /* summaries of kinds begin small */
+    dt_buffer_add(&d->page->body, "</figcaption></figure>\n");
 }
 
 static void take_picture(void *context, const char *path)
@@ -79,9 +86,9 @@ static void take_picture(void *context, const char *path)
     snprintf(name, sizeof name, "p%d", ++d->page->pictures);
     d->status = dt_file_read(path, PICTURE_MAX, &arena, &svg, NULL, d->error);
     if (d->status == DT_OK) {
-        begin_figure(d->page, d->caption);
+        begin_box(d);
         d->status = dt_svg_add(&d->page->body, svg, name, d->class, d->caption, d->error);
-        end_figure(d->page, d->caption);
+        dt_buffer_add(&d->page->body, "</div>\n");
     }
     dt_arena_clear(&arena);
 }
@@ -89,9 +96,10 @@ static void take_picture(void *context, const char *path)
 static void take_letters(void *context, const char *text)
 {
     drawing *d = context;
-    begin_figure(d->page, d->caption);
+    d->box = "scroll"; /* the only one */
+    begin_box(d);
     dt_html_pre(&d->page->body, d->caption, text);
-    end_figure(d->page, d->caption);
+    dt_buffer_add(&d->page->body, "</div>\n");
 }
 
 static dt_status make_folder(dt_page *page, dt_error *error)
@@ -107,25 +115,50 @@ static dt_status make_folder(dt_page *page, dt_error *error)
     return dt_fail_errno(error, errno, base && *base ? base : "/tmp", "make a folder for pictures in");
 }
 
-/* Areas whose colours are numbers stay on white paper in the dark; pictures of studies are narrower than those of runs.
- */
-static const char *class_of(const char *name)
+static bool is_of_studies(const char *name)
 {
     const dt_plot_kind *kind;
     for (size_t i = 0; (kind = dt_plot_study_kind_at(i)); i++)
         if (strcmp(kind->name, name) == 0)
-            return "narrow";
+            return true;
+    return false;
+}
+
+/* Areas whose colours are numbers stay on white paper in the dark. */
+static const char *class_of(const char *name)
+{
+    const dt_plot_kind *kind;
     for (size_t i = 0; (kind = dt_plot_kind_at(i)); i++)
         if (strcmp(kind->name, name) == 0 && kind->maker->script == dt_script_heat)
             return "paper";
-    return "wide";
+    return is_of_studies(name) ? "chart" : "wide";
+}
+
+/* In letters from the first time on that there is no gnuplot. */
+static dt_status draw(dt_page *page, const char *const *runs, size_t count, dt_plot_options *how, dt_error *error)
+{
+    dt_error_clear(error);
+    how->term = page->letters ? "text" : "svg";
+    dt_status status = dt_plot(runs, count, how, error);
+    if (status == DT_UNSUPPORTED && !page->letters) {
+        page->letters = true;
+        how->term = "text";
+        dt_error_clear(error);
+        status = dt_plot(runs, count, how, error);
+    }
+    return status;
 }
 
 dt_status dt_page_picture(dt_page *page, const char *const *runs, size_t count, const dt_plot_options *options,
                           const char *caption, bool *drawn, dt_error *error)
 {
+    const bool twice = is_of_studies(options->kind);
     dt_error now;
-    drawing d = {.page = page, .caption = caption, .class = class_of(options->kind), .error = error};
+    drawing d = {.page = page,
+                 .caption = caption,
+                 .class = class_of(options->kind),
+                 .box = twice ? "scroll desk" : "scroll",
+                 .error = error};
     dt_plot_options how = *options;
     dt_status status = make_folder(page, error);
     if (status != DT_OK)
@@ -136,15 +169,13 @@ dt_status dt_page_picture(dt_page *page, const char *const *runs, size_t count, 
     how.context = &d;
     how.width = 78;
     how.letters = DT_LETTERS_UNICODE;
-    how.term = page->letters ? "text" : "svg";
-    dt_error_clear(&now);
-    status = dt_plot(runs, count, &how, &now);
-    if (status == DT_UNSUPPORTED && !page->letters) {
-        page->letters = true;
-        how.term = "text";
-        dt_error_clear(&now);
-        status = dt_plot(runs, count, &how, &now);
+    status = draw(page, runs, count, &how, &now);
+    if (status == DT_OK && twice && !page->letters) {
+        how.narrow = true;
+        d.box = "scroll phone";
+        status = draw(page, runs, count, &how, &now);
     }
+    end_figure(&d);
     if (drawn)
         *drawn = status == DT_OK;
     if (status == DT_NOT_FOUND)

@@ -25,9 +25,10 @@ void dt_page_heading(dt_page *page, const char *heading);
 /* A paragraph, escaped. */
 void dt_page_paragraph(dt_page *page, const char *text);
 
-/* Draws a kind (plot/plot.h) of one run or study, or of several in one picture, and adds a figure for each picture that
- * comes of it, with `caption` below. *drawn (may be NULL) says whether there was one: a kind that has no numbers adds
- * nothing and is no failure. Without gnuplot the picture is in letters. */
+/* Draws a kind (plot/plot.h) of one run or study, or of several in one picture, and adds a figure with `caption` below.
+ * That of a study is drawn twice, for a desk's width and for a phone's, and the page shows the one that fits. *drawn
+ * (may be NULL) says whether there was one: a kind that has no numbers adds nothing and is no failure. Without gnuplot
+ * the picture is in letters. */
 dt_status dt_page_picture(dt_page *page, const char *const *runs, size_t count, const dt_plot_options *options,
                           const char *caption, bool *drawn, dt_error *error);
 

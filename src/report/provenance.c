@@ -72,23 +72,6 @@ dt_status dt_section_provenance(const dt_reported *r, dt_page *page, dt_error *e
     return DT_OK;
 }
 
-/* For a POSIX shell: within single quotes nothing but they themselves means anything. */
-static void add_quoted(dt_buffer *out, const char *text)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,:@%=-";
-    if (*text && *text != '-' && text[strspn(text, plain)] == '\0') {
-        dt_buffer_add(out, text);
-        return;
-    }
-    dt_buffer_add(out, *text == '-' ? "./'" : "'");
-    for (; *text; text++)
-        if (*text == '\'')
-            dt_buffer_add(out, "'\\''");
-        else
-            dt_buffer_add_bytes(out, text, 1);
-    dt_buffer_add(out, "'");
-}
-
 dt_status dt_section_again(const dt_reported *r, dt_page *page, dt_error *error)
 {
     dt_buffer commands = {0};
@@ -97,9 +80,9 @@ dt_status dt_section_again(const dt_reported *r, dt_page *page, dt_error *error)
     if (!r->run->text || !*r->run->text)
         return DT_OK;
     dt_buffer_add(&commands, "deltoid verify ");
-    add_quoted(&commands, r->run->path);
+    dt_html_shell_word(&commands, r->run->path);
     dt_buffer_add(&commands, "\ndeltoid train ");
-    add_quoted(&commands, r->run->path);
+    dt_html_shell_word(&commands, r->run->path);
     dt_buffer_add(&commands, "/experiment.yaml\n");
     dt_page_paragraph(page, "The first command trains again and compares the bits with this run's; the second makes a "
                             "run of its own. Any number of workers gives the same weights.");

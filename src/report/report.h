@@ -24,7 +24,10 @@ typedef struct dt_report_run {
 
 /* Writes the page to `out` under a temporary name first. 1 <= count <= DT_PLOT_RUNS_MAX.
  *
- * DT_NOT_FOUND, DT_INVALID, DT_MALFORMED (a run's files), DT_IO, DT_NO_MEMORY, DT_SYSTEM. */
+ * DT_NOT_FOUND, DT_INVALID (a study, a sweep), DT_MALFORMED (a run's files), DT_IO, DT_NO_MEMORY, DT_SYSTEM. */
 dt_status dt_report_runs(const dt_report_run *runs, size_t count, const char *out, dt_error *error);
+
+/* The same of a scaling study's folder (study/record.h); `text` is study.yaml, `experiment` plays no part. */
+dt_status dt_report_study(const dt_report_run *folder, const char *out, dt_error *error);
 
 #endif

@@ -7,6 +7,7 @@
 #include "deltoid/record.h"
 #include "report/html.h"
 #include "report/sections.h"
+#include "study/record.h"
 
 enum { DIFFERENCES_MOST = 24, HASH_SHOWN = 12 };
 
@@ -157,11 +158,6 @@ static dt_status write_one(const dt_reported *r, dt_page *page, dt_error *error)
     const dt_report_section *section;
     for (size_t i = 0; status == DT_OK && (section = dt_report_section_at(i)); i++)
         status = dt_report_section_add(section, r, false, page, error);
-    if (status == DT_OK && page->sections == 0)
-        status = dt_fail(error, DT_NOT_FOUND,
-                         "%s: nothing of a run is there, neither experiment.yaml nor metrics.tsv; name a folder that "
-                         "deltoid train has written",
-                         r->run->path);
     return status;
 }
 
@@ -212,6 +208,23 @@ static dt_status write_page(const dt_reported *runs, size_t count, const char *o
     return status;
 }
 
+/* A folder that a run can be reported of. */
+static dt_status check_run(const dt_plot_run *run, const dt_reported *r, dt_error *error)
+{
+    if (dt_is_study(run->path))
+        return dt_fail(error, DT_INVALID, "%s: is a scaling study, not a run; its report is a page of its own",
+                       run->path);
+    if (run->is_sweep)
+        return dt_fail(error, DT_INVALID, "%s: is a sweep; name runs below %s/runs, or draw it by deltoid plot",
+                       run->path, run->path);
+    if (r->run->experiment.count == 0 && r->metrics.rows == 0 && !(r->run->text && *r->run->text))
+        return dt_fail(error, DT_NOT_FOUND,
+                       "%s: nothing of a run is there, neither experiment.yaml nor metrics.tsv; name a folder that "
+                       "deltoid train has written",
+                       run->path);
+    return DT_OK;
+}
+
 dt_status dt_report_runs(const dt_report_run *runs, size_t count, const char *out, dt_error *error)
 {
     const char *paths[DT_PLOT_RUNS_MAX];
@@ -227,6 +240,8 @@ dt_status dt_report_runs(const dt_report_run *runs, size_t count, const char *ou
         reported ? dt_plot_runs_open(paths, count, &arena, &named, error) : dt_fail_memory(error, "the runs");
     for (size_t i = 0; i < count && status == DT_OK; i++) {
         status = dt_reported_open(&reported[i], &runs[i], &arena, error);
+        if (status == DT_OK)
+            status = check_run(&named[i], &reported[i], error);
         if (named[i].label[0] && (count > 1 || !reported[i].name[0]))
             reported[i].name = named[i].label;
     }

@@ -39,7 +39,7 @@ dt_status dt_study_analyse(const dt_study *study, dt_arena *arena, dt_analysis *
     if (a.analysis->visits == 0)
         return dt_fail(error, DT_NOT_FOUND, "the study has no whole visit yet; let deltoid scale go on");
     dt_status (*const parts[])(dt_analysing *) = {dt_analyse_points, dt_analyse_scaling, dt_analyse_phases,
-                                                  dt_analyse_model};
+                                                  dt_analyse_model, dt_analyse_limits};
     dt_status status = DT_OK;
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == DT_OK; i++)
         status = parts[i](&a);
@@ -62,6 +62,49 @@ void dt_analysis_say_answer(const dt_analysis *a, int64_t work, char s[DT_SENTEN
     else
         snprintf(s, DT_SENTENCE, "%s%s%lld DIFFERENT hashes of the weights at %lld points that should have one answer.",
                  of, colon, (long long)w->hashes, (long long)w->hashed);
+}
+
+const dt_analysis_best *dt_analysis_best_of(const dt_analysis *a, int64_t point)
+{
+    const dt_analysis_work *w = &a->works[a->points[point].work];
+    for (int64_t b = 0; b < w->best_count; b++)
+        if (w->best[b].deterministic == point)
+            return &w->best[b];
+    return NULL;
+}
+
+/* "0.94 [0.93, 0.95]" */
+static const char *ranged(double value, dt_interval i, char text[48])
+{
+    if (isnan(value))
+        snprintf(text, 48, "not known");
+    else if (isnan(i.low))
+        snprintf(text, 48, "%.3f", value);
+    else
+        snprintf(text, 48, "%.3f [%.3f, %.3f]", value, i.low, i.high);
+    return text;
+}
+
+void dt_analysis_say_best(const dt_analysis *a, int64_t work, int64_t best, char s[DT_SENTENCE])
+{
+    char efficiency[48], cost[48];
+    const dt_analysis_work *w = &a->works[work];
+    const dt_analysis_best *b = &w->best[best];
+    const char *of = a->work_count > 1 ? w->label : "", *colon = *of ? ", " : "";
+    if (b->deterministic < 0) {
+        snprintf(s, DT_SENTENCE, "%s%sT = %lld: no deterministic strategy was measured.", of, colon,
+                 (long long)b->workers);
+        return;
+    }
+    const dt_analysis_point *p = &a->points[b->deterministic], *any = &a->points[b->any];
+    const int n =
+        snprintf(s, DT_SENTENCE, "%s%sT = %lld: the best deterministic strategy is %s, efficiency %s; ", of, colon,
+                 (long long)b->workers, p->point->reduction, ranged(b->efficiency, b->efficiency_interval, efficiency));
+    if (any == p)
+        snprintf(s + n, DT_SENTENCE - (size_t)n, "it is the best of all: cost of determinism 1.");
+    else
+        snprintf(s + n, DT_SENTENCE - (size_t)n, "cost of determinism %s, against %s.",
+                 ranged(b->cost, b->interval, cost), any->point->reduction);
 }
 
 void dt_analysis_say_attribution(const dt_analysis *a, char s[DT_SENTENCE])

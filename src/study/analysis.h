@@ -135,13 +135,27 @@ typedef struct dt_analysis_roof {
 
 /* --- the model --- */
 
+/* What a prediction is made from and held against: nothing of several workers goes into any. */
+typedef enum dt_prediction_kind {
+    DT_PREDICTION_WORKERS, /* a point of several workers, from its series' point of one */
+    DT_PREDICTION_BATCH,   /* one worker, from a point of the same network with another minibatch */
+    DT_PREDICTION_SIZES,   /* one worker, from other networks alone */
+    DT_PREDICTION_BEYOND,  /* more cores than there are */
+    DT_PREDICTION_KINDS
+} dt_prediction_kind;
+
+/* "workers", "batch", "sizes", "prediction" */
+const char *dt_prediction_kind_name(dt_prediction_kind kind);
+
 typedef struct dt_analysis_prediction {
+    dt_prediction_kind kind;
     int64_t point; /* measured; -1: of a machine with more cores */
     int64_t series, workers;
-    int64_t from;                      /* the point that it was calibrated at */
-    double predicted, measured, error; /* seconds a step; (predicted - measured) / measured; NAN without */
-    double speedup;                    /* against T = 1 of the same */
-    bool idle;                         /* more workers than shards */
+    int64_t from;                           /* the point that it was calibrated at; -1: all of other works */
+    double compute, memory, moved, barrier; /* parts of `predicted` */
+    double predicted, measured, error;      /* seconds a step; (predicted - measured) / measured; NAN without */
+    double speedup;                         /* against T = 1 of the same */
+    bool idle;                              /* more workers than shards */
 } dt_analysis_prediction;
 
 typedef struct dt_analysis {
@@ -153,10 +167,11 @@ typedef struct dt_analysis {
     dt_analysis_prediction *predictions, *plans; /* held-out points; more workers than there are, in powers of two */
     int64_t point_count, series_count, work_count, roof_count, prediction_count, plan_count;
     dt_analysis_ceilings ceilings;
-    dt_model_error error;               /* of predictions; points 0: there are none */
-    char model_why[DT_ANALYSIS_REASON]; /* why there is no model; "" */
-    double worst_covered;               /* largest |covered - 1|; NAN without phases */
-    double timer_share;                 /* largest share of a step that timers took; NAN */
+    dt_model_error error;                       /* of predictions; points 0: there are none */
+    dt_model_error errors[DT_PREDICTION_KINDS]; /* of each kind */
+    char model_why[DT_ANALYSIS_REASON];         /* why there is no model; "" */
+    double worst_covered;                       /* largest |covered - 1|; NAN without phases */
+    double timer_share;                         /* largest share of a step that timers took; NAN */
     int64_t visits, flagged, failed;
     double confidence;
 } dt_analysis;
@@ -171,9 +186,15 @@ dt_status dt_analysis_write(const dt_analysis *analysis, const char *folder, dt_
 dt_status dt_analysis_print(const dt_analysis *analysis, void (*add)(void *context, const char *line), void *context,
                             dt_error *error);
 
+/* The best deterministic strategy of the point's work at its number of workers, if the point is it; else NULL. */
+const dt_analysis_best *dt_analysis_best_of(const dt_analysis *analysis, int64_t point);
+
 /* Sentences that stand in a report as well; whole, without newline. */
 enum { DT_SENTENCE = 400 };
 void dt_analysis_say_answer(const dt_analysis *analysis, int64_t work, char sentence[DT_SENTENCE]);
+/* Of works[work].best[best]: the best deterministic strategy at that many workers, its efficiency against the best
+ * serial program, and what determinism costs: its time over that of the best of all. */
+void dt_analysis_say_best(const dt_analysis *analysis, int64_t work, int64_t best, char sentence[DT_SENTENCE]);
 void dt_analysis_say_attribution(const dt_analysis *analysis, char sentence[DT_SENTENCE]);
 void dt_analysis_say_model(const dt_analysis *analysis, char sentence[DT_SENTENCE]);
 void dt_analysis_say_contention(const dt_analysis *analysis, char sentence[DT_SENTENCE]);

@@ -19,7 +19,8 @@ void *dt_analysing_allocate(dt_analysing *a, int64_t count, size_t size);
 dt_status dt_analyse_points(dt_analysing *a);  /* analysis_points.c: samples, series, works, hashes */
 dt_status dt_analyse_scaling(dt_analysing *a); /* analysis_scaling.c: speed-ups, fits, the cost of determinism */
 dt_status dt_analyse_phases(dt_analysing *a);  /* analysis_phases.c: attribution, ceilings, roofline */
-dt_status dt_analyse_model(dt_analysing *a);   /* analysis_model.c: predictions and their error */
+dt_status dt_analyse_model(dt_analysing *a);   /* analysis_model.c: predictions and their error, lines between cores */
+dt_status dt_analyse_limits(dt_analysing *a);  /* analysis_phases.c: what limits each point */
 
 /* A visit counts where it ended well and nothing disturbed it. */
 static inline bool dt_visit_failed(const dt_study_visit *visit)

@@ -261,12 +261,18 @@ dt_status dt_analyse_phases(dt_analysing *a)
         all->points[i].wall = NAN;
         status = attribute(a, i);
     }
-    for (int64_t i = 0; i < all->point_count && status == DT_OK; i++) {
+    return status;
+}
+
+dt_status dt_analyse_limits(dt_analysing *a)
+{
+    dt_analysis *all = a->analysis;
+    for (int64_t i = 0; i < all->point_count; i++) {
         dt_analysis_point *p = &all->points[i];
         const dt_analysis_point *base = p->one_point >= 0 ? &all->points[p->one_point] : NULL;
         if (p->attributed)
             dt_limiter_of(&p->attribution, base && base->attributed && base != p ? &base->attribution : NULL,
                           &p->limiter);
     }
-    return status;
+    return DT_OK;
 }

@@ -83,7 +83,7 @@ static void add_series(printing *p, const dt_analysis_series *series)
 
 static void add_work(printing *p, int64_t w)
 {
-    char sentence[DT_SENTENCE], cost[48], efficiency[48];
+    char sentence[DT_SENTENCE];
     const dt_analysis_work *work = &p->a->works[w];
     dt_analysis_say_answer(p->a, w, sentence);
     dt_buffer_format(&p->out, "\n%s\n", sentence);
@@ -93,19 +93,45 @@ static void add_work(printing *p, int64_t w)
                          seconds(p->a->points[work->serial].median, base));
     }
     for (int64_t b = 0; b < work->best_count; b++) {
-        const dt_analysis_best *best = &work->best[b];
-        if (best->deterministic < 0 || p->a->series_count < 2)
+        if (work->best[b].workers < 2 || p->a->series_count < 2)
             continue;
-        dt_buffer_format(&p->out, "T = %lld: best deterministic %s, efficiency %s; cost of determinism %s\n",
-                         (long long)best->workers, p->a->series[p->a->points[best->deterministic].series].label,
-                         ranged(best->efficiency, best->efficiency_interval, efficiency),
-                         ranged(best->cost, best->interval, cost));
+        dt_analysis_say_best(p->a, w, b, sentence);
+        dt_buffer_format(&p->out, "%s\n", sentence);
+    }
+}
+
+/* A row a held-out point: what was said, what was seen. */
+static void add_held_out(printing *p)
+{
+    static const char *const from[DT_PREDICTION_KINDS] = {"T = 1 and probes", "another batch size", "other networks"};
+    char predicted[32], measured[32], spread[24];
+    if (p->a->prediction_count)
+        dt_buffer_format(&p->out, "\n  %-32s  %4s  %-18s  %11s  %11s  %8s  %7s\n", "held out", "T", "predicted from",
+                         "predicted", "measured", "+-", "error");
+    for (int64_t i = 0; i < p->a->prediction_count; i++) {
+        const dt_analysis_prediction *q = &p->a->predictions[i];
+        const dt_analysis_point *point = &p->a->points[q->point];
+        snprintf(spread, sizeof spread, "-");
+        if (isfinite(point->interval.low))
+            snprintf(spread, sizeof spread, "%.1f %%",
+                     50 * (point->interval.high - point->interval.low) / point->median);
+        dt_buffer_format(&p->out, "  %-32s  %4lld  %-18s  %11s  %11s  %8s  %+5.0f %%\n", p->a->series[q->series].label,
+                         (long long)q->workers, from[q->kind], seconds(q->predicted, predicted),
+                         seconds(q->measured, measured), spread, 100 * q->error);
+    }
+    for (int kind = 0; kind < DT_PREDICTION_KINDS; kind++) {
+        const dt_model_error *e = &p->a->errors[kind];
+        if (e->points)
+            dt_buffer_format(&p->out, "  from %s: %lld point%s, off by %.0f %% in the median, %.0f %% at most\n",
+                             from[kind], (long long)e->points, e->points == 1 ? "" : "s", 100 * e->median,
+                             100 * e->most);
     }
 }
 
 static void add_model(printing *p)
 {
     char sentence[DT_SENTENCE], predicted[32];
+    add_held_out(p);
     dt_analysis_say_model(p->a, sentence);
     dt_buffer_format(&p->out, "%s\n", sentence);
     for (int64_t i = 0; i < p->a->plan_count; i++) {

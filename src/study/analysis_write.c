@@ -44,6 +44,15 @@ static void add_speedup(dt_buffer *out, const dt_speedup *s, int64_t base)
     real(out, base < 0 ? NAN : s->serial_fraction);
 }
 
+/* Whether it is the best deterministic strategy of its work at its number of workers, and its time over that of the
+ * best of all. */
+static void add_best(dt_buffer *out, const dt_analysis_best *best)
+{
+    dt_buffer_add(out, best ? "\ttrue" : "\tfalse");
+    real(out, best ? best->cost : NAN);
+    interval(out, best ? best->interval : (dt_interval){NAN, NAN, NAN});
+}
+
 static void add_point(dt_buffer *out, const dt_analysis *a, const dt_analysis_point *p)
 {
     dt_buffer_format(out, "%lld", (long long)p->point->point);
@@ -68,7 +77,9 @@ static void add_point(dt_buffer *out, const dt_analysis *a, const dt_analysis_po
         real(out, p->attributed ? p->attribution.phase[phase].share : NAN);
     cell(out, p->attributed ? p->limiter.words : "");
     cell(out, p->hash);
-    dt_buffer_format(out, "\t%lld\n", (long long)p->hashes);
+    dt_buffer_format(out, "\t%lld", (long long)p->hashes);
+    add_best(out, dt_analysis_best_of(a, p - a->points));
+    dt_buffer_add(out, "\n");
 }
 
 static void add_points(dt_buffer *out, const dt_analysis *a)
@@ -87,7 +98,8 @@ static void add_points(dt_buffer *out, const dt_analysis *a)
     dt_buffer_add(out, "\tcovered\timbalance\twaiting");
     for (int phase = 0; phase < DT_PHASES; phase++)
         dt_buffer_format(out, "\tshare_%s", dt_phase_name((dt_phase)phase));
-    dt_buffer_add(out, "\tlimiter\tweights_sha256\thashes\n");
+    dt_buffer_add(out, "\tlimiter\tweights_sha256\thashes\tbest_deterministic\tdeterminism_cost\tdeterminism_cost_low\t"
+                       "determinism_cost_high\n");
     for (int64_t i = 0; i < a->point_count; i++)
         add_point(out, a, &a->points[i]);
 }
@@ -148,28 +160,35 @@ static void add_roofs(dt_buffer *out, const dt_analysis *a)
     }
 }
 
-static void add_predictions(dt_buffer *out, const dt_analysis *a, const dt_analysis_prediction *p, int64_t count,
-                            const char *kind)
+static void add_predictions(dt_buffer *out, const dt_analysis *a, const dt_analysis_prediction *p, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
-        dt_buffer_format(out, "%s", kind);
+        const dt_interval none = {NAN, NAN, NAN};
+        dt_buffer_add(out, p[i].point < 0 ? dt_model_label : "held_out");
         cell(out, a->series[p[i].series].label);
         dt_buffer_format(out, "\t%lld", (long long)p[i].workers);
         dt_buffer_format(out, p[i].point < 0 ? "\tnan" : "\t%lld", (long long)p[i].point);
-        dt_buffer_format(out, "\t%lld", (long long)p[i].from);
+        dt_buffer_format(out, p[i].from < 0 ? "\tnan" : "\t%lld", (long long)p[i].from);
         real(out, p[i].predicted);
         real(out, p[i].measured);
         real(out, p[i].error);
         real(out, p[i].speedup);
-        dt_buffer_format(out, "\t%s\n", p[i].idle ? "true" : "false");
+        dt_buffer_format(out, "\t%s\t%s", p[i].idle ? "true" : "false", dt_prediction_kind_name(p[i].kind));
+        interval(out, p[i].point < 0 ? none : a->points[p[i].point].interval);
+        real(out, p[i].compute);
+        real(out, p[i].memory);
+        real(out, p[i].moved);
+        real(out, p[i].barrier);
+        dt_buffer_add(out, "\n");
     }
 }
 
 static void add_model(dt_buffer *out, const dt_analysis *a)
 {
-    dt_buffer_add(out, "kind\tseries\tworkers\tpoint\tcalibrated_at\tpredicted\tmeasured\terror\tspeedup\tidle\n");
-    add_predictions(out, a, a->predictions, a->prediction_count, "held_out");
-    add_predictions(out, a, a->plans, a->plan_count, dt_model_label);
+    dt_buffer_add(out, "kind\tseries\tworkers\tpoint\tcalibrated_at\tpredicted\tmeasured\terror\tspeedup\tidle\tfrom\t"
+                       "measured_low\tmeasured_high\tcompute\tmemory\tmoved\tbarrier\n");
+    add_predictions(out, a, a->predictions, a->prediction_count);
+    add_predictions(out, a, a->plans, a->plan_count);
 }
 
 dt_status dt_analysis_write(const dt_analysis *analysis, const char *folder, dt_error *error)

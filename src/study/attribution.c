@@ -61,6 +61,7 @@ dt_status dt_attribute(const dt_profile_row *rows, size_t count, double wall, co
         p->bandwidth = p->seconds > 0 ? workers * bytes[phase] / p->seconds : 0;
         p->of_peak = p->flops > 0 ? share_of(p->flops, bounds->flops) : NAN;
         p->of_bandwidth = p->bandwidth > 0 ? share_of(p->bandwidth, bounds->bandwidth) : NAN;
+        p->of_exchange = NAN;
     }
     a.step_seconds = all / workers;
     a.covered = share_of(a.step_seconds, wall);
@@ -79,8 +80,11 @@ static void find_bound(const dt_attribution *a, dt_limiter *limiter)
     limiter->of_bound = NAN;
     if (limiter->phase == DT_PHASE_WAIT) {
         limiter->bound = 2 * a->uneven >= a->waiting ? DT_BOUND_IMBALANCE : DT_BOUND_BARRIER;
-    } else if (isnan(p->of_peak) && isnan(p->of_bandwidth)) {
+    } else if (isnan(p->of_peak) && isnan(p->of_bandwidth) && isnan(p->of_exchange)) {
         limiter->bound = DT_BOUND_NONE;
+    } else if (p->of_exchange > fmax(p->of_peak, p->of_bandwidth)) {
+        limiter->bound = DT_BOUND_EXCHANGE;
+        limiter->of_bound = p->of_exchange;
     } else {
         const bool compute = isnan(p->of_bandwidth) || p->of_peak >= p->of_bandwidth;
         limiter->bound = compute ? DT_BOUND_COMPUTE : DT_BOUND_MEMORY;
@@ -107,6 +111,14 @@ static void say(const dt_attribution *a, dt_limiter *limiter)
         else
             snprintf(words, size, "%s %.0f %%%s, memory-bound at %.0f %% of measured bandwidth", phase, share, of,
                      near);
+        break;
+    case DT_BOUND_EXCHANGE:
+        if (near > 100) /* some of it goes on beside arithmetic */
+            snprintf(words, size, "%s %.0f %%%s, bound by lines between cores", phase, share, of);
+        else
+            snprintf(words, size,
+                     "%s %.0f %%%s, bound by lines between cores, which take %.0f %% of it at their measured rate",
+                     phase, share, of, near);
         break;
     case DT_BOUND_IMBALANCE:
         snprintf(words, size, "%s %.0f %%%s, for uneven work: the busiest worker has %.2f times the mean", phase, share,

@@ -29,6 +29,8 @@ typedef struct dt_phase_share {
     double bandwidth;    /* bytes a second, so too; what must move at least */
     double of_peak;      /* flops / bounds.flops; NAN where there is none */
     double of_bandwidth; /* over 1 where caches give more than memory */
+    double of_exchange;  /* of its time what lines between workers take at their measured rates (study/model.h); NAN:
+                            not known. dt_attribute doesn't know it */
 } dt_phase_share;
 
 typedef struct dt_attribution {
@@ -51,6 +53,7 @@ dt_status dt_attribute(const dt_profile_row *rows, size_t count, double wall, co
 typedef enum dt_bound {
     DT_BOUND_COMPUTE,
     DT_BOUND_MEMORY,
+    DT_BOUND_EXCHANGE,  /* lines that go from core to core */
     DT_BOUND_IMBALANCE, /* waiting, mostly for a slower worker */
     DT_BOUND_BARRIER,   /* waiting, mostly for the barrier itself */
     DT_BOUND_NONE       /* neither bound is known, or the phase does nothing that counts */
@@ -62,12 +65,13 @@ typedef struct dt_limiter {
     double lost;  /* share of all workers' time that one worker would not have spent; NAN without a base */
     dt_bound bound;
     double of_bound; /* how near: 0.88 of measured bandwidth; NAN for the last three */
-    char words[160]; /* "reduction 31 %, memory-bound at 88 % of measured bandwidth" */
+    char words[160]; /* "reduction 31 %, memory-bound at 88 % of measured bandwidth", "reduction 31 %, bound by lines
+                        between cores, which take 88 % of it at their measured rate" */
 } dt_limiter;
 
 /* What limits: without a base (NULL) the phase with the largest share; beside the attribution of one worker with the
- * same work, the phase whose summed time grew most, as that is what scaling lost to. Of the two bounds the nearer one
- * counts. Where nothing grew, the largest share. */
+ * same work, the phase whose summed time grew most, as that is what scaling lost to. Of the three bounds the nearest
+ * one counts. Where nothing grew, the largest share. */
 void dt_limiter_of(const dt_attribution *attribution, const dt_attribution *base, dt_limiter *limiter);
 
 /* "reduction" for DT_PHASE_UPDATE, "waiting" for DT_PHASE_WAIT, else dt_phase_name. */

@@ -1,13 +1,18 @@
 #include "study/contention.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "machine/processors.h"
+#include "study/statistics.h"
 
 static double now(void)
 {
@@ -84,12 +89,49 @@ static void look_at_processors(dt_witness *w)
     w->steal = tick * (double)steal;
 }
 
+/* Each thread's "ran waited slices", in nanoseconds, and the processors that one or other of them may use. */
+static void look_at_threads(dt_witness *w)
+{
+    dt_processor_set all;
+    memset(&all, 0, sizeof all);
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+        char path[300], text[128];
+        dt_witness_thread t = {.id = strtoll(entry->d_name, NULL, 10)};
+        if (t.id <= 0)
+            continue;
+        dt_processors_mark_thread(&all, (int)t.id);
+        snprintf(path, sizeof path, "/proc/self/task/%s/schedstat", entry->d_name);
+        if (w->thread_count < DT_WITNESS_THREADS_MAX && read_start(path, text, sizeof text) &&
+            sscanf(text, "%" SCNd64 " %" SCNd64, &t.cpu_ns, &t.delay_ns) == 2)
+            w->threads[w->thread_count++] = t;
+    }
+    if (tasks)
+        closedir(tasks);
+    w->processors = dt_processors_count(&all);
+    w->online = sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+void dt_witness_processors(char *text, size_t size)
+{
+    dt_processor_set all;
+    memset(&all, 0, sizeof all);
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));)
+        if (atoi(entry->d_name) > 0)
+            dt_processors_mark_thread(&all, atoi(entry->d_name));
+    if (tasks)
+        closedir(tasks);
+    dt_processors_text(&all, text, size);
+}
+
 void dt_witness_take(dt_witness *w, bool thorough)
 {
     struct rusage use;
     struct timespec cpu;
-    *w = (dt_witness){0};
+    memset(w, 0, sizeof *w);
     if (thorough) {
+        look_at_threads(w);
         look_at_cgroup(w);
         look_at_pressure(w);
         look_at_processors(w);
@@ -117,20 +159,52 @@ double dt_contention_share(const dt_witness *before, const dt_witness *after, in
     return seconds > 0 ? (after->cpu - before->cpu) / (seconds * (double)workers) : 0;
 }
 
+/* The thread as it was before; NULL: it began since. Threads are listed in the order of their beginning. */
+static const dt_witness_thread *earlier(const dt_witness *before, int64_t id, int64_t at)
+{
+    if (at < before->thread_count && before->threads[at].id == id)
+        return &before->threads[at];
+    for (int64_t i = 0; i < before->thread_count; i++)
+        if (before->threads[i].id == id)
+            return &before->threads[i];
+    return NULL;
+}
+
+double dt_contention_delay(const dt_witness *before, const dt_witness *after, int64_t workers)
+{
+    const double seconds = after->seconds - before->seconds, got = after->cpu - before->cpu;
+    double ran[DT_WITNESS_THREADS_MAX], most = 0, all = 0;
+    for (int64_t i = 0; i < after->thread_count; i++) {
+        const dt_witness_thread *b = earlier(before, after->threads[i].id, i);
+        const double delay = 1e-9 * (double)(after->threads[i].delay_ns - (b ? b->delay_ns : 0));
+        ran[i] = 1e-9 * (double)(after->threads[i].cpu_ns - (b ? b->cpu_ns : 0));
+        most = fmax(most, delay);
+        all += delay;
+    }
+    dt_samples_sort(ran, after->thread_count); /* the workers are those that ran most */
+    for (int64_t i = 0; i < after->thread_count - workers; i++)
+        all -= ran[i];
+    const double left = (double)after->processors * seconds - got;
+    return fmax(0, fmin(most, fmin(all, left)));
+}
+
 unsigned dt_contention_judge(const dt_witness *before, const dt_witness *after, int64_t workers, bool whole)
 {
     const double seconds = after->seconds - before->seconds, team = (double)workers;
     const double switches = (double)(after->involuntary - before->involuntary);
-    unsigned flags = 0;
-    if (switches > DT_LIMIT_SWITCHES_LEAST + DT_LIMIT_SWITCHES * seconds * team)
+    const bool told = before->thread_count > 0 && after->thread_count > 0;
+    const bool delayed = told && dt_contention_delay(before, after, workers) > DT_LIMIT_DELAY * seconds;
+    const double others = fmax(DT_LIMIT_LOAD, DT_LIMIT_LOAD_ALL * (double)after->online);
+    unsigned flags = delayed ? DT_DISTURBED_DELAY : 0;
+    if ((delayed || !told) && switches > DT_LIMIT_SWITCHES_LEAST + DT_LIMIT_SWITCHES * seconds * team)
         flags |= DT_DISTURBED_SWITCHES;
-    if (1e-6 * (double)(after->pressure_us - before->pressure_us) > DT_LIMIT_PRESSURE * seconds)
+    if ((delayed || !told) && 1e-6 * (double)(after->pressure_us - before->pressure_us) > DT_LIMIT_PRESSURE * seconds)
         flags |= DT_DISTURBED_PRESSURE;
     if (after->throttled_us > before->throttled_us)
         flags |= DT_DISTURBED_THROTTLED;
     if (whole && after->steal - before->steal > DT_LIMIT_STEAL * seconds * team)
         flags |= DT_DISTURBED_STEAL;
-    if (whole && dt_contention_others(before, after) > DT_LIMIT_LOAD)
+    if (whole && dt_contention_others(before, after) > others)
         flags |= DT_DISTURBED_LOAD;
     return flags;
 }
@@ -138,7 +212,7 @@ unsigned dt_contention_judge(const dt_witness *before, const dt_witness *after, 
 const char *dt_contention_names(unsigned flags, char *names, size_t size)
 {
     static const char *const name[DT_DISTURBANCES] = {"switches", "pressure", "throttled", "steal",
-                                                      "load",     "moved",    "slow"};
+                                                      "load",     "moved",    "slow",      "delay"};
     size_t used = 0;
     names[0] = '\0';
     for (int i = 0; i < DT_DISTURBANCES; i++)

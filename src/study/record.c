@@ -41,24 +41,43 @@ enum { TABLE_BYTES_MAX = 1 << 30, PATH_BYTES = 4096 };
         name, columns, sizeof columns / sizeof *columns, sizeof(type)                                                  \
     }
 
+/* What a factor may be called, too, is "_used" here: the factor's column says what was asked for. */
+#define USED(type, kind, field)                                                                                        \
+    {                                                                                                                  \
+#field "_used", kind, offsetof(type, field)                                                                    \
+    }
 #define P dt_study_point
 static const dt_study_column point_columns[] = {
-    INT(P, point),          INT(P, workers),         INT(P, groups),      TEXT(P, reduction), TEXT(P, why),
-    BOOL(P, deterministic), BOOL(P, oversubscribed), TEXT(P, precision),  TEXT(P, isa),       TEXT(P, placement),
-    BOOL(P, capture),       INT(P, batch_size),      INT(P, shard_size),  INT(P, parameters), REAL(P, flop_per_sample),
-    INT(P, train_rows),     TEXT(P, units),          TEXT(P, experiment),
+    INT(P, point),
+    INT(P, workers),
+    USED(P, DT_COLUMN_INT, groups),
+    USED(P, DT_COLUMN_TEXT, reduction),
+    TEXT(P, why),
+    BOOL(P, deterministic),
+    BOOL(P, oversubscribed),
+    USED(P, DT_COLUMN_TEXT, precision),
+    USED(P, DT_COLUMN_TEXT, isa),
+    USED(P, DT_COLUMN_TEXT, placement),
+    USED(P, DT_COLUMN_BOOL, capture),
+    USED(P, DT_COLUMN_INT, batch_size),
+    USED(P, DT_COLUMN_INT, shard_size),
+    INT(P, parameters),
+    REAL(P, flop_per_sample),
+    INT(P, train_rows),
+    TEXT(P, units),
+    TEXT(P, experiment),
 };
 #undef P
 
 #define V dt_study_visit
 static const dt_study_column visit_columns[] = {
-    INT(V, visit),        INT(V, block),       INT(V, position),    INT(V, point),           REAL(V, started),
-    REAL(V, seconds),     TEXT(V, state),      INT(V, chunks),      INT(V, warmup),          BOOL(V, flagged),
-    TEXT(V, reasons),     INT(V, voluntary),   INT(V, involuntary), INT(V, throttled_us),    INT(V, pressure_us),
-    INT(V, steal_us),     INT(V, page_faults), REAL(V, cpu_share),  REAL(V, others),         TEXT(V, place_before),
-    TEXT(V, place_after), REAL(V, line_ns),    REAL(V, fma_alone),  REAL(V, fma_both),       REAL(V, timer_ns),
-    REAL(V, timer_share), INT(V, steps),       REAL(V, loss),       TEXT(V, weights_sha256), INT(V, rss_bytes),
-    INT(V, attempt),
+    INT(V, visit),           INT(V, block),         INT(V, position),     INT(V, point),        REAL(V, started),
+    REAL(V, seconds),        TEXT(V, state),        INT(V, chunks),       INT(V, warmup),       BOOL(V, flagged),
+    TEXT(V, reasons),        INT(V, voluntary),     INT(V, involuntary),  INT(V, throttled_us), INT(V, pressure_us),
+    INT(V, steal_us),        INT(V, page_faults),   REAL(V, cpu_share),   REAL(V, others),      REAL(V, delay),
+    TEXT(V, processors),     TEXT(V, place_before), TEXT(V, place_after), REAL(V, line_ns),     REAL(V, fma_alone),
+    REAL(V, fma_both),       REAL(V, timer_ns),     REAL(V, timer_share), INT(V, steps),        REAL(V, loss),
+    TEXT(V, weights_sha256), INT(V, rss_bytes),     INT(V, attempt),
 };
 #undef V
 
@@ -471,7 +490,7 @@ static dt_status check_points(const dt_study *study, const char *folder, const c
                          folder, table, point);
 }
 
-static int compare_visits(const void *a, const void *b)
+int dt_study_visit_compare(const void *a, const void *b)
 {
     const int64_t x = ((const dt_study_visit *)a)->visit, y = ((const dt_study_visit *)b)->visit;
     return (x > y) - (x < y);
@@ -480,7 +499,7 @@ static int compare_visits(const void *a, const void *b)
 static bool counts(const dt_study *study, int64_t visit)
 {
     const dt_study_visit key = {.visit = visit};
-    return study->visit_count && bsearch(&key, study->visits, study->visit_count, sizeof key, compare_visits);
+    return study->visit_count && bsearch(&key, study->visits, study->visit_count, sizeof key, dt_study_visit_compare);
 }
 
 /* Drops the rows whose visit has none in visits.tsv. All begin with the visit and the point. */
@@ -540,7 +559,7 @@ dt_status dt_study_open(dt_study *study, const char *folder, dt_arena *arena, dt
             study->next_visit = study->visits[v].visit + 1;
     }
     if (study->visit_count)
-        qsort(study->visits, study->visit_count, sizeof *study->visits, compare_visits);
+        qsort(study->visits, study->visit_count, sizeof *study->visits, dt_study_visit_compare);
     for (int i = SAMPLES; i <= TARGETS && status == DT_OK; i++)
         status = keep_whole(study, folder, i, rows[i], &count[i], error);
     study->samples = rows[SAMPLES];

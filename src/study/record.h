@@ -54,6 +54,8 @@ typedef struct dt_study_visit {
     const char *reasons; /* of the flag, as contention.h names them, "switches,steal"; of a failure */
     int64_t voluntary, involuntary, throttled_us, pressure_us, steal_us, page_faults;
     double cpu_share, others;               /* processor time / (time * workers); processors that others were busy on */
+    double delay;                           /* share of its time that others kept its workers waiting (contention.h) */
+    const char *processors;                 /* that its threads could use: "0-3,8" */
     const char *place_before, *place_after; /* of its first two processors (deltoid/machine.h) */
     double line_ns, fma_alone, fma_both;
     double timer_ns, timer_share; /* of one look at the clock; share of a step that the profile's take */
@@ -91,9 +93,10 @@ typedef struct dt_study_target {
 
 typedef struct dt_study_probe {
     const char *when;     /* "start", "end" */
-    const char *quantity; /* "fma_float32", "product_float32" (GFLOP/s), "read", "triad" (GB/s), "barrier_ns", ... */
-    int64_t workers;
-    int64_t level; /* of the cache; 0: memory; -1: none */
+    const char *quantity; /* "fma_float32", "product_float32" (GFLOP/s), "read", "triad" (GB/s), "barrier_ns",
+                             "exchange_read", "exchange_write" (GB/s of a worker), "line_ns", "cache_bytes" */
+    int64_t workers;      /* of cache_bytes: caches of that level */
+    int64_t level;        /* of the cache; 0: memory; -1: none */
     double median, best, spread;
     const char *unit;
 } dt_study_probe;
@@ -122,6 +125,9 @@ dt_status dt_study_open(dt_study *study, const char *folder, dt_arena *arena, dt
 /* A visit's value: the median seconds a step of its chunks that are neither warm-up nor disturbed; NAN where there are
  * none. `scratch` has room for `count` numbers. */
 double dt_study_visit_seconds(const dt_study_sample *samples, size_t count, int64_t visit, double *scratch);
+
+/* For bsearch and qsort: a study's visits ascend by their number. */
+int dt_study_visit_compare(const void *a, const void *b);
 
 /* Whether the folder is a study's. */
 bool dt_is_study(const char *folder);

@@ -24,8 +24,11 @@ static void destroy(dt_engine *e)
 {
     if (!e)
         return;
-    for (int i = 0; i < DT_OBSERVERS_MAX; i++)
+    for (int i = 0; i < DT_OBSERVERS_MAX; i++) {
         dt_pass_destroy(e->probe[i]);
+        dt_dataset_destroy(e->probe_data[i]);
+    }
+    dt_release(e->probe_sample);
     dt_pass_destroy(e->pass);
     dt_pass_destroy(e->evaluation);
     dt_release(e->evaluation_sample);
@@ -81,9 +84,33 @@ static dt_status create(dt_engine **engine, const dt_experiment *experiment, con
     return DT_OK;
 }
 
+/* Observers' own rows of a data set with a feed are read once, and kept. */
+static dt_status keep_probes(dt_engine *e, dt_error *error)
+{
+    const dt_run *run = e->run;
+    int64_t most = 0;
+    dt_status status = DT_OK;
+    for (int i = 0; i < run->observer_count; i++) {
+        const dt_observer *o = &run->observers[i];
+        most = dt_max(most, o->probe_count);
+        if (status == DT_OK && o->watches && o->probe_count > 0 && !e->probe_data[i])
+            status = dt_dataset_pick(&e->probe_data[i], run->train, o->probe_rows, o->probe_count, error);
+    }
+    if (status != DT_OK || most == 0)
+        return status;
+    dt_release(e->probe_sample);
+    e->probe_sample = dt_allocate((size_t)most, sizeof *e->probe_sample);
+    for (int64_t i = 0; e->probe_sample && i < most; i++)
+        e->probe_sample[i] = i;
+    return e->probe_sample ? DT_OK : dt_fail_memory(error, "rows to capture");
+}
+
 static dt_status prepare(dt_engine *e, dt_error *error)
 {
     dt_network_settle(e->network);
+    const dt_status kept = e->run->train->feed ? keep_probes(e, error) : DT_OK;
+    if (kept != DT_OK)
+        return kept;
     for (int i = 0; i < e->run->observer_count; i++) {
         const dt_observer *o = &e->run->observers[i];
         dt_status status = DT_OK;

@@ -24,7 +24,9 @@ struct dt_engine {
     dt_pass *evaluation;              /* DT_EVALUATION_CHUNK rows a worker */
     int64_t *evaluation_sample;       /* which rows of the data set they are */
     dt_pass *probe[DT_OBSERVERS_MAX]; /* of observers with rows of their own */
-    dt_free *free;                    /* where workers run free, else NULL */
+    dt_dataset *probe_data[DT_OBSERVERS_MAX]; /* those rows, where the training set doesn't stay in memory */
+    int64_t *probe_sample;                    /* which rows of these they are: 0, 1, .. */
+    dt_free *free;                            /* where workers run free, else NULL */
 };
 
 /* Several workers that wait for nobody. */

@@ -98,9 +98,11 @@ static void run_probes(const step *s)
             continue;
         const dt_observer *o = &run->observers[i];
         const dt_span rows = probe_rows(s, i);
-        dt_pass_gather(e->probe[i], 0, run->train, (dt_real)run->experiment->data.scale, o->probe_rows, rows);
+        const dt_dataset *data = e->probe_data[i] ? e->probe_data[i] : run->train;
+        const int64_t *sample = e->probe_data[i] ? e->probe_sample : o->probe_rows;
+        dt_pass_gather(e->probe[i], 0, data, (dt_real)run->experiment->data.scale, sample, rows);
         dt_pass_forward(e->probe[i], rows, true, NULL);
-        dt_pass_cost(e->probe[i], run->train, o->probe_rows, rows);
+        dt_pass_cost(e->probe[i], data, sample, rows);
         dt_pass_backward(e->probe[i], rows, true, NULL);
     }
 }
@@ -189,6 +191,8 @@ static void gather(const step *s)
 /* Waits for those who write what comes next: all workers, or those of this one's group. */
 static void meet(const step *s, bool all)
 {
+    if (!all && s->worker->members == 1)
+        return;
     (all ? dt_worker_barrier : dt_group_barrier)(s->worker);
     dt_lap(s->laps, DT_PHASE_WAIT, 0);
 }
@@ -466,7 +470,7 @@ void dt_engine_train(dt_worker *worker, void *context)
     s.update.learning_rate = run->learning_rate;
     if (run->profile)
         s.laps = s.update.laps = dt_profile_laps(run->profile, worker->index);
-    dt_laps_start(s.laps);
+    dt_lap(s.laps, worker->index == 0 ? DT_PHASE_REST : DT_PHASE_WAIT, 0); /* the epoch's order, the team's start */
     if (free) {
         own_pass.network = s.update.own;
         begin_free(&s);

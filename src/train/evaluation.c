@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/memory.h"
+#include "data/scan.h"
 #include "train/schedule.h"
 #include "train/setup.h"
 #include "train/trainer_state.h"
@@ -12,11 +13,35 @@ static double accuracy_of(const dt_dataset *data, int64_t right, int64_t count)
     return data->kind == DT_TARGETS_REGRESSION ? NAN : (double)right / (double)count;
 }
 
+/* The job's rows on all workers: at once where they are in memory, else piece by piece. Pieces are whole chunks, so
+ * that sums don't depend on them. */
+static dt_status evaluate_pieces(dt_trainer *t, const dt_dataset *data, dt_rows rows, const dt_evaluation_job *job,
+                                 dt_error *error)
+{
+    dt_scan s;
+    const size_t row = (size_t)t->units[t->layers] * dt_precision_size(t->experiment->precision);
+    dt_status status = dt_scan_begin(&s, data, rows, error);
+    while (status == DT_OK && (status = dt_scan_next(&s, error)) == DT_OK && s.rows.count > 0) {
+        dt_evaluation_job piece = *job;
+        piece.data = &s.piece;
+        piece.rows = s.rows;
+        if (job->outputs)
+            piece.outputs = (char *)job->outputs + (size_t)s.first * row;
+        else {
+            piece.chunk_loss += s.first / DT_EVALUATION_CHUNK;
+            piece.chunk_right += s.first / DT_EVALUATION_CHUNK;
+        }
+        dt_team_run(t->team, t->ops->evaluate, &piece);
+    }
+    dt_scan_end(&s);
+    return status;
+}
+
 static dt_status evaluate_rows(dt_trainer *t, const dt_dataset *data, dt_rows rows, dt_evaluation *evaluation,
                                int64_t *confusion, dt_error *error)
 {
     const int64_t chunks = dt_ceil_div(rows.count, DT_EVALUATION_CHUNK), classes = t->units[t->layers];
-    dt_evaluation_job job = {.engine = t->engine, .data = data, .rows = rows};
+    dt_evaluation_job job = {.engine = t->engine};
     job.chunk_loss = dt_allocate_zeroed((size_t)chunks, sizeof *job.chunk_loss);
     job.chunk_right = dt_allocate_zeroed((size_t)chunks, sizeof *job.chunk_right);
     job.confusion = confusion ? dt_allocate((size_t)(classes * classes), sizeof *job.confusion) : NULL;
@@ -29,7 +54,7 @@ static dt_status evaluate_rows(dt_trainer *t, const dt_dataset *data, dt_rows ro
     }
     for (int64_t i = 0; confusion && i < classes * classes; i++)
         atomic_init(&job.confusion[i], 0);
-    dt_team_run(t->team, t->ops->evaluate, &job);
+    status = evaluate_pieces(t, data, rows, &job, error);
     double loss = 0;
     int64_t right = 0;
     for (int64_t i = 0; i < chunks; i++) {
@@ -61,15 +86,13 @@ dt_status dt_trainer_evaluate(dt_trainer *trainer, const dt_dataset *dataset, dt
 
 dt_status dt_trainer_outputs(dt_trainer *trainer, const dt_dataset *dataset, dt_rows rows, void *z, dt_error *error)
 {
-    dt_evaluation_job job = {.engine = trainer->engine, .data = dataset, .rows = rows, .outputs = z};
+    const dt_evaluation_job job = {.engine = trainer->engine, .outputs = z};
     if (dataset->features != trainer->units[0])
         return dt_fail(error, DT_INVALID,
                        "new samples: %lld inputs a row, but the network has %lld; use data of one kind",
                        (long long)dataset->features, (long long)trainer->units[0]);
     const dt_status status = trainer->ops->admit(trainer->engine, dataset, error);
-    if (status == DT_OK)
-        dt_team_run(trainer->team, trainer->ops->evaluate, &job);
-    return status;
+    return status == DT_OK ? evaluate_pieces(trainer, dataset, rows, &job, error) : status;
 }
 
 static bool has_validation(const dt_trainer *t)
@@ -77,16 +100,22 @@ static bool has_validation(const dt_trainer *t)
     return t->data.validation || t->validation_rows.count;
 }
 
+dt_status dt_trainer_evaluate_validation(dt_trainer *t, dt_evaluation *evaluation, dt_error *error)
+{
+    if (!has_validation(t))
+        return dt_fail(error, DT_INVALID, "there are no validation rows; give data.validation");
+    const dt_dataset *data = t->data.validation ? t->data.validation : t->data.train;
+    const dt_rows rows = t->data.validation ? (dt_rows){data->rows, NULL} : t->validation_rows;
+    return evaluate_rows(t, data, rows, evaluation, NULL, error);
+}
+
 dt_status dt_trainer_report(dt_trainer *t, dt_error *error)
 {
     const dt_run *run = &t->run;
     dt_evaluation validation = {NAN, NAN}, test = {NAN, NAN};
     dt_status status = DT_OK;
-    if (t->data.validation)
-        status =
-            evaluate_rows(t, t->data.validation, (dt_rows){t->data.validation->rows, NULL}, &validation, NULL, error);
-    else if (t->validation_rows.count)
-        status = evaluate_rows(t, t->data.train, t->validation_rows, &validation, NULL, error);
+    if (has_validation(t))
+        status = dt_trainer_evaluate_validation(t, &validation, error);
     if (status == DT_OK && t->data.test)
         status = evaluate_rows(t, t->data.test, (dt_rows){t->data.test->rows, NULL}, &test, NULL, error);
     const dt_epoch_report report = {

@@ -74,8 +74,15 @@ static void transform(const dt_dataset *data, int64_t row, dt_real *restrict x)
     }
 }
 
+/* Where the row lies among the inputs that are in memory. */
+static int64_t place_of(const dt_dataset *data, int64_t row)
+{
+    return data->slot ? data->slot[row / data->block] * data->block + row % data->block : row;
+}
+
 void dt_gather_row(const dt_products *products, const dt_dataset *data, dt_real scale, int64_t row, dt_real *x)
 {
+    row = place_of(data, row);
     if (data->transform && data->transform->shift)
         transform(data, row, x);
     else if (data->start)
@@ -87,7 +94,7 @@ void dt_gather_row(const dt_products *products, const dt_dataset *data, dt_real 
 void dt_gather_prefetch(const dt_dataset *data, int64_t row)
 {
     const int64_t size = (int64_t)dt_element_size(data->element);
-    const int64_t first = data->start ? data->start[row] : row * data->features;
+    const int64_t first = data->start ? data->start[row] : place_of(data, row) * data->features;
     const int64_t count = data->start ? data->start[row + 1] - first : data->features;
     const char *bytes = (const char *)data->inputs + first * size;
     const int64_t most = dt_min(count * size, PREFETCHED);

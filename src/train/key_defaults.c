@@ -55,7 +55,7 @@ static void store_default(const dt_key *key, void *field)
         *(const int64_t **)field = NULL;
         break;
     case DT_KEY_BYTES:
-        *(int64_t *)field = 0;
+        *(int64_t *)field = (int64_t)key->number;
         break;
     case DT_KEY_EITHER:
         *(unsigned *)field = 0;

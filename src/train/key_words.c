@@ -51,6 +51,7 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
 {
     if (size == 0)
         return;
+    char least[40];
     *out = '\0';
     switch (key->kind) {
     case DT_KEY_INTEGER:
@@ -116,8 +117,13 @@ void dt_key_accepts(const dt_key *key, char *out, size_t size)
         append(out, size, "log, or an ascending list of steps from 0");
         break;
     case DT_KEY_BYTES:
-        append(out, size, "a number of bytes, as 4096, 512M or 20G (powers of 1024), or ");
-        append(out, size, key->word);
+        append(out, size, "a number of bytes, as 4096, 512M or 20G (powers of 1024)");
+        if (key->low > 1) {
+            snprintf(least, sizeof least, ", at least %.0f", key->low);
+            append(out, size, least);
+        }
+        append(out, size, key->word ? ", or " : "");
+        append(out, size, key->word ? key->word : "");
         break;
     case DT_KEY_EITHER:
         append(out, size, key->words[0]);

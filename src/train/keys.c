@@ -56,6 +56,19 @@ static const dt_key keys[] = {
      .help = "Each input to mean 0 and deviation 1 over the training rows, a constant one to 0."},
     {"data.min_max", DT_KEY_BOOL, EXPERIMENT(data.min_max),
      .help = "Each input to 0 .. 1 over the training rows, a constant one to 0."},
+    {"data.window", DT_KEY_INTEGER, EXPERIMENT(data.window), .low = 1, .high = 1e12, .word = "auto",
+     .help =
+         "Training rows that are shuffled together: an epoch goes through them in windows of so many. auto: all; of "
+         "streamed inputs as many as data.memory has room for twice."},
+    {"data.block", DT_KEY_INTEGER, EXPERIMENT(data.block), .low = 1, .high = 1e12, .word = "auto",
+     .help = "Each epoch draws its windows anew, from blocks of so many consecutive rows. auto: 1 MiB of inputs, whole "
+             "chunks of the file, at most an eighth of a window."},
+    {"data.stream", DT_KEY_CHOICE, EXPERIMENT(data.stream), .text = "auto", .choices = "auto true false",
+     .only = "hdf5",
+     .help = "Whether inputs are read from the file while others are trained on. auto: those that need more than "
+             "data.memory."},
+    {"data.memory", DT_KEY_BYTES, EXPERIMENT(data.memory), .low = 4096, .high = 1e15, .number = (double)DT_DATA_MEMORY,
+     .only = "hdf5", .help = "What inputs of a data set that is streamed may take."},
     {"data.label", DT_KEY_NAMES, EXPERIMENT(data.label), .text = "the last column", .only = "csv",
      .help = "The column of labels, by name or by number from 1; several where they are no classes."},
     {"data.header", DT_KEY_CHOICE, EXPERIMENT(data.header), .text = "auto", .choices = "auto true false", .only = "csv",

@@ -38,7 +38,8 @@ typedef enum dt_key_kind {
     DT_KEY_LAYERS,     /* `all` or a list of layers, */
     DT_KEY_UNITS,      /* `all` or a list of units and ranges, */
     DT_KEY_STEPS,      /* `log` or a list of steps, */
-    DT_KEY_BYTES,      /* int64_t in low .. high, in bytes, or with K, M, G, T in powers of 1024; `word` stands for 0 */
+    DT_KEY_BYTES,      /* int64_t in low .. high, in bytes, or with K, M, G, T in powers of 1024; 0 is `word`, or
+                          `number` */
     DT_KEY_EITHER,     /* unsigned: the place of a word in `words` */
     DT_KEY_SAMPLES     /* a number, `batch` or a list of rows */
 } dt_key_kind;

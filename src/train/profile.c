@@ -125,6 +125,19 @@ dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker)
     return &profile->sheets[worker].laps;
 }
 
+void dt_profile_begin(dt_profile *profile)
+{
+    const uint64_t began = dt_ticks();
+    for (int64_t t = 0; t < profile->shape.workers; t++)
+        profile->sheets[t].laps.last = began;
+}
+
+void dt_profile_end(dt_profile *profile)
+{
+    for (int64_t t = 0; t < profile->shape.workers; t++)
+        dt_lap(&profile->sheets[t].laps, DT_PHASE_WAIT, 0);
+}
+
 static void count_inputs(sheet *s, int64_t batch, int64_t features, const dt_profile_inputs *inputs)
 {
     s->batches += batch;

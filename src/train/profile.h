@@ -34,6 +34,11 @@ dt_profile_slice *dt_profile_slice_of(dt_profile *profile, int64_t worker);
 
 dt_laps *dt_profile_laps(dt_profile *profile, int64_t worker);
 
+/* Around a run of steps, by the thread that starts the team: each worker's time is all that lies between, also what
+ * passes before the team has started and until it has ended. */
+void dt_profile_begin(dt_profile *profile);
+void dt_profile_end(dt_profile *profile);
+
 /* Inputs that a step's sparse rows held. */
 typedef struct dt_profile_inputs {
     int64_t own, batch; /* of the worker's rows; of the whole minibatch */

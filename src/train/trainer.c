@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "data/feed.h"
 #include "train/metric.h"
 #include "train/profile.h"
 #include "train/schedule.h"
@@ -20,6 +21,19 @@ static dt_status check_bytes(const dt_trainer_info *info, dt_error *error)
         return dt_fail(error, DT_INVALID,
                        "network: too large to address; use fewer units, workers or a smaller minibatch");
     return DT_OK;
+}
+
+/* The order of the training set's windows, where it has any; and the feed goes by it. */
+static dt_status begin_windows(dt_trainer *t, dt_error *error)
+{
+    const dt_experiment *e = t->experiment;
+    const dt_windows windows = dt_dataset_windows(t->data.train);
+    dt_status status = dt_sampler_set_windows(t->run.sampler, &windows, error);
+    if (status == DT_OK && t->data.train->feed) {
+        status = dt_feed_begin(t->data.train->feed, e->training.shuffle, e->seed, e->training.epochs, error);
+        t->feeds = status == DT_OK;
+    }
+    return status;
 }
 
 dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experiment, const dt_trainer_data *data,
@@ -52,6 +66,8 @@ dt_status dt_trainer_create(dt_trainer **trainer, const dt_experiment *experimen
     if (status == DT_OK)
         status = dt_sampler_create(&t->run.sampler, t->train_rows, sizes.batch, experiment->training.shuffle,
                                    experiment->seed, error);
+    if (status == DT_OK)
+        status = begin_windows(t, error);
     if (status == DT_OK && !(t->run.shard_loss = dt_allocate_zeroed((size_t)t->info.shards, sizeof *t->run.shard_loss)))
         status = dt_fail_memory(error, "the trainer");
     if (status == DT_OK)
@@ -87,6 +103,8 @@ void dt_trainer_destroy(dt_trainer *trainer)
         return;
     trainer->ops->destroy(trainer->engine);
     dt_profile_destroy(trainer->run.profile);
+    if (trainer->feeds)
+        dt_feed_end(trainer->data.train->feed);
     dt_sampler_destroy(trainer->run.sampler);
     dt_team_destroy(trainer->team);
     dt_release(trainer->run.shard_loss);
@@ -114,6 +132,8 @@ dt_status dt_trainer_observe(dt_trainer *trainer, const dt_observer *observer, d
 static void begin_epoch(dt_trainer *t)
 {
     dt_run *run = &t->run;
+    if (run->profile)
+        dt_profile_begin(run->profile);
     run->epoch = t->step / t->info.steps_per_epoch;
     run->base = run->epoch * t->info.steps_per_epoch;
     run->done = t->step - run->base;
@@ -123,28 +143,48 @@ static void begin_epoch(dt_trainer *t)
         run->right = run->seen = 0;
         t->trained = 0;
     }
-    if (t->drawn != run->epoch)
+    if (t->drawn != run->epoch) {
         dt_sampler_begin_epoch(run->sampler, run->epoch);
+        if (run->train->feed)
+            dt_feed_epoch(run->train->feed, run->epoch);
+    }
     t->drawn = run->epoch;
 }
 
-/* Up to `steps` steps more, by all workers or by one; the seconds that each took. */
+/* Inputs for the steps at hand, as many of them as the windows that are in memory hold: the next window is read while
+ * the team trains on these. False where the feed has failed. */
+static bool feed_steps(dt_trainer *t)
+{
+    dt_run *run = &t->run;
+    int64_t end;
+    const dt_span windows = dt_sampler_windows(run->sampler, run->first, &end);
+    t->unfed = !dt_feed_need(t->data.train->feed, windows);
+    run->last = dt_min(run->last, end);
+    return !t->unfed;
+}
+
+/* Up to `steps` steps more, by all workers or by one; the seconds that each took, without waiting for inputs. */
 static double make_steps(dt_trainer *t, int64_t steps, bool alone)
 {
     dt_run *run = &t->run;
     const double began = dt_trainer_seconds();
     run->first = run->done;
     run->last = dt_min(run->done + steps, t->info.steps_per_epoch);
+    if (t->data.train->feed && !feed_steps(t))
+        return 0;
+    const double fed = dt_trainer_seconds();
     (alone ? dt_team_run_alone : dt_team_run)(t->team, t->ops->train, t->engine);
-    const double took = dt_trainer_seconds() - began;
-    t->trained += took;
-    t->pace.spent += took;
-    return took / (double)dt_max(1, run->done - run->first);
+    if (run->profile)
+        dt_profile_end(run->profile);
+    const double ended = dt_trainer_seconds();
+    t->trained += ended - began;
+    t->pace.spent += ended - began;
+    return (ended - fed) / (double)dt_max(1, run->done - run->first);
 }
 
 static bool goes_on(const dt_trainer *t, int64_t last)
 {
-    return t->run.done < last && !t->run.halt && !t->run.diverged;
+    return t->run.done < last && !t->run.halt && !t->run.diverged && !t->unfed;
 }
 
 /* Whether all workers or one make the next second's steps: the faster in two short trials of each. Which it is changes
@@ -207,6 +247,8 @@ static dt_status train_in_epoch(dt_trainer *t, int64_t steps, dt_error *error)
     t->step = run->base + run->done;
     if (run->diverged)
         return fail_diverged(t, error);
+    if (t->unfed)
+        return dt_feed_error(run->train->feed, error);
     if (run->halt)
         return dt_fail(error, DT_STOPPED, "stopped after step %lld, in epoch %lld", (long long)t->step,
                        (long long)run->epoch + 1);

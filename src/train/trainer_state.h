@@ -20,6 +20,8 @@ typedef struct dt_pace {
 struct dt_trainer {
     const dt_experiment *experiment;
     dt_trainer_data data;
+    bool feeds;                          /* the training set's feed goes by this trainer; */
+    bool unfed;                          /* and has failed: there are no rows for the next step */
     dt_rows train_rows, validation_rows; /* of data.train; validation_rows.count 0 without data.validation_fraction */
     int64_t layers, *units;              /* units[0 .. layers] */
     dt_trainer_info info;

@@ -169,6 +169,9 @@ static void show_block(void *context, int64_t l, int64_t block, dt_real *sum)
 {
     const dt_update *u = context;
     const int64_t number = u->updater->network->layer[l].first_block + block;
+    const dt_real *next = u->updater->network->parameters + (number + 1) * DT_BLOCK;
+    for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES) /* W's block below this one comes soon */
+        __builtin_prefetch(next + i, 1);
     u->updater->optimizer->scale(DT_BLOCK, u->inverse_batch, sum, sum);
     u->watch->shown(u->watch->context, l, number, sum);
     update_whole(u, l, number, NULL, 0, 1, sum);

@@ -3,13 +3,9 @@
  * What is refused must leave a message of one line; what is read must be written, and what was written read again to
  * the same text.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
+#define _XOPEN_SOURCE 700 /* mkstemp, mkdtemp */
 #include "cli/config.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 /* libfyaml 0.7.12 loses its own buffer of a long quoted text with many escapes: not what is looked for here. */
 const char *__lsan_default_suppressions(void);
@@ -17,12 +13,6 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libfyaml";
-}
-
-static void check(int right)
-{
-    if (!right)
-        abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -42,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dt_error error = {0};
     if (dt_config_parse(&config, text, length, "fuzz.yaml", "/data", (const char *const *)&argument, argument ? 1 : 0,
                         &error) != DT_OK) {
-        check(error.status != DT_OK && *error.message && !strpbrk(error.message, "\n\r\t"));
+        check_refusal(error.status, &error);
     } else {
         check(dt_config_parse(&again, config.text, config.text_size, "again.yaml", "/elsewhere", NULL, 0, &error) ==
               DT_OK);

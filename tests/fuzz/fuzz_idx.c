@@ -3,47 +3,12 @@
  *
  * Read as they are, whatever is accepted must be a whole data set, and whatever is refused must leave a message of one
  * line and no data set. Read gzipped, whatever isn't gzip itself must give the same.
- *
- *     cmake -S . -B build/fuzz -DCMAKE_C_COMPILER=clang -DDELTOID_FUZZ=ON
- * -DDELTOID_SANITIZE=address,undefined,fuzzer-no-link cmake --build build/fuzz --target fuzz_idx mkdir -p
- * build/fuzz/corpus-idx build/fuzz/tests/fuzz/fuzz_idx -max_len=4096 -max_total_time=120 -malloc_limit_mb=64
- * build/fuzz/corpus-idx tests/fuzz/idx
- *
- * (-malloc_limit_mb: no small file may make it allocate much.)
  */
-#define _GNU_SOURCE /* memfd_create */
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#define _XOPEN_SOURCE 700 /* mkstemp, mkdtemp */
 #include <zlib.h>
 
 #include "deltoid/dataset.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check(bool right)
-{
-    if (!right)
-        abort();
-}
-
-/* A file in memory, with its name. */
-typedef struct memory_file {
-    int fd;
-    char path[32];
-} memory_file;
-
-static memory_file make_file(const uint8_t *bytes, size_t size)
-{
-    memory_file file = {.fd = memfd_create("idx", MFD_CLOEXEC)};
-    check(file.fd >= 0 && write(file.fd, bytes, size) == (ssize_t)size);
-    snprintf(file.path, sizeof file.path, "/proc/self/fd/%d", file.fd);
-    return file;
-}
+#include "fuzz.h"
 
 static memory_file make_gzip_file(const uint8_t *bytes, size_t size)
 {
@@ -56,7 +21,7 @@ static memory_file make_gzip_file(const uint8_t *bytes, size_t size)
           deflate(&z, Z_FINISH) == Z_STREAM_END);
     const size_t used = sizeof packed - z.avail_out;
     deflateEnd(&z);
-    return make_file(packed, used);
+    return memory_file_make(packed, used);
 }
 
 static size_t input_bytes(const dt_dataset *d)
@@ -90,9 +55,9 @@ static dt_dataset *read_pair(const memory_file *inputs, const memory_file *label
     if (dataset)
         check_dataset(dataset);
     else
-        check((status == DT_MALFORMED || status == DT_INVALID) && *error.message && !strpbrk(error.message, "\n\r\t"));
-    close(inputs->fd);
-    close(labels->fd);
+        check_refusal(status, &error);
+    memory_file_drop(inputs);
+    memory_file_drop(labels);
     return dataset;
 }
 
@@ -111,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     first = first < size ? first : size;
     const uint8_t *second = data + first;
 
-    const memory_file inputs = make_file(data, first), labels = make_file(second, size - first);
+    const memory_file inputs = memory_file_make(data, first), labels = memory_file_make(second, size - first);
     dt_dataset *dataset = read_pair(&inputs, &labels);
     if (!is_gzip(data, first) && !is_gzip(second, size - first)) {
         const memory_file packed_inputs = make_gzip_file(data, first),
