@@ -8,7 +8,6 @@
 #include "page_checks.h"
 #include "study_fixture.h"
 
-static char home[256];
 static page_check seen;
 
 static const char experiment[] = "name: small\n"
@@ -53,10 +52,7 @@ static void make_study(const char *name)
 static int set_up(void **state)
 {
     (void)state;
-    const char *base = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%.200s/deltoid-report-XXXXXX", base ? base : "/tmp");
-    assert_non_null(mkdtemp(home));
-    assert_int_equal(chdir(home), 0);
+    assert_int_equal(home_make(), 0);
     write_text("e.yaml", experiment);
     RUN("train", "e.yaml", "--out", "one", "--quiet");
     expect_success();
@@ -64,14 +60,6 @@ static int set_up(void **state)
     expect_success();
     make_study("study");
     return 0;
-}
-
-static int tidy(void **state)
-{
-    char command[300];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r '%s'", home);
-    return chdir("/") == 0 ? system(command) : 1;
 }
 
 static void a_run_and_runs(void **state)
@@ -191,7 +179,7 @@ static void a_damaged_study(void **state)
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tidy)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, home_remove)
     const struct CMUnitTest tests[] = {
         TEST(a_run_and_runs),   TEST(a_study),         TEST(hostile_folders),
         TEST(a_mix_is_refused), TEST(a_damaged_study), TEST(what_is_no_run_is_refused),

@@ -4,16 +4,6 @@
  * Each case is a file that is made anew, an experiment, and a part of what the program must say. Under sanitizers,
  * which take more of both, time and memory are not looked at. */
 #define _DEFAULT_SOURCE /* wait4 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include <hdf5.h>
 #include <sys/resource.h>
 #include <zlib.h>
@@ -34,15 +24,7 @@
 
 enum { MIB = 1 << 20, SECONDS_MAX = 1, MEMORY_MAX = 64 * MIB };
 
-static scratch home;
-
 /* --- plain files --- */
-
-static void write_bytes(const char *name, const void *bytes, size_t size)
-{
-    FILE *f = fopen(name, "wb");
-    assert_true(f && fwrite(bytes, 1, size, f) == size && fclose(f) == 0);
-}
 
 #define BYTES(name, text) write_bytes(name, text, sizeof(text) - 1)
 
@@ -649,19 +631,12 @@ static bool is_refused(const char *name, const char *const *arguments, const cha
 static int set_up(void **state)
 {
     (void)state;
-    scratch_make(&home);
-    assert_int_equal(chdir(home.folder), 0);
+    if (home_make() != 0)
+        return -1;
     BYTES("good", IDX_ROWS "0123456789abcdef");
     BYTES("good-labels", "\0\0\010\001\0\0\0\004\0\1\0\1");
     npy("{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }", 4);
     assert_int_equal(rename("bad", "good-labels.npy"), 0);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    scratch_remove(&home);
     return 0;
 }
 
@@ -748,5 +723,5 @@ int main(void)
         cmocka_unit_test(plans_are_refused_as_experiments_are),
         cmocka_unit_test(damaged_runs_are_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, home_remove);
 }

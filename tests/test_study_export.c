@@ -7,7 +7,6 @@
 #include "study/export.h"
 #include "study_fixture.h"
 
-static char home[256];
 static dt_arena arena;
 
 static fixture made(void)
@@ -27,18 +26,13 @@ static fixture made(void)
 static int set_up(void **state)
 {
     (void)state;
-    const char *tmp = getenv("TMPDIR");
-    snprintf(home, sizeof home, "%s/deltoid-test-XXXXXX", tmp && strlen(tmp) < 200 ? tmp : "/tmp");
-    return mkdtemp(home) && chdir(home) == 0 && mkdir("a", 0700) == 0 && mkdir("b", 0700) == 0 ? 0 : -1;
+    return home_make() == 0 && mkdir("a", 0700) == 0 && mkdir("b", 0700) == 0 ? 0 : -1;
 }
 
 static int tidy(void **state)
 {
-    (void)state;
-    char command[300];
     dt_arena_clear(&arena);
-    snprintf(command, sizeof command, "rm -rf '%s'", home);
-    return chdir("/") == 0 && system(command) == 0 ? 0 : -1;
+    return home_remove(state);
 }
 
 static void open_study(dt_study *study, const char *folder, const fixture *f)
