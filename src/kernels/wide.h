@@ -1,14 +1,10 @@
-/* exp, expm1, log1p, the normal distribution's tail, sine and cosine in double, branch-free, so that a loop over them
- * vectorises; from add, multiply, divide, fma and bit operations alone, so that every instruction set, compiler and C
- * library gives the same bits.
+/* exp, expm1, log1p, sine and cosine in double, branch-free, so that a loop over them vectorises; from add, multiply,
+ * divide, fma and bit operations alone, so that every instruction set, compiler and C library gives the same bits.
  *
  * What the smooth activations are made of, and costs beyond elementary.h's, in both precisions: float32 widens its z,
- * and rounds the result once. That costs little beside the products of a layer, and leaves float32 results within one
- * unit in the last place of the correctly rounded ones; float64's are within a few (tests/test_accuracy.c measures
- * both).
- * Results below the smallest normal double are 0.
+ * and rounds the result once. That costs little beside the products of a layer. What float64 adds is in pair.h.
  *
- * NaN stays NaN everywhere.
+ * Results below the smallest normal double are 0. NaN stays NaN everywhere.
  */
 #ifndef DT_KERNELS_WIDE_H
 #define DT_KERNELS_WIDE_H
@@ -37,38 +33,58 @@ static inline double dt_wide_by_sign(double z, double x, double y)
     return dt_wide_of((dt_wide_bits(y) & mask) | (dt_wide_bits(x) & ~mask));
 }
 
+/* x where it is low at least, else low; NaN stays NaN. By a mask, too: of `? :` gcc makes a branch. */
 static inline double dt_wide_at_least(double x, double low)
 {
-    return x < low ? low : x;
+    const uint64_t mask = (uint64_t)0 - (uint64_t)(x < low);
+    return dt_wide_of((dt_wide_bits(low) & mask) | (dt_wide_bits(x) & ~mask));
 }
 
 static inline double dt_wide_at_most(double x, double high)
 {
-    return x > high ? high : x;
+    const uint64_t mask = (uint64_t)0 - (uint64_t)(x > high);
+    return dt_wide_of((dt_wide_bits(high) & mask) | (dt_wide_bits(x) & ~mask));
 }
 
 static inline double dt_wide_clamp(double x, double low, double high)
 {
-    x = x < low ? low : x;
-    return x > high ? high : x;
+    return dt_wide_at_most(dt_wide_at_least(x, low), high);
 }
 
-/* x + low = n ln 2 + r, |r| <= ln 2 / 2; returns e^r - 1 and n, as elementary.h's. Cody and Waite's reduction, and
- * Taylor's series. `low` may be a few units of x's last place. */
-static inline double dt_wide_reduced(double x, double low, int64_t *n)
+/* (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2, by Taylor's series */
+static inline double dt_wide_exp_series(double r)
 {
     static const double inverse_factorial[] = {
         1.0,        1.0,         1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
         1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
-    const double round = 0x1.8p52, rounded = __builtin_fma(x, 0x1.71547652b82fep0, round), k = rounded - round;
-    double r = __builtin_fma(-k, 0x1.62e42fefa0000p-1, x);
-    r = __builtin_fma(-k, 0x1.cf79abc9e3b39p-40, r) + low;
     double p = inverse_factorial[13];
 #pragma GCC unroll 16
     for (int i = 12; i >= 2; i--)
         p = __builtin_fma(p, r, inverse_factorial[i]);
+    return p;
+}
+
+/* What a reduction leaves of an argument, and what its rounding dropped. */
+typedef struct dt_wide_reduction {
+    double r, low;
+} dt_wide_reduction;
+
+/* x = n ln 2 + r, |r| <= ln 2 / 2 (Cody and Waite) */
+static inline dt_wide_reduction dt_wide_reduce_exp(double x, int64_t *n)
+{
+    const double ln2_high = 0x1.62e42fefa0000p-1, ln2_low = 0x1.cf79abc9e3b39p-40;
+    const double round = 0x1.8p52, rounded = __builtin_fma(x, 0x1.71547652b82fep0, round), k = rounded - round;
+    const double most = __builtin_fma(-k, ln2_high, x), r = __builtin_fma(-k, ln2_low, most); /* most is exact */
     *n = (int64_t)(dt_wide_bits(rounded) - dt_wide_bits(round));
-    return __builtin_fma(p * r, r, r);
+    return (dt_wide_reduction){r, __builtin_fma(-k, ln2_low, most - r)};
+}
+
+/* x + low = n ln 2 + r, |r| <= ln 2 / 2; returns e^r - 1 and n, as elementary.h's. `low` may be a few units of x's last
+ * place. */
+static inline double dt_wide_reduced(double x, double low, int64_t *n)
+{
+    const double r = dt_wide_reduce_exp(x, n).r + low;
+    return __builtin_fma(dt_wide_exp_series(r) * r, r, r);
 }
 
 static inline double dt_wide_power_of_two(int64_t n)
@@ -97,45 +113,26 @@ static inline double dt_wide_expm1(double x)
     return __builtin_fma(p, scale, scale - 1);
 }
 
-/* ln(1 + x) for 0 <= x <= 1: 2 artanh(s), s = x / (2 + x) <= 1/3. */
-static inline double dt_wide_log1p(double x)
+/* 2 artanh(s) = 2 s + s t for 0 <= s <= 1/3: returns t */
+static inline double dt_wide_artanh_series(double s)
 {
     static const double inverse_odd[] = {1.0,      1.0 / 3,  1.0 / 5,  1.0 / 7,  1.0 / 9,  1.0 / 11,
                                          1.0 / 13, 1.0 / 15, 1.0 / 17, 1.0 / 19, 1.0 / 21, 1.0 / 23,
                                          1.0 / 25, 1.0 / 27, 1.0 / 29, 1.0 / 31, 1.0 / 33, 1.0 / 35};
-    const double s = x / (2 + x), q = s * s;
+    const double q = s * s;
     double p = inverse_odd[17];
 #pragma GCC unroll 18
     for (int i = 16; i >= 1; i--)
         p = __builtin_fma(p, q, inverse_odd[i]);
-    /* 2 s = x - s x exactly: the larger part of the sum is x itself */
-    return x - s * (x - 2 * q * p);
+    return 2 * q * p;
 }
 
-/* Of the normal distribution: w = e^(y^2/2) Phi(-y) for 0 <= y <= 40, and *e = e^(-y^2/2), so that Phi(-y) = e w with
- * its full relative accuracy far into the tail. Beyond, *e is 0, and w some finite number.
- *
- * One polynomial for all y, in u = 1.25 - 11.25 / (y + 5), which maps 0 .. 40 to -1 .. 1, approximates (1 + 2 y) w: the
- * method of Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x, Mathematics of Computation
- * 36, 1981. The coefficients are the Chebyshev series at 60 digits, cut where it falls below 2^-58. y^2 is taken in two
- * parts, as its rounding error would become a relative error of e. */
-static inline double dt_wide_normal_tail(double y, double *e)
+/* ln(1 + x) for 0 <= x <= 1: 2 artanh(s), s = x / (2 + x); 2 s = x - s x exactly, so that the larger part of the sum is
+ * x itself. */
+static inline double dt_wide_log1p(double x)
 {
-    static const double c[] = {
-        0x1.b30b52fe27788p-1,   -0x1.5348f2548f671p-6,  -0x1.374895f73cecep-4, 0x1.c005c5d527a60p-4,
-        -0x1.7cfc2e01bc5f4p-4,  0x1.d422bdbd28c73p-5,   -0x1.a891991af88f6p-6, 0x1.095e102398e21p-7,
-        -0x1.4667fe8445399p-10, -0x1.db7779fab05abp-13, 0x1.553d8fa44ee54p-13, -0x1.fa456b3748d60p-17,
-        -0x1.a902089e690dep-17, 0x1.afc7cc183c173p-19,  0x1.0a165f67bfa38p-20, -0x1.c03d271340870p-22,
-        -0x1.99eb35140fed1p-24, 0x1.acabec4497608p-25,  0x1.a1acc17edacc3p-27, -0x1.87e5dafdb9a13p-28,
-        -0x1.f2156f0764b83p-30, 0x1.37bfef33bb187p-31,  0x1.0dde4bb0104f0p-32, -0x1.3b2742515a45ep-35,
-        -0x1.60b9c3fd4d69fp-36};
-    const double u = 1.25 - 11.25 / (y + 5), square = y * y, rest = __builtin_fma(y, y, -square);
-    double p = c[24];
-#pragma GCC unroll 24
-    for (int i = 23; i >= 0; i--)
-        p = __builtin_fma(p, u, c[i]);
-    *e = dt_wide_exp(-0.5 * square, -0.5 * rest);
-    return p / (1 + 2 * y);
+    const double s = x / (2 + x);
+    return x - s * (x - dt_wide_artanh_series(s));
 }
 
 /* --- sine and cosine --- */
@@ -148,19 +145,24 @@ static inline double dt_wide_normal_tail(double y, double *e)
 /* Up to here x = n pi/2 + r is found in double (Cody and Waite): x - n DT_HALF_PI_1 is exact. */
 #define DT_SINE_NEAR 0x1p30
 
-static inline double dt_wide_reduce(double x, uint64_t *n)
+static inline dt_wide_reduction dt_wide_rounded(double r, double low)
+{
+    const double sum = r + low;
+    return (dt_wide_reduction){sum, low - (sum - r)};
+}
+
+static inline dt_wide_reduction dt_wide_reduce(double x, uint64_t *n)
 {
     const double round = 0x1.8p52, rounded = __builtin_fma(x, 0x1.45f306dc9c883p-1, round), k = rounded - round;
-    double r = __builtin_fma(-k, DT_HALF_PI_1, x);
-    r = __builtin_fma(-k, DT_HALF_PI_2, r);
+    const double most = __builtin_fma(-k, DT_HALF_PI_1, x), r = __builtin_fma(-k, DT_HALF_PI_2, most);
     *n = dt_wide_bits(rounded) - dt_wide_bits(round);
-    return __builtin_fma(-k, DT_HALF_PI_3, r);
+    return dt_wide_rounded(r, __builtin_fma(-k, DT_HALF_PI_3, __builtin_fma(-k, DT_HALF_PI_2, most - r)));
 }
 
 /* The same for any larger finite x: as many bits of 2/pi as matter, times its significand, in integers (Payne and
  * Hanek, Radian reduction for trigonometric functions, SIGNUM Newsletter 18, 1983). Not a number for infinite x and
  * NaN. */
-static inline double dt_wide_reduce_far(double x, uint64_t *n)
+static inline dt_wide_reduction dt_wide_reduce_far(double x, uint64_t *n)
 {
     static const uint64_t two_over_pi[] = {0, /* so that no shift goes below the first bit */
                                            0xa2f9836e4e441529,
@@ -188,7 +190,7 @@ static inline double dt_wide_reduce_far(double x, uint64_t *n)
     const int exponent = (int)(bits >> 52 & 2047);
     *n = 0;
     if (exponent == 2047)
-        return x - x;
+        return (dt_wide_reduction){x - x, 0};
     const uint64_t m = (bits & 0xfffffffffffff) | 0x10000000000000; /* |x| = m 2^(exponent - 1075) */
     /* m 2^e 2/pi mod 4: bits of 2/pi before the (e - 2)nd give multiples of 4. W are the 192 that follow them. */
     const int first = exponent - 1075 - 2 + 64, shift = first & 63;
@@ -204,15 +206,18 @@ static inline double dt_wide_reduce_far(double x, uint64_t *n)
     const uint64_t turn = high << 2 | (uint64_t)middle >> 62, fine = (uint64_t)middle << 2 | (uint64_t)low >> 62;
     const uint64_t up = turn >> 63, flip = (uint64_t)0 - up;
     const wide size = (((wide)(turn ^ flip) << 64) | (fine ^ flip)) + up;
-    const double d = (double)(uint64_t)(size >> 64) * 0x1p-64 + (double)(uint64_t)size * 0x1p-128;
-    const double r = __builtin_fma(d, DT_HALF_PI_1, d * DT_HALF_PI_2);
+    const double d = (double)(uint64_t)(size >> 64); /* at most 2^63 */
+    const double d_low = (double)(int64_t)((uint64_t)(size >> 64) - (uint64_t)d) + (double)(uint64_t)size * 0x1p-64;
+    const double product = d * DT_HALF_PI_1, rest = __builtin_fma(d, DT_HALF_PI_1, -product);
+    const dt_wide_reduction size_of = dt_wide_rounded(product, rest + (d * DT_HALF_PI_2 + d_low * DT_HALF_PI_1));
     const uint64_t quadrant = (high >> 62) + up, negative = bits >> 63;
     *n = negative ? (uint64_t)0 - quadrant : quadrant;
-    return up ^ negative ? -r : r;
+    const double unit = up ^ negative ? -0x1p-64 : 0x1p-64;
+    return (dt_wide_reduction){size_of.r * unit, size_of.low * unit};
 }
 
 /* sin(r + q pi/2) for |r| <= pi/4: Taylor's series of both, and the one that q says. */
-static inline double dt_wide_sine_of(double r, uint64_t q)
+static inline double dt_wide_sine_of(dt_wide_reduction by, uint64_t q)
 {
     static const double sine[] = {-1.0 / 6,
                                   1.0 / 120,
@@ -230,15 +235,15 @@ static inline double dt_wide_sine_of(double r, uint64_t q)
                                     -1.0 / 87178291200.0,
                                     1.0 / 20922789888000.0,
                                     -1.0 / 6402373705728000.0};
-    const double s = r * r, half = 0.5 * s, top = 1 - half;
+    const double r = by.r, s = r * r, half = 0.5 * s, top = 1 - half;
     double odd = sine[7], even = cosine[7];
 #pragma GCC unroll 8
     for (int i = 6; i >= 0; i--) {
         odd = __builtin_fma(odd, s, sine[i]);
         even = __builtin_fma(even, s, cosine[i]);
     }
-    odd = __builtin_fma(odd * s, r, r);
-    even = top + (((1 - top) - half) + s * s * even);
+    odd = r + __builtin_fma(odd * s, r, by.low);
+    even = top + (((1 - top) - half) + (s * s * even - r * by.low));
     const uint64_t swap = (uint64_t)0 - (q & 1);
     return dt_wide_of(((dt_wide_bits(odd) & ~swap) | (dt_wide_bits(even) & swap)) ^ (q & 2) << 62);
 }
@@ -247,7 +252,7 @@ static inline double dt_wide_sine_of(double r, uint64_t q)
 static inline double dt_wide_sine_near(double x, uint64_t quarter)
 {
     uint64_t n;
-    const double r = dt_wide_reduce(x, &n);
+    const dt_wide_reduction r = dt_wide_reduce(x, &n);
     return dt_wide_sine_of(r, n + quarter);
 }
 
@@ -255,7 +260,7 @@ static inline double dt_wide_sine_near(double x, uint64_t quarter)
 static inline double dt_wide_sine_far(double x, uint64_t quarter)
 {
     uint64_t n;
-    const double r = dt_wide_reduce_far(x, &n);
+    const dt_wide_reduction r = dt_wide_reduce_far(x, &n);
     return dt_wide_sine_of(r, n + quarter);
 }
 

@@ -1,12 +1,11 @@
 /* To add an activation: two functions on n units, here, and one line in the table. Loops must be branch-free to
- * vectorise, and use only what kernels/elementary.h and wide.h offer beyond + - * / and sqrt, so that every instruction
- * set gives the same bits.
- *
- * What a z far out would turn into 0 times infinity is held at a place where the result has long been reached. */
+ * vectorise, and use only what kernels/elementary.h, wide.h and pair.h offer beyond + - * / and sqrt, so that every
+ * instruction set gives the same bits.
+ */
 #include "nn/activation.h"
 
 #include "kernels/elementary.h"
-#include "kernels/wide.h"
+#include "nn/smooth.h"
 
 static void linear_value(int64_t n, double none, const dt_real *z, dt_real *a)
 {
@@ -121,220 +120,81 @@ static void hard_sigmoid_derivative(int64_t n, double none, const dt_real *z, co
         delta[j] = ((z[j] > -3) & (z[j] < 3)) ? delta[j] / 6 : 0;
 }
 
-/* --- smooth: sigma and sigma' of one z in double, and the loops over them --- */
+/* --- smooth: loops over sigma and sigma' of one z in double (nn/smooth.h) --- */
+
+/* Units go through in spans of a known length, and what is left over through a copy as long: a loop of unknown length
+ * does its last units one by one, and those take as long as all others together. */
+enum { SPAN = DT_LANES };
+
+static void value_spans(void (*span)(double parameter, const dt_real *z, dt_real *a), int64_t n, double parameter,
+                        const dt_real *z, dt_real *a)
+{
+    const int64_t left = n % SPAN, whole = n - left;
+    for (int64_t j = 0; j < whole; j += SPAN)
+        span(parameter, z + j, a + j);
+    if (left == 0)
+        return;
+    dt_real last[SPAN] = {0};
+    memcpy(last, z + whole, (size_t)left * sizeof *z);
+    span(parameter, last, last);
+    memcpy(a + whole, last, (size_t)left * sizeof *a);
+}
+
+static void derivative_spans(void (*span)(double parameter, const dt_real *z, dt_real *delta), int64_t n,
+                             double parameter, const dt_real *z, dt_real *delta)
+{
+    const int64_t left = n % SPAN, whole = n - left;
+    for (int64_t j = 0; j < whole; j += SPAN)
+        span(parameter, z + j, delta + j);
+    if (left == 0)
+        return;
+    dt_real last[SPAN] = {0}, last_delta[SPAN] = {0};
+    memcpy(last, z + whole, (size_t)left * sizeof *z);
+    memcpy(last_delta, delta + whole, (size_t)left * sizeof *delta);
+    span(parameter, last, last_delta);
+    memcpy(delta + whole, last_delta, (size_t)left * sizeof *delta);
+}
 
 #define SMOOTH_VALUE(sigma)                                                                                            \
+    static void sigma##_span(double parameter, const dt_real *z, dt_real *a)                                           \
+    {                                                                                                                  \
+        dt_real y[SPAN]; /* as z may be a */                                                                           \
+        for (int j = 0; j < SPAN; j++)                                                                                 \
+            y[j] = (dt_real)sigma((double)z[j], parameter);                                                            \
+        memcpy(a, y, sizeof y);                                                                                        \
+    }                                                                                                                  \
+                                                                                                                       \
     static void sigma##_value(int64_t n, double parameter, const dt_real *z, dt_real *a)                               \
     {                                                                                                                  \
-        for (int64_t j = 0; j < n; j++)                                                                                \
-            a[j] = (dt_real)sigma((double)z[j], parameter);                                                            \
+        value_spans(sigma##_span, n, parameter, z, a);                                                                 \
     }
 
 #define SMOOTH(sigma)                                                                                                  \
     SMOOTH_VALUE(sigma)                                                                                                \
+    static void sigma##_slope_span(double parameter, const dt_real *restrict z, dt_real *restrict delta)               \
+    {                                                                                                                  \
+        for (int j = 0; j < SPAN; j++)                                                                                 \
+            delta[j] = (dt_real)((double)delta[j] * sigma##_slope((double)z[j], parameter));                           \
+    }                                                                                                                  \
+                                                                                                                       \
     static void sigma##_derivative(int64_t n, double parameter, const dt_real *z, const dt_real *a, dt_real *delta)    \
     {                                                                                                                  \
         (void)a;                                                                                                       \
-        for (int64_t j = 0; j < n; j++)                                                                                \
-            delta[j] = (dt_real)((double)delta[j] * sigma##_slope((double)z[j], parameter));                           \
+        derivative_spans(sigma##_slope_span, n, parameter, z, delta);                                                  \
     }
 
-/* sigmoid(v + low) = p / (1 + e), and 1 less it q / (1 + e), from e = e^-|v + low| */
-typedef struct logistic {
-    double e, p, q;
-} logistic;
-
-static inline logistic logistic_of(double v, double low)
-{
-    const double e = dt_wide_exp(-__builtin_fabs(v), dt_wide_by_sign(v, -low, low));
-    return (logistic){e, dt_wide_by_sign(v, 1, e), dt_wide_by_sign(v, e, 1)};
-}
-
-static inline double sigmoid(double z, double none)
-{
-    (void)none;
-    return 1 / (1 + dt_wide_exp(-z, 0)); /* never falls, as e / (1 + e) would */
-}
-SMOOTH_VALUE(sigmoid)
-
-static void sigmoid_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
-{
-    (void)none, (void)z;
-    for (int64_t j = 0; j < n; j++)
-        delta[j] *= a[j] * (1 - a[j]);
-}
-
-/* (e^2|z| - 1) / (e^2|z| + 1), with z's sign */
-static inline double hyperbolic(double z, double none)
-{
-    (void)none;
-    const double e = dt_wide_expm1(2 * __builtin_fabs(z)), a = e / (e + 2);
-    return dt_wide_by_sign(z, a, -a);
-}
-
-static void tanh_value(int64_t n, double none, const dt_real *z, dt_real *a)
-{
-    for (int64_t j = 0; j < n; j++)
-        a[j] = (dt_real)hyperbolic((double)z[j], none);
-}
-
-static void tanh_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
-{
-    (void)none, (void)z;
-    for (int64_t j = 0; j < n; j++)
-        delta[j] *= (1 - a[j]) * (1 + a[j]);
-}
-
-static inline double elu(double z, double alpha)
-{
-    const double below = alpha * dt_wide_expm1(z);
-    return dt_wide_by_sign(0 - z, below, z);
-}
-
-static inline double elu_slope(double z, double alpha)
-{
-    const double below = alpha * dt_wide_exp(z, 0);
-    return dt_wide_by_sign(0 - z, below, 1); /* of either zero below */
-}
+SMOOTH(sigmoid)
+SMOOTH(hyperbolic)
 SMOOTH(elu)
-
-#define SELU_ALPHA 1.6732632423543772848170429916717
-#define SELU_SCALE 1.0507009873554804934193349852946
-
-static inline double selu(double z, double none)
-{
-    (void)none;
-    return SELU_SCALE * elu(z, SELU_ALPHA);
-}
-
-static inline double selu_slope(double z, double none)
-{
-    (void)none;
-    return SELU_SCALE * elu_slope(z, SELU_ALPHA);
-}
 SMOOTH(selu)
-
-#define ROOT_2_PI_INVERSE 0x1.9884533d43651p-2 /* 1 / sqrt(2 pi) */
-
-/* z Phi(z): Phi(-|z|) is e w, and Phi(z) that or 1 less it. */
-static inline double gelu(double z, double none)
-{
-    (void)none;
-    double e;
-    const double w = dt_wide_normal_tail(__builtin_fabs(z), &e);
-    const double right = z * (1 - e * w), left = e * (w * dt_wide_at_least(z, -40));
-    return dt_wide_by_sign(z, right, left);
-}
-
-/* Phi(z) + z phi(z) */
-static inline double gelu_slope(double z, double none)
-{
-    (void)none;
-    double e;
-    const double w = dt_wide_normal_tail(__builtin_fabs(z), &e);
-    const double density = ROOT_2_PI_INVERSE * dt_wide_clamp(z, -40, 40);
-    const double left = e * (density + w), right = 1 + e * (density - w);
-    return dt_wide_by_sign(z, right, left);
-}
 SMOOTH(gelu)
-
-#define GELU_2K     0x1.9884533d43651p+0 /* 2 sqrt(2 / pi), and what a double leaves of it */
-#define GELU_2K_LOW (-0x1.cbc0d30ebfd15p-54)
-#define GELU_C      0x1.6e4e26d4801f7p-5 /* 0.044715 */
-#define GELU_C_LOW  0x1.441355475a31ap-59
-
-/* sigmoid(2 u), u = sqrt(2/pi) (z + c z^3): 2 u in two parts, each product and sum with its rounding error, as what 2 u
- * is off by becomes a relative error of e^-|2 u|. Beyond 40, where it is 0 or 1, z is held there, by its bits alone: of
- * comparisons gcc would make branches here. */
-static inline logistic gelu_logistic(double far)
-{
-    const double z = dt_wide_by_sign(40 - __builtin_fabs(far), far, dt_wide_by_sign(far, 40, -40));
-    const double square = z * z, square_low = __builtin_fma(z, z, -square);
-    const double c = GELU_C * square, sum = 1 + c, had = sum - 1;
-    const double c_low = __builtin_fma(GELU_C, square, -c) + (GELU_C_LOW * square + GELU_C * square_low);
-    const double sum_low = (1 - (sum - had)) + (c - had) + c_low;
-    const double u = z * sum, u_low = __builtin_fma(z, sum, -u) + z * sum_low;
-    const double v = GELU_2K * u, v_low = __builtin_fma(GELU_2K, u, -v) + (GELU_2K * u_low + GELU_2K_LOW * u);
-    return logistic_of(v, v_low);
-}
-
-/* z (1 + tanh u) / 2 = z sigmoid(2 u) */
-static inline double gelu_tanh(double z, double none)
-{
-    (void)none;
-    const logistic s = gelu_logistic(z);
-    return dt_wide_at_least(z, -40) * (s.p / (1 + s.e));
-}
-
-static inline double gelu_tanh_slope(double z, double none)
-{
-    (void)none;
-    const logistic s = gelu_logistic(z);
-    const double inner = dt_wide_clamp(GELU_2K * z * (1 + 3 * GELU_C * z * z), -1e6, 1e6); /* 2 z du/dz */
-    return s.p / (1 + s.e) * (1 + inner * (s.q / (1 + s.e)));
-}
 SMOOTH(gelu_tanh)
-
-/* z sigmoid(z) */
-static inline double silu(double z, double none)
-{
-    (void)none;
-    const logistic s = logistic_of(z, 0);
-    return dt_wide_at_least(z, -800) * (s.p / (1 + s.e));
-}
-
-static inline double silu_slope(double z, double none)
-{
-    (void)none;
-    const logistic s = logistic_of(z, 0);
-    return s.p / (1 + s.e) * (1 + dt_wide_clamp(z, -800, 800) * (s.q / (1 + s.e)));
-}
 SMOOTH(silu)
-
-/* ln(1 + e^(beta z)) / beta */
-static inline double softplus(double z, double beta)
-{
-    const double v = beta * z, more = dt_wide_log1p(dt_wide_exp(-__builtin_fabs(v), 0));
-    return ((v > 0 ? v : 0) + more) / beta;
-}
-
-static inline double softplus_slope(double z, double beta)
-{
-    const logistic s = logistic_of(beta * z, 0);
-    return s.p / (1 + s.e);
-}
 SMOOTH(softplus)
-
-/* z tanh(ln(1 + e^z)): with w = e^z, tanh = (w^2 + 2 w) / (w^2 + 2 w + 2), divided by w^2 where z > 0 */
-static inline double mish(double z, double none)
-{
-    (void)none;
-    const double e = dt_wide_exp(-__builtin_fabs(z), 0);
-    const double above = dt_wide_by_sign(z, 1 + 2 * e, e * (e + 2));
-    const double rest = dt_wide_by_sign(z, 2 * e * e, 2);
-    return dt_wide_at_least(z, -800) * (above / (above + rest));
-}
-
-/* t + z (1 - t^2) sigmoid(z), t = tanh(ln(1 + e^z)) */
-static inline double mish_slope(double z, double none)
-{
-    (void)none;
-    const logistic s = logistic_of(z, 0);
-    const double above = dt_wide_by_sign(z, 1 + 2 * s.e, s.e * (s.e + 2));
-    const double rest = dt_wide_by_sign(z, 2 * s.e * s.e, 2);
-    const double t = above / (above + rest), less = rest / (above + rest); /* 1 - t */
-    return t + dt_wide_clamp(z, -800, 800) * less * (1 + t) * (s.p / (1 + s.e));
-}
 SMOOTH(mish)
+SMOOTH_VALUE(power)
 
-static void exp_value(int64_t n, double none, const dt_real *z, dt_real *a)
-{
-    (void)none;
-    for (int64_t j = 0; j < n; j++)
-        a[j] = (dt_real)dt_wide_exp((double)z[j], 0);
-}
-
-static void exp_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
+static void power_derivative(int64_t n, double none, const dt_real *z, const dt_real *a, dt_real *delta)
 {
     (void)none, (void)z;
     for (int64_t j = 0; j < n; j++)
@@ -390,8 +250,8 @@ static void sine_derivative(int64_t n, double omega, const dt_real *z, const dt_
 
 const dt_activation DT_VARIANT(dt_activations)[DT_ACTIVATION_COUNT] = {
     {{"linear", "z", "no activation, as on the last layer"}, linear_value, linear_derivative, false},
-    {{"sigmoid", "1 / (1 + exp(-z))", ""}, sigmoid_value, sigmoid_derivative, false},
-    {{"tanh", "tanh(z)", ""}, tanh_value, tanh_derivative, false},
+    {{"sigmoid", "1 / (1 + exp(-z))", ""}, sigmoid_value, sigmoid_derivative, true},
+    {{"tanh", "tanh(z)", ""}, hyperbolic_value, hyperbolic_derivative, true},
     {{"relu", "max(0, z)", "derivative 0 at z = 0"}, relu_value, relu_derivative, false},
     {{"leaky_relu", "z > 0 ? z : negative_slope z", "derivative negative_slope at z = 0"},
      leaky_relu_value,
@@ -420,7 +280,7 @@ const dt_activation DT_VARIANT(dt_activations)[DT_ACTIVATION_COUNT] = {
      hard_sigmoid_derivative,
      true},
     {{"relu6", "max(0, min(6, z))", "derivative 0 at 0 and 6"}, relu6_value, relu6_derivative, false},
-    {{"exp", "exp(z)", "infinite where it overflows"}, exp_value, exp_derivative, false},
+    {{"exp", "exp(z)", "infinite where it overflows"}, power_value, power_derivative, false},
     {{"sine", "sin(omega z)", "Sitzmann et al. 2020; right for every finite omega z"},
      sine_value,
      sine_derivative,
