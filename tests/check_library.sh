@@ -18,6 +18,12 @@ mv "$work/first" "$work/prefix" # as a user may move it
 grep -q 'accuracy 1.000 .* weights f634fbe8aee3efaf' "$work/said" || fail "train: other weights than ever before"
 grep -q 'right 4 of 4' "$work/said" || fail "own_activation: XOR isn't learnt"
 
+# Each header alone, and beside those of the system that begin names with DT_, too.
+for header in "$work"/prefix/include/deltoid/*.h; do
+    printf '#include <dirent.h>\n#include <elf.h>\n#include <deltoid/%s>\n' "${header##*/}" |
+        "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only -I"$work/prefix/include" -xc - || fail "${header##*/} doesn't compile"
+done
+
 # Every function that a public header declares, and no other.
 library=$(find "$work/prefix" -name libdeltoid.so)
 cat "$work"/prefix/include/deltoid/*.h | sed 's#/\*.*\*/##; /\/\*/,/\*\//d' |

@@ -143,15 +143,15 @@ static void unknown_names(void **state)
 {
     (void)state;
     dt_error error = {0};
-    assert_int_equal(dt_fail_unknown(&error, "activation", "rleu", name_at, activations), DT_UNKNOWN);
+    assert_int_equal(dt_fail_unknown(&error, "activation", "rleu", name_at, activations), DT_UNKNOWN_NAME);
     assert_string_equal(
         error.message,
         "unknown activation 'rleu'; did you mean 'relu'? valid: linear, sigmoid, tanh, relu, leaky_relu, softsign");
     dt_error_clear(&error);
-    assert_int_equal(dt_fail_unknown(&error, "activation", "fourier", name_at, activations), DT_UNKNOWN);
+    assert_int_equal(dt_fail_unknown(&error, "activation", "fourier", name_at, activations), DT_UNKNOWN_NAME);
     assert_string_equal(error.message,
                         "unknown activation 'fourier'; valid: linear, sigmoid, tanh, relu, leaky_relu, softsign");
-    assert_int_equal(dt_fail_unknown(NULL, "activation", "fourier", name_at, activations), DT_UNKNOWN);
+    assert_int_equal(dt_fail_unknown(NULL, "activation", "fourier", name_at, activations), DT_UNKNOWN_NAME);
 }
 
 static const char *many_names(const void *context, size_t i)

@@ -439,7 +439,7 @@ static void test_bad_arguments(void **state)
     dt_gate *x = dt_circuit_input(c, 1);
     assert_null(dt_circuit_activation(c, "rleu", x));
     assert_null(dt_circuit_cost(c, "hinge", 1, &x, 0)); /* the first failure is the one that is told */
-    assert_forward_refused(c, DT_UNKNOWN, "did you mean 'relu'");
+    assert_forward_refused(c, DT_UNKNOWN_NAME, "did you mean 'relu'");
 
     c = make_circuit();
     x = dt_circuit_input(c, 1);
@@ -694,11 +694,12 @@ static void test_wrong_networks(void **state)
     dt_error_clear(&error);
     spec = net_spec(&data);
     spec.loss = "cross-entropy";
-    assert_refused(dt_network_circuit_create(&n, &spec, &error), DT_UNKNOWN, &error, "did you mean 'cross_entropy'");
+    assert_refused(dt_network_circuit_create(&n, &spec, &error), DT_UNKNOWN_NAME, &error,
+                   "did you mean 'cross_entropy'");
     dt_error_clear(&error);
     spec = net_spec(&data);
     spec.activation = (const char *const[]){NULL, "tanh", "tahn"};
-    assert_refused(dt_network_circuit_create(&n, &spec, &error), DT_UNKNOWN, &error, "did you mean 'tanh'");
+    assert_refused(dt_network_circuit_create(&n, &spec, &error), DT_UNKNOWN_NAME, &error, "did you mean 'tanh'");
     dt_error_clear(&error);
     spec = net_spec(&data);
     spec.units = (const int64_t[]){3, 0, 1, 4};

@@ -423,7 +423,7 @@ static void test_pictures(void **state)
                {".svg", DT_INVALID},
                {"a b.svg", DT_INVALID},
                {"x", DT_INVALID},
-               {"x.gif", DT_UNKNOWN},
+               {"x.gif", DT_UNKNOWN_NAME},
                {"x'y.svg", DT_INVALID},
                {"none/x.svg", DT_NOT_FOUND},
                {"1234567890123456789012345678901234567890123456789.svg", DT_INVALID}};

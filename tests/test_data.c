@@ -207,7 +207,7 @@ static void formats(void **state)
     }
     dt_dataset *dataset = (dt_dataset *)folder;
     assert_int_equal(dt_dataset_open(&dataset, "idxx", &(dt_source){.inputs = INPUTS, .labels = LABELS}, &error),
-                     DT_UNKNOWN);
+                     DT_UNKNOWN_NAME);
     assert_null(dataset);
     assert_string_equal(
         error.message, "unknown data format 'idxx'; did you mean 'idx'? valid: idx, csv, libsvm, npy, hdf5, synthetic");

@@ -36,9 +36,9 @@ static void test_unknown_names_are_refused(void **state)
     (void)state;
     dt_error error;
     const char *runs[DT_PLOT_RUNS_MAX + 1] = {s.folder, s.folder};
-    assert_int_equal(draw_with(runs, 1, &(dt_plot_options){.kind = "curvs"}, &error), DT_UNKNOWN);
+    assert_int_equal(draw_with(runs, 1, &(dt_plot_options){.kind = "curvs"}, &error), DT_UNKNOWN_NAME);
     assert_non_null(strstr(error.message, "did you mean 'curves'?"));
-    assert_int_equal(draw_with(runs, 1, &(dt_plot_options){.term = "gif"}, &error), DT_UNKNOWN);
+    assert_int_equal(draw_with(runs, 1, &(dt_plot_options){.term = "gif"}, &error), DT_UNKNOWN_NAME);
     assert_non_null(strstr(error.message, "valid: svg, png, pdf, text"));
     assert_int_equal(draw_with(runs, 0, &(dt_plot_options){0}, &error), DT_INVALID);
     assert_int_equal(draw_with(runs, COUNT(runs), &(dt_plot_options){0}, &error), DT_INVALID);

@@ -456,7 +456,8 @@ static void test_options_are_checked(void **state)
                 "layer 1 has no unit 4");
     refuse_with(run, &(dt_plot_options){.kind = "units", .unit = "3:0", .term = "text"}, DT_NOT_FOUND,
                 "capture z, a, delta or W");
-    refuse_with(run, &(dt_plot_options){.kind = "histograms", .quantity = "x", .term = "text"}, DT_UNKNOWN, "quantity");
+    refuse_with(run, &(dt_plot_options){.kind = "histograms", .quantity = "x", .term = "text"}, DT_UNKNOWN_NAME,
+                "quantity");
     refuse_with(run, &(dt_plot_options){.kind = "histograms", .quantity = "db", .term = "text"}, DT_NOT_FOUND,
                 "quantities: [db]");
     dt_error error; /* all kinds that apply */

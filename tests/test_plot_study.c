@@ -124,7 +124,7 @@ static void test_what_does_not_apply(void **state)
     refused(path, "roofline", DT_NOT_FOUND, "phases.tsv");
     refused(path, "batch", DT_NOT_FOUND, "kind: batch");
     refused(path, "curves", DT_INVALID, "kind curves is of runs, and this is a study");
-    refused(path, "speedups", DT_UNKNOWN, "did you mean 'speedup'?");
+    refused(path, "speedups", DT_UNKNOWN_NAME, "did you mean 'speedup'?");
     const char *run = folder("a-run");
     refused(run, "speedup", DT_INVALID, "kind speedup is of scaling studies, and this is a run");
     dt_error error;

@@ -571,7 +571,7 @@ static void test_predict_refused(void **state)
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++)
         assert_int_equal(dt_model_predict(&n, &from, NULL, &m, &plans[i], &step, NULL), DT_INVALID);
     assert_int_equal(dt_model_predict(&n, &from, NULL, &m, &(dt_model_plan){DT_MODEL_STRATEGIES, 1, 1}, &step, NULL),
-                     DT_UNKNOWN);
+                     DT_UNKNOWN_NAME);
     m.network = 0;
     assert_int_equal(dt_model_predict(&n, &from, NULL, &m, &(dt_model_plan){DT_MODEL_TREE, 1, 2}, &step, &error),
                      DT_INVALID);

@@ -759,10 +759,10 @@ static void test_refusals(void **state)
     m.layers[2].units = 9;
     refused(&m, DT_INVALID, "label 9");
     make_shape(&m, 0, 1, "tee");
-    refused(&m, DT_UNKNOWN, "did you mean 'tree'");
+    refused(&m, DT_UNKNOWN_NAME, "did you mean 'tree'");
     make_shape(&m, 0, 1, "tree");
     m.layers[1].activation = "rleu";
-    refused(&m, DT_UNKNOWN, "did you mean 'relu'");
+    refused(&m, DT_UNKNOWN_NAME, "did you mean 'relu'");
     make_shape(&m, 0, 1, "tree");
     m.experiment.training.batch_size = 0;
     refused(&m, DT_INVALID, "training.batch_size");

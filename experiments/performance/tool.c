@@ -165,7 +165,7 @@ int tool_serve(const tool_work *work)
         else if (strcmp(line, "accuracy") == 0)
             status = answer_accuracy(work, argument, &error);
         else
-            status = dt_fail(&error, DT_UNKNOWN, "'%s' is not understood; there are go, accuracy, quit", line);
+            status = dt_fail(&error, DT_UNKNOWN_NAME, "'%s' is not understood; there are go, accuracy, quit", line);
         if (status != DT_OK)
             printf("error %s\n", error.message);
     }

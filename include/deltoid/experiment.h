@@ -367,9 +367,9 @@ void dt_experiment_set_schedule(dt_experiment *experiment, const char *name);
 /* Frees the arena and what lives in it. */
 void dt_experiment_clear(dt_experiment *experiment);
 
-/* Every range and every combination above, and every name against its table, DT_INVALID or DT_UNKNOWN with the key's
- * path in the message ("training.batch_size: must be ..."). What needs the data (a row number, layers against features)
- * is checked by the trainer. */
+/* Every range and every combination above, and every name against its table, DT_INVALID or DT_UNKNOWN_NAME with the
+ * key's path in the message ("training.batch_size: must be ..."). What needs the data (a row number, layers against
+ * features) is checked by the trainer. */
 dt_status dt_experiment_validate(const dt_experiment *experiment, dt_error *error);
 
 /* The documented function of the minibatch's size alone behind `shard_size: auto`: B for B <= 16, else the largest

@@ -39,7 +39,7 @@ double dt_machine_peak(dt_precision precision);
 
 /* GB/s that `workers` (0: the processors this process may use) read from memory together, and of the triad a = b + s c,
  * in which 3 numbers an element are counted as STREAM does. Takes about 0.2 s, and memory of four times
- * the last cache. Either pointer may be NULL. DT_INVALID, DT_UNKNOWN, DT_UNSUPPORTED, DT_NO_MEMORY, DT_SYSTEM. */
+ * the last cache. Either pointer may be NULL. DT_INVALID, DT_UNKNOWN_NAME, DT_UNSUPPORTED, DT_NO_MEMORY, DT_SYSTEM. */
 dt_status dt_machine_bandwidth(int64_t workers, double *read, double *triad, dt_error *error);
 
 /* --- where two processors are --- */
@@ -182,8 +182,8 @@ typedef struct dt_machine_options {
         memory_bytes; /* at most for arrays, 0: four times the last caches, 1 GiB and an eighth of the memory at most */
 } dt_machine_options;
 
-/* Measures everything. `options` may be NULL. On failure *machine is undefined. DT_INVALID (options), DT_UNKNOWN and
- * DT_UNSUPPORTED (DELTOID_ISA), DT_NO_MEMORY, DT_SYSTEM. */
+/* Measures everything. `options` may be NULL. On failure *machine is undefined. DT_INVALID (options), DT_UNKNOWN_NAME
+ * and DT_UNSUPPORTED (DELTOID_ISA), DT_NO_MEMORY, DT_SYSTEM. */
 dt_status dt_machine_measure(dt_machine *machine, const dt_machine_options *options, dt_error *error);
 
 /* The largest spread among the rates and times of `machine` that were measured (not the placements, which move). *what:

@@ -17,7 +17,7 @@
     X(DT_ANSWER_NO, 1, "done, and the answer is no")                                                                   \
     X(DT_DIVERGED, 1, "training diverged")                                                                             \
     X(DT_INVALID, 2, "invalid argument, experiment or data")                                                           \
-    X(DT_UNKNOWN, 2, "unknown name")                                                                                   \
+    X(DT_UNKNOWN_NAME, 2, "unknown name")                                                                              \
     X(DT_EXISTS, 2, "exists already")                                                                                  \
     X(DT_NOT_FOUND, 2, "not found")                                                                                    \
     X(DT_MALFORMED, 2, "malformed file")                                                                               \

@@ -42,7 +42,7 @@ const char *dt_table_name(dt_table table);
 /* The i-th entry, NULL past the last. */
 const dt_entry *dt_table_at(dt_table table, size_t i);
 
-/* DT_UNKNOWN with the nearest name and the list of all where there is none. */
+/* DT_UNKNOWN_NAME with the nearest name and the list of all where there is none. */
 dt_status dt_table_find(dt_table table, const char *name, size_t *index, dt_error *error);
 
 /* What the cost of that name takes as targets. */

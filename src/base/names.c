@@ -61,7 +61,7 @@ dt_status dt_fail_unknown(dt_error *error, const char *what, const char *name, d
     }
     const char *nearest = dt_nearest_name(name, at, context);
     if (nearest)
-        return dt_fail(error, DT_UNKNOWN, "unknown %s '%.64s'; did you mean '%s'? valid: %s", what, name, nearest,
+        return dt_fail(error, DT_UNKNOWN_NAME, "unknown %s '%.64s'; did you mean '%s'? valid: %s", what, name, nearest,
                        list);
-    return dt_fail(error, DT_UNKNOWN, "unknown %s '%.64s'; valid: %s", what, name, list);
+    return dt_fail(error, DT_UNKNOWN_NAME, "unknown %s '%.64s'; valid: %s", what, name, list);
 }

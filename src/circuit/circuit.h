@@ -48,7 +48,7 @@ dt_status dt_circuit_order(dt_circuit *circuit, dt_error *error);
 enum { DT_GATE_TEXT = 96 };
 void dt_gate_text(const dt_gate *gate, char text[DT_GATE_TEXT]);
 
-/* NULL with DT_UNKNOWN recorded. */
+/* NULL with DT_UNKNOWN_NAME recorded. */
 const dt_scalar_activation *dt_scalar_activation_find(const char *name, dt_error *error);
 const dt_scalar_cost *dt_scalar_cost_find(const char *name, dt_error *error);
 

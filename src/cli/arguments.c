@@ -23,7 +23,7 @@ static dt_status unknown_option(const dt_command *command, const char *argument,
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, " --%s", each);
     }
-    return dt_fail(error, DT_UNKNOWN, "deltoid %s has no option '%.66s'%s%s%s %s%s", command->name, argument,
+    return dt_fail(error, DT_UNKNOWN_NAME, "deltoid %s has no option '%.66s'%s%s%s %s%s", command->name, argument,
                    nearest ? "; did you mean '--" : ";", nearest ? nearest : "", nearest ? "'?" : "",
                    *list ? "valid:" : "it takes none", list);
 }
@@ -93,9 +93,9 @@ dt_status dt_arguments_parse(dt_arguments *arguments, const dt_command *command,
         else if (options && strncmp(argument, "--", 2) == 0)
             status = take_option(arguments, argc, argv, &i, error);
         else if (options && argument[0] == '-' && argument[1])
-            status =
-                dt_fail(error, DT_UNKNOWN, "unknown option '%.64s'; options begin with two dashes (deltoid help %s)",
-                        argument, command->name);
+            status = dt_fail(error, DT_UNKNOWN_NAME,
+                             "unknown option '%.64s'; options begin with two dashes (deltoid help %s)", argument,
+                             command->name);
         else if (dt_is_override(argument) && command->overrides)
             arguments->overrides[arguments->override_count++] = argument;
         else

@@ -38,8 +38,9 @@ static dt_status check_options(const dt_arguments *arguments, const struct actio
         char name[32];
         snprintf(name, sizeof name, " %s ", arguments->command->options[i].name);
         if (arguments->values[i] && !strstr(action->options, name))
-            return dt_fail(error, DT_UNKNOWN, "deltoid capture %s takes no option --%s; usage: deltoid capture %s %s",
-                           action->name, arguments->command->options[i].name, action->name, action->usage);
+            return dt_fail(error, DT_UNKNOWN_NAME,
+                           "deltoid capture %s takes no option --%s; usage: deltoid capture %s %s", action->name,
+                           arguments->command->options[i].name, action->name, action->usage);
     }
     return DT_OK;
 }

@@ -40,7 +40,7 @@ struct dt_arguments {
     const char *values[DT_OPTIONS_MAX]; /* of the options; "" for one without value; NULL: not given */
 };
 
-/* Sorts argv, which is borrowed, into what a command takes. DT_INVALID or DT_UNKNOWN with what is wrong. */
+/* Sorts argv, which is borrowed, into what a command takes. DT_INVALID or DT_UNKNOWN_NAME with what is wrong. */
 dt_status dt_arguments_parse(dt_arguments *arguments, const dt_command *command, int argc, char **argv,
                              dt_error *error);
 void dt_arguments_clear(dt_arguments *arguments);

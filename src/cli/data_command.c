@@ -81,7 +81,7 @@ static dt_status open_file(dt_data_file *file, const dt_arguments *arguments, dt
     file->format = dt_argument(arguments, "format");
     dt_status status = file->format ? DT_OK : dt_data_detect(&file->format, file->path, error);
     if (status == DT_OK && !dt_format_find(file->format, error))
-        status = DT_UNKNOWN;
+        status = DT_UNKNOWN_NAME;
     if (status == DT_OK)
         status = read_keys(file, arguments, error);
     if (status != DT_OK)

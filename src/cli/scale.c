@@ -118,7 +118,7 @@ static dt_status run_scale(const dt_arguments *arguments, dt_error *error)
         return dt_fail(error, DT_INVALID, "deltoid scale: '%.200s' is one argument too many; usage: deltoid scale %s",
                        arguments->positional[1], arguments->command->usage);
     if (dt_argument(arguments, "tsv"))
-        return dt_fail(error, DT_UNKNOWN, "option --tsv is for deltoid scale compare");
+        return dt_fail(error, DT_UNKNOWN_NAME, "option --tsv is for deltoid scale compare");
     dt_arena arena = {0};
     dt_scale_plan *plan = dt_arena_allocate(&arena, 1, sizeof *plan);
     dt_status status =

@@ -197,7 +197,7 @@ dt_status dt_scale_compare(const dt_arguments *arguments, dt_error *error)
                        "B[:POINT] [--tsv]");
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (dt_argument(arguments, others[i]))
-            return dt_fail(error, DT_UNKNOWN, "deltoid scale compare takes no option --%s", others[i]);
+            return dt_fail(error, DT_UNKNOWN_NAME, "deltoid scale compare takes no option --%s", others[i]);
     dt_status status = open_side(&a, arguments->positional[1], &arena, error);
     if (status == DT_OK)
         status = open_side(&b, arguments->positional[2], &arena, error);

@@ -105,8 +105,8 @@ static dt_status check_level(const dt_scale_factor *f, const dt_node *node, dt_e
         while (i < DT_ISAS && strcmp(dt_isa_name((dt_isa)i), text) != 0)
             i++;
         if (i == DT_ISAS || !dt_isa_runs((dt_isa)i))
-            return dt_fail_at(error, node, DT_UNKNOWN, "isa: '%.40s' doesn't run here; deltoid machine lists what does",
-                              text);
+            return dt_fail_at(error, node, DT_UNKNOWN_NAME,
+                              "isa: '%.40s' doesn't run here; deltoid machine lists what does", text);
     }
     return DT_OK;
 }
@@ -121,7 +121,8 @@ static dt_status unknown_factor(const dt_node *node, dt_error *error)
 {
     dt_error own = {0};
     dt_fail_unknown(&own, "factor", node->key, short_name_at, NULL);
-    return dt_fail_at_key(error, node, DT_UNKNOWN, "%.300s, or a key of an experiment as network.0.units", own.message);
+    return dt_fail_at_key(error, node, DT_UNKNOWN_NAME, "%.300s, or a key of an experiment as network.0.units",
+                          own.message);
 }
 
 static dt_status read_levels(dt_scale_plan *plan, dt_scale_factor *f, const dt_node *node, dt_arena *arena,
@@ -248,7 +249,7 @@ static dt_status read_exclusion(const dt_scale_plan *plan, dt_scale_exclusion *e
         while (f < plan->study.factor_count && strcmp(plan->factors[f].name, n->key) != 0)
             f++;
         if (f == plan->study.factor_count)
-            return dt_fail_at_key(error, n, DT_UNKNOWN, "exclude: '%.80s' is no factor of this study", n->key);
+            return dt_fail_at_key(error, n, DT_UNKNOWN_NAME, "exclude: '%.80s' is no factor of this study", n->key);
         e->level[f] = dt_arena_allocate(arena, (size_t)plan->factors[f].level_count, sizeof *e->level[f]);
         if (!e->level[f])
             return dt_fail_memory(error, "the study");

@@ -132,7 +132,7 @@ static dt_status read_target(const source *s, dt_scale_plan *plan, dt_error *err
     plan->target = NAN;
     plan->metric = metric && metric->kind == DT_NODE_SCALAR ? metric->text : "test_loss";
     if (status == DT_OK && !dt_visit_metric_known(plan->metric))
-        return dt_fail_at(error, metric, DT_UNKNOWN,
+        return dt_fail_at(error, metric, DT_UNKNOWN_NAME,
                           "metric: must be test_loss, test_accuracy, validation_loss or validation_accuracy");
     if (status == DT_OK)
         status = real_number(t, "value", -1e300, 1e300, &plan->target, error);
@@ -212,7 +212,7 @@ static dt_status read_source(source *s, dt_scale_plan *plan, const char *file, d
         while (kinds[i] && (kind->kind != DT_NODE_SCALAR || strcmp(kinds[i], kind->text) != 0))
             i++;
         if (!kinds[i])
-            return dt_fail_at(error, kind, DT_UNKNOWN, "kind: must be strong, weak, batch or free");
+            return dt_fail_at(error, kind, DT_UNKNOWN_NAME, "kind: must be strong, weak, batch or free");
         plan->study.kind = kinds[i];
     }
     if (status == DT_OK)

@@ -75,7 +75,7 @@ static dt_status unknown_key(reader *r, const section *s, const dt_node *node)
 {
     if (strchr(node->key, '.'))
         return dt_fail_at_key(
-            r->error, node, DT_UNKNOWN,
+            r->error, node, DT_UNKNOWN_NAME,
             "unknown key '%.64s'; write a key with dots as keys under each other, as in training: {epochs: 3}",
             node->key);
     child_names names = {0};
@@ -88,7 +88,7 @@ static dt_status unknown_key(reader *r, const section *s, const dt_node *node)
     const char *nearest = dt_nearest_name(node->key, child_at, &names);
     if (!nearest)
         nearest = nearest_elsewhere(node->key, elsewhere);
-    return dt_fail_at_key(r->error, node, DT_UNKNOWN, "%s%sunknown key '%.64s'%s%s%s valid here: %s", s->path,
+    return dt_fail_at_key(r->error, node, DT_UNKNOWN_NAME, "%s%sunknown key '%.64s'%s%s%s valid here: %s", s->path,
                           *s->path ? ": " : "", node->key, nearest ? "; did you mean '" : ";", nearest ? nearest : "",
                           nearest ? "'?" : "", list);
 }

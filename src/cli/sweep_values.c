@@ -26,7 +26,7 @@ dt_status dt_sweep_only_names(const dt_node *map, const char *const *names, cons
             continue;
         dt_error own = {0};
         dt_fail_unknown(&own, "key", child->key, name_at, names);
-        return dt_fail_at_key(error, child, DT_UNKNOWN, "%s: %.400s", what, own.message);
+        return dt_fail_at_key(error, child, DT_UNKNOWN_NAME, "%s: %.400s", what, own.message);
     }
     return DT_OK;
 }

@@ -20,7 +20,7 @@ dt_status dt_sweep_value_of(dt_sweep_value *value, const dt_node *node, const ch
  */
 dt_status dt_sweep_draw(dt_sweep_value *value, const dt_node *node, double u, dt_arena *arena, dt_error *error);
 
-/* DT_UNKNOWN at the first child of `map` that is none of `names`, which end with NULL. */
+/* DT_UNKNOWN_NAME at the first child of `map` that is none of `names`, which end with NULL. */
 dt_status dt_sweep_only_names(const dt_node *map, const char *const *names, const char *what, dt_error *error);
 
 /* A whole number of low .. high under that key; *value stays where there is none. `map` may be NULL. DT_INVALID. */

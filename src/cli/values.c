@@ -127,7 +127,7 @@ static void add_statistics(dt_capture_rule *rule)
 static dt_status unknown_item(value_reader *r, const char *path, const dt_node *item)
 {
     const char *nearest = dt_nearest_name(item->text, item_name_at, NULL);
-    return dt_fail_at(r->error, item, DT_UNKNOWN,
+    return dt_fail_at(r->error, item, DT_UNKNOWN_NAME,
                       "%s: unknown quantity '%.64s'%s%s%s W, b, z, a, delta, dW, db, their statistics (z_mean, "
                       "dW_norm_per_unit), cost and more: deltoid help quantities",
                       path, item->text, nearest ? "; did you mean '" : ";", nearest ? nearest : "",

@@ -94,7 +94,7 @@ static dt_status open_dataset(dt_dataset **dataset, const dt_opening *opening, d
     *dataset = NULL;
     const dt_format *format = dt_format_find(opening->data->format, error);
     if (!format)
-        return DT_UNKNOWN;
+        return DT_UNKNOWN_NAME;
     dt_dataset *d = dt_allocate_zeroed(1, sizeof *d);
     if (!d)
         return dt_fail_memory(error, "a data set");

@@ -33,7 +33,7 @@ dt_isa dt_isa_current(void);
 /* Did DELTOID_ISA name the one in use? */
 bool dt_isa_pinned(void);
 
-/* DT_UNKNOWN or DT_UNSUPPORTED where DELTOID_ISA names nothing this processor runs. */
+/* DT_UNKNOWN_NAME or DT_UNSUPPORTED where DELTOID_ISA names nothing this processor runs. */
 dt_status dt_isa_check(dt_error *error);
 
 #define DT_GLUE3_(a, b, c) a##_##b##_##c

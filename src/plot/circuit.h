@@ -10,7 +10,7 @@
 
 /* Draws into `path`, FOLDER/STEM.svg, .png or .pdf, in a folder that is there; STEM.gp with what gnuplot was told stays
  * beside it, and STEM.tsv with `numbers`, which may be NULL. The stem is 1 to 48 of A-Z a-z 0-9 . _ -, and doesn't
- * begin with . or -: DT_INVALID else, DT_UNKNOWN for another ending. The rest as dt_gnuplot_run. */
+ * begin with . or -: DT_INVALID else, DT_UNKNOWN_NAME for another ending. The rest as dt_gnuplot_run. */
 dt_status dt_circuit_draw(const dt_drawing *drawing, const dt_buffer *numbers, const char *path, dt_error *error);
 
 /* The same refusals, and DT_NOT_FOUND where there is no such folder, before anything is computed. */

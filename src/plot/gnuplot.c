@@ -254,7 +254,7 @@ dt_status dt_gnuplot_run(const char *folder, const char *stem, const char *forma
     size_t f = 0;
     while (strcmp(formats[f].name, format) != 0)
         if (++f == sizeof formats / sizeof *formats)
-            return dt_fail(error, DT_UNKNOWN, "gnuplot draws no '%s' here", format);
+            return dt_fail(error, DT_UNKNOWN_NAME, "gnuplot draws no '%s' here", format);
     dt_status status = DT_NO_MEMORY;
     dt_buffer picture = {0}, script = {0};
     char *said = dt_allocate(COMPLAINT_MAX, 1);

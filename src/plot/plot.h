@@ -75,9 +75,9 @@ typedef struct dt_plot_options {
     void *context;
 } dt_plot_options;
 
-/* Draws. DT_NOT_FOUND where a run, or what `kind` needs of it, is not there; DT_UNKNOWN for an unknown kind or term;
- * DT_MALFORMED with FILE:LINE; DT_UNSUPPORTED without gnuplot (script and numbers are written all the same); DT_IO,
- * DT_NO_MEMORY, DT_SYSTEM. */
+/* Draws. DT_NOT_FOUND where a run, or what `kind` needs of it, is not there; DT_UNKNOWN_NAME for an unknown kind or
+ * term; DT_MALFORMED with FILE:LINE; DT_UNSUPPORTED without gnuplot (script and numbers are written all the same);
+ * DT_IO, DT_NO_MEMORY, DT_SYSTEM. */
 dt_status dt_plot(const char *const *runs, size_t run_count, const dt_plot_options *options, dt_error *error);
 
 #endif

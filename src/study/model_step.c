@@ -224,7 +224,7 @@ static dt_status check_plan(const dt_model_machine *m, const dt_model_network *n
                             dt_error *error)
 {
     if ((unsigned)plan->strategy >= DT_MODEL_STRATEGIES)
-        return dt_fail(error, DT_UNKNOWN, "a model of strategy number %d; valid: tree, owner, split, serial",
+        return dt_fail(error, DT_UNKNOWN_NAME, "a model of strategy number %d; valid: tree, owner, split, serial",
                        (int)plan->strategy);
     if (plan->workers < 1 || plan->workers > m->cores)
         return dt_fail(error, DT_INVALID,
