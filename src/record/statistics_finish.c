@@ -79,14 +79,16 @@ static void put_counts(const dt_statistics *s, const dt_capture_set *set, const 
     const int64_t bins = s->bins[h];
     memset(to, 0, set->bytes);
     for (int64_t t = 0; t < s->layout->workers; t++) {
+        if (set->item->per_unit) {
+            for (int64_t j = 0; j < g->units; j++)
+                for (int64_t i = 0; (!place || place[j] >= 0) && i < bins; i++)
+                    to[(place ? place[j] : j) * bins + i] += g->unit_tally[h][(t * g->units + j) * bins + i];
+            continue;
+        }
         const uint32_t *tally = g->tally[h] + t * DT_TALLY;
-        if (!set->item->per_unit)
-            dt_count_kept(s, g, h, t);
-        for (int64_t i = 0; !set->item->per_unit && i < bins; i++)
+        dt_count_kept(s, g, h, t);
+        for (int64_t i = 0; i < bins; i++)
             to[i] += tally[i] + tally[DT_KEYS + i] + tally[2 * DT_KEYS + i] + tally[3 * DT_KEYS + i]; /* modulo 2^32 */
-        for (int64_t j = 0; set->item->per_unit && j < g->units; j++)
-            for (int64_t i = 0; (!place || place[j] >= 0) && i < bins; i++)
-                to[(place ? place[j] : j) * bins + i] += g->unit_tally[h][(t * g->units + j) * bins + i];
     }
     if (set->item->per_unit)
         memset(g->unit_tally[h], 0, (size_t)(s->layout->workers * g->units * bins) * sizeof(uint32_t));

@@ -115,8 +115,10 @@ static void add_path(dt_buffer *t, const job *j, size_t point, int series)
             dt_buffer_format(t, "%s->", j->study->points[point].values[f]);
     if (series >= STEPS_TO_TARGET)
         dt_buffer_add(t, "training");
+    else if (series == STEP)
+        dt_buffer_add(t, "step");
     else
-        dt_buffer_format(t, series == STEP ? "step" : "step->%s", dt_phase_name((dt_phase)series));
+        dt_buffer_format(t, "step->%s", dt_phase_name((dt_phase)series));
 }
 
 static const char *metric_of(int series)
