@@ -3,6 +3,9 @@
 # further, not a library to preload as in faults.sh. Each run must end with status 0, or with 3 and one line; its files
 # must be whole; and once there is room, --resume must go on from what is there, to the bits of a run that had it.
 #
+# And on one that nothing may be written to: a new run, a run to go on and a plot end with status 3 and one line, what
+# only reads works, and once writing is allowed --resume goes on.
+#
 #     sudo tests/disk_full.sh PROGRAM [LEVELS]             200: about a minute
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,6 +64,35 @@ try() {
   umount disk
   mounted=no
 }
+
+# The read-only disk: what is refused, and what goes on working.
+refused() { # COMMAND ...
+  status=0
+  "$program" "$@" > out 2> err || status=$?
+  [ "$status $(wc -l < err)" = "3 1" ] || bad "a read-only disk" "$1: not status 3 and one line"
+}
+read_only() {
+  mount -t tmpfs -o size=64m tmpfs disk
+  mounted=yes
+  "$program" train e.yaml training.epochs=1 --quiet --out disk/run
+  mount -o remount,ro disk
+  refused train e.yaml --quiet --out disk/new
+  refused train --resume disk/run training.epochs=9 --quiet
+  refused plot disk/run
+  for command in eval verify 'capture info'; do
+    status=0
+    # shellcheck disable=SC2086
+    "$program" $command disk/run > out 2> err || status=$?
+    [ $status -eq 0 ] || bad "a read-only disk" "$command"
+  done
+  mount -o remount,rw disk
+  status=0
+  "$program" train --resume disk/run training.epochs=2 --quiet 2> err || status=$?
+  [ $status -eq 0 ] || bad "a disk that was read-only" "--resume"
+  umount disk
+  mounted=no
+}
+read_only
 
 size=$(du -sk whole | cut -f1)
 level=1

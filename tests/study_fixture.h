@@ -26,6 +26,7 @@ typedef struct fixture {
     double noise;              /* deviation of a visit's logarithm */
     int visits;                /* of each point */
     int flag_every;            /* every n-th visit is disturbed, three times as slow; 0: none */
+    int far_every;             /* every n-th visit of several workers has its cores far apart, twice as slow; 0: none */
     int lacking;               /* visits of that point are all disturbed; 0: of none */
     double uncovered;          /* share of a step that phases don't explain */
     bool phases, targets, wrong_hash;
@@ -199,8 +200,9 @@ static inline void fixture_visit(dt_study *s, const fixture *f, int block, int p
     const int network = strcmp(p->values[0], f->workloads[0]) == 0 ? 0 : 1;
     const bool flagged =
         (f->flag_every && number % f->flag_every == f->flag_every - 1) || (f->lacking && point == f->lacking);
+    const bool far = f->far_every && threads > 1 && !flagged && number % f->far_every == 0;
     const double plain = fixture_seconds(f, network, p->reduction, threads);
-    const double seconds = plain * exp(f->noise * normal_number(7, (uint64_t)number)) * (flagged ? 3 : 1);
+    const double seconds = plain * exp(f->noise * normal_number(7, (uint64_t)number)) * (flagged ? 3 : far ? 2 : 1);
     /* one hash a workload; those that aren't reproducible have one a visit */
     const unsigned hash = !p->deterministic ? (unsigned)number + 1 : f->wrong_hash && threads == 2 ? 1U : 0U;
     dt_study_visit *v = &s->visits[s->visit_count++];
@@ -220,9 +222,9 @@ static inline void fixture_visit(dt_study *s, const fixture *f, int block, int p
         .voluntary = 3,
         .involuntary = flagged ? 900 : 2,
         .cpu_share = 1,
-        .place_before = "near",
-        .place_after = "near",
-        .line_ns = 45,
+        .place_before = far ? "far" : "near",
+        .place_after = far ? "far" : "near",
+        .line_ns = far ? 180 : 45,
         .fma_alone = 100,
         .fma_both = 100,
         .timer_ns = 20,

@@ -104,6 +104,42 @@ static void test_medians_leave_out_what_they_should(void **state)
     assert_non_null(strstr(sentence, "3 % at most from start to end (read")); /* 0.97 */
 }
 
+/* Cores that a hypervisor moved: two distributions, of which the commoner counts. */
+static void test_like_is_compared_with_like(void **state)
+{
+    (void)state;
+    fixture f = strong;
+    f.noise = 0;
+    f.phases = true;
+    f.far_every = 3;
+    const dt_analysis *a = analyse(&f);
+    int64_t elsewhere = 0;
+    for (int64_t i = 0; i < a->point_count; i++) {
+        const dt_analysis_point *p = &a->points[i];
+        assert_near(p->median, fixture_seconds(&f, 0, p->point->values[1], (int)p->workers), 1e-8);
+        assert_int_equal(p->visits + p->elsewhere, f.visits);
+        assert_true(p->workers > 1 || p->elsewhere == 0); /* one worker has no neighbour */
+        if (p->workers > 1)
+            assert_string_equal(p->place, "near");
+        assert_true(p->attribution.covered < 1 + DT_ANALYSIS_COVERED); /* their phases don't count, either */
+        elsewhere += p->elsewhere;
+    }
+    assert_true(elsewhere > a->visits / 5);
+    assert_int_equal(a->elsewhere, elsewhere);
+    char sentence[DT_SENTENCE], says[64];
+    dt_analysis_say_contention(a, sentence);
+    snprintf(says, sizeof says, "%lld had their processors otherwise placed", (long long)elsewhere);
+    assert_non_null(strstr(sentence, says));
+    for (size_t v = 0; v < a->study->visit_count; v++)
+        assert_int_equal(dt_analysis_counts(a, &a->study->visits[v]),
+                         strcmp(a->study->visits[v].place_before, "far") != 0);
+    f.far_every = 1; /* all of them: then that is what is compared */
+    a = analyse(&f);
+    assert_int_equal(a->elsewhere, 0);
+    assert_near(a->points[1].median,
+                2 * fixture_seconds(&f, 0, a->points[1].point->values[1], (int)a->points[1].workers), 1e-8);
+}
+
 static void test_intervals_hold_the_median(void **state)
 {
     (void)state;
@@ -446,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_medians_leave_out_what_they_should),
+        cmocka_unit_test(test_like_is_compared_with_like),
         cmocka_unit_test(test_intervals_hold_the_median),
         cmocka_unit_test(test_speedups_have_both_bases),
         cmocka_unit_test(test_laws_are_recovered),

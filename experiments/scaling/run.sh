@@ -56,7 +56,7 @@ keep() { # NAME
     rm -f -- "$to"/*
     for file in study.yaml summary.txt points.tsv visits.tsv machine.tsv targets.tsv analysis.tsv fits.tsv model.tsv \
         provenance.json; do
-        [[ ! -s $from/$file ]] || cp -- "$from/$file" "$to/"
+        [[ ! -s $from/$file ]] || sed "s|$PWD/||g" -- "$from/$file" >"$to/$file" # paths as they are from here
     done
     for file in "$from"/plots/*.svg; do
         [[ ! -e $file ]] || cp -- "$file" "$to/"

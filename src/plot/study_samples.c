@@ -179,11 +179,11 @@ static int64_t chunks_of(const dt_study *study, const dt_study_visit *visit, dou
     return n;
 }
 
-static void add_visits(dt_studied *s, bool flagged, double *values)
+static void add_visits(dt_studied *s, bool counts, double *values)
 {
     const dt_study *study = s->study;
-    if (!dt_chart_add_item(s->picture, flagged ? DT_CHART_HOLLOW : DT_CHART_MARKS, flagged ? 2 : 1,
-                           flagged ? "flagged: left out" : "counted: median and quartiles of its chunks",
+    if (!dt_chart_add_item(s->picture, counts ? DT_CHART_MARKS : DT_CHART_HOLLOW, counts ? 1 : 2,
+                           counts ? "counted: median and quartiles of its chunks" : "left out: flagged, elsewhere",
                            study->visit_count, s->arena, &s->status))
         return;
     for (size_t v = 0; v < study->visit_count; v++) {
@@ -192,8 +192,9 @@ static void add_visits(dt_studied *s, bool flagged, double *values)
         for (int64_t i = 0; i < s->analysis->point_count; i++)
             if (s->analysis->points[i].point->point == visit->point)
                 p = &s->analysis->points[i];
-        const int64_t n =
-            p && isfinite(p->median) && visit->flagged == flagged ? chunks_of(study, visit, p->median, values) : 0;
+        const int64_t n = p && isfinite(p->median) && dt_analysis_counts(s->analysis, visit) == counts
+                              ? chunks_of(study, visit, p->median, values)
+                              : 0;
         if (n > 0)
             dt_chart_add_row(s->picture, (double)v + 1, dt_median(values, n), dt_quantile(values, n, 0.25),
                              dt_quantile(values, n, 0.75));
@@ -228,8 +229,8 @@ static dt_status load_samples(dt_picture *picture, const dt_plot_run *runs, size
             dt_chart_add_row(picture, 1, 1, NAN, NAN);
             dt_chart_add_row(picture, (double)s.study->visit_count, 1, NAN, NAN);
         }
-        add_visits(&s, false, values);
         add_visits(&s, true, values);
+        add_visits(&s, false, values);
         if (dt_chart_end(picture, false, false)) {
             dt_chart_panel *panel = &s.chart->panels[s.chart->panel_count - 1];
             double low = INFINITY, high = -INFINITY;

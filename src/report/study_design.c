@@ -128,6 +128,7 @@ static void add_point(const dt_analysis *a, const dt_analysis_point *p, dt_page 
     dt_html_number(&page->body, 0, (double)p->point->batch_size);
     dt_html_number(&page->body, 0, (double)p->visits);
     dt_html_number(&page->body, 0, (double)p->flagged);
+    dt_html_number(&page->body, 0, (double)p->elsewhere);
     dt_study_cell_seconds(page, p->median);
     dt_study_cell_percent(page, 1,
                           isfinite(p->interval.low) ? (p->interval.high - p->interval.low) / 2 / p->median : NAN);
@@ -164,14 +165,15 @@ dt_status dt_study_write_measured(const dt_studied_page *s, dt_page *page, dt_er
 
 dt_status dt_study_write_points(const dt_studied_page *s, dt_page *page, dt_error *error)
 {
-    static const dt_html_column columns[] = {{"series", false},     {"T", true},         {"batch size", true},
-                                             {"visits", true},      {"flagged", true},   {"a step", true},
-                                             {"interval, ±", true}, {"samples/s", true}, {"", false}};
+    static const dt_html_column columns[] = {
+        {"series", false},   {"T", true},      {"batch size", true},  {"visits", true},    {"flagged", true},
+        {"elsewhere", true}, {"a step", true}, {"interval, ±", true}, {"samples/s", true}, {"", false}};
     const dt_analysis *a = s->analysis;
     (void)error;
     dt_html_table_begin(
         &page->body,
-        "Every point: the visits that count, those that were flagged as disturbed and left out, and the "
+        "Every point: the visits that count, those that were flagged as disturbed and those whose processors lay "
+        "otherwise than in most, both left out, and the "
         "median time of a step",
         columns, sizeof columns / sizeof *columns);
     for (int64_t i = 0; i < a->point_count; i++)

@@ -16,7 +16,7 @@ static void add_determinism(const dt_analysis *a, const dt_analysis_point *p, dt
         dt_study_label(page, "not reproducible", true);
         if (p->hashes > 1)
             dt_html_format(&page->body, "%lld different in %lld visits", (long long)p->hashes,
-                           (long long)(p->visits + p->flagged));
+                           (long long)(p->visits + p->flagged + p->elsewhere));
     } else if (!*p->hash)
         dt_html_text(&page->body, "unknown");
     else if (p->hashes > 1 || work->hashes > 1)

@@ -26,6 +26,11 @@ static void count_visits(dt_analysis *a)
     }
 }
 
+bool dt_analysis_counts(const dt_analysis *analysis, const dt_study_visit *visit)
+{
+    return dt_visit_counts(analysis, visit);
+}
+
 dt_status dt_study_analyse(const dt_study *study, dt_arena *arena, dt_analysis **analysis, dt_error *error)
 {
     dt_analysing a = {.study = study, .arena = arena, .error = error};
@@ -140,6 +145,11 @@ void dt_analysis_say_contention(const dt_analysis *a, char s[DT_SENTENCE])
     int n = snprintf(s, DT_SENTENCE,
                      "%lld visits: %lld flagged as disturbed and %lld failed, which are shown and left out.",
                      (long long)a->visits, (long long)a->flagged, (long long)a->failed);
+    if (a->elsewhere && n < DT_SENTENCE)
+        n += snprintf(s + n, DT_SENTENCE - (size_t)n,
+                      " Of the others %lld had their processors otherwise placed than most and are left out, too, so "
+                      "that like is compared with like.",
+                      (long long)a->elsewhere);
     if (isfinite(a->ceilings.drift) && n < DT_SENTENCE)
         snprintf(s + n, DT_SENTENCE - (size_t)n,
                  " The machine's probes moved by %.0f %% at most from start to end (%s).", 100 * a->ceilings.drift,

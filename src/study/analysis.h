@@ -8,7 +8,8 @@
  *
  * A visit is a fresh process and counts as one value, the median of its chunks that are neither warm-up nor flagged; a
  * point's sample is its visits' values, so that they are independent. Flagged and failed visits are counted and left
- * out. Every decision is a rule of study/rules.h.
+ * out, and so are visits of several workers whose processors lay otherwise than in most of them (analysis_places.c).
+ * Every decision is a rule of study/rules.h.
  *
  * Points with all factors equal but the number of workers are a series; series with the same work (workload, batch
  * size, precision, ... all factors but how it is computed: threads, reduction, groups, placement, isa) are comparable:
@@ -39,6 +40,8 @@ typedef struct dt_analysis_point {
     int64_t series, work;                            /* numbers of dt_analysis.series and works */
     int64_t workers, visits;                         /* visits that count */
     int64_t flagged, failed;                         /* that don't */
+    int64_t elsewhere;                               /* nor do these, whose processors didn't lie as `place` says */
+    const char *place;                               /* of the visits that count; NULL: one worker, or nobody looked */
     double *seconds;                                 /* (visits) of a step, ascending */
     double median, quartile_low, quartile_high, p90; /* NAN without visits */
     dt_interval interval;                            /* of the median; NAN where the visits are too few for one */
@@ -172,9 +175,12 @@ typedef struct dt_analysis {
     char model_why[DT_ANALYSIS_REASON];         /* why there is no model; "" */
     double worst_covered;                       /* largest |covered - 1|; NAN without phases */
     double timer_share;                         /* largest share of a step that timers took; NAN */
-    int64_t visits, flagged, failed;
+    int64_t visits, flagged, failed, elsewhere;
     double confidence;
 } dt_analysis;
+
+/* Whether a visit of the study is among those that its point's figures are of. */
+bool dt_analysis_counts(const dt_analysis *analysis, const dt_study_visit *visit);
 
 /* DT_NOT_FOUND where nothing was measured yet, DT_INVALID for times that can't be, DT_NO_MEMORY. */
 dt_status dt_study_analyse(const dt_study *study, dt_arena *arena, dt_analysis **analysis, dt_error *error);

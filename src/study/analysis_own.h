@@ -22,15 +22,27 @@ dt_status dt_analyse_phases(dt_analysing *a);  /* analysis_phases.c: attribution
 dt_status dt_analyse_model(dt_analysing *a);   /* analysis_model.c: predictions and their error, lines between cores */
 dt_status dt_analyse_limits(dt_analysing *a);  /* analysis_phases.c: what limits each point */
 
-/* A visit counts where it ended well and nothing disturbed it. */
+/* Sets the points' place and elsewhere. */
+void dt_analyse_places(dt_analysis *a);
+
+/* A visit counts where it ended well, nothing disturbed it, and its processors lay as in the visits it is compared
+ * with.
+ */
 static inline bool dt_visit_failed(const dt_study_visit *visit)
 {
     return strcmp(visit->state, "ok") != 0;
 }
 
-static inline bool dt_visit_counts(const dt_study_visit *visit)
+static inline bool dt_visit_elsewhere(const dt_analysis *a, const dt_study_visit *visit)
 {
-    return !dt_visit_failed(visit) && !visit->flagged;
+    const char *place = a->points[visit->point].place;
+    return !dt_visit_failed(visit) && !visit->flagged && place && visit->place_before && *visit->place_before &&
+           strcmp(visit->place_before, place) != 0;
+}
+
+static inline bool dt_visit_counts(const dt_analysis *a, const dt_study_visit *visit)
+{
+    return !dt_visit_failed(visit) && !visit->flagged && !dt_visit_elsewhere(a, visit);
 }
 
 /* By its number, or NULL. */

@@ -15,19 +15,21 @@ typedef struct cell {
 enum { LAYERS_MOST = 256 };
 
 /* Visits that count and have phases; steps is what their phases were timed over. */
-static bool is_of(const dt_study *study, const dt_study_phase *row, int64_t point)
+static bool is_of(const dt_analysis *a, const dt_study_phase *row, int64_t point)
 {
+    const dt_study *study = a->study;
     const dt_study_visit *visit = dt_study_visit_find(study, row->visit);
-    return row->point == study->points[point].point && visit && dt_visit_counts(visit) && row->steps > 0 &&
+    return row->point == study->points[point].point && visit && dt_visit_counts(a, visit) && row->steps > 0 &&
            row->worker >= 0 && row->worker < DT_ATTRIBUTION_WORKERS_MAX && row->l >= 0 && row->l <= LAYERS_MOST;
 }
 
 /* Steps of all visits of the point that have phases: each visit's rows have the same number. */
-static int64_t steps_of(const dt_study *study, int64_t point)
+static int64_t steps_of(const dt_analysis *a, int64_t point)
 {
+    const dt_study *study = a->study;
     int64_t steps = 0, before = -1;
     for (size_t i = 0; i < study->phase_count; i++)
-        if (is_of(study, &study->phases[i], point) && study->phases[i].visit != before) {
+        if (is_of(a, &study->phases[i], point) && study->phases[i].visit != before) {
             steps += study->phases[i].steps;
             before = study->phases[i].visit;
         }
@@ -38,10 +40,10 @@ dt_status dt_point_profile(dt_analysing *a, int64_t point, dt_profile_row **rows
 {
     const dt_study *study = a->study;
     int64_t workers = 0;
-    const int64_t steps = steps_of(study, point);
+    const int64_t steps = steps_of(a->analysis, point);
     *count = 0;
     for (size_t i = 0; i < study->phase_count; i++)
-        if (is_of(study, &study->phases[i], point) && study->phases[i].worker >= workers)
+        if (is_of(a->analysis, &study->phases[i], point) && study->phases[i].worker >= workers)
             workers = study->phases[i].worker + 1;
     if (workers == 0)
         return DT_OK;
@@ -54,7 +56,7 @@ dt_status dt_point_profile(dt_analysing *a, int64_t point, dt_profile_row **rows
     }
     for (size_t i = 0; i < study->phase_count; i++) {
         const dt_study_phase *row = &study->phases[i];
-        if (!is_of(study, row, point))
+        if (!is_of(a->analysis, row, point))
             continue;
         cell *c = &sums[(row->worker * DT_PHASES + (int64_t)row->phase) * (LAYERS_MOST + 1) + row->l];
         c->seconds += row->seconds;
@@ -75,15 +77,16 @@ dt_status dt_point_profile(dt_analysing *a, int64_t point, dt_profile_row **rows
 }
 
 /* Mean seconds a step of the chunks that the phases were timed with: all but warm-up. */
-static double wall_of(const dt_study *study, int64_t point)
+static double wall_of(const dt_analysis *a, int64_t point)
 {
+    const dt_study *study = a->study;
     double seconds = 0, steps = 0;
     for (size_t i = 0; i < study->sample_count; i++) {
         const dt_study_sample *sample = &study->samples[i];
         if (sample->point != study->points[point].point || sample->warmup)
             continue;
         const dt_study_visit *visit = dt_study_visit_find(study, sample->visit);
-        if (visit && dt_visit_counts(visit)) {
+        if (visit && dt_visit_counts(a, visit)) {
             seconds += sample->seconds;
             steps += (double)sample->steps;
         }
@@ -238,7 +241,7 @@ static dt_status attribute(dt_analysing *a, int64_t point)
     if (status != DT_OK || count == 0)
         return status;
     const dt_bounds bounds = dt_ceilings_at(&a->analysis->ceilings, p->workers);
-    p->wall = wall_of(a->study, point);
+    p->wall = wall_of(a->analysis, point);
     status = dt_attribute(rows, count, p->wall, &bounds, &p->attribution, a->error);
     if (status != DT_OK)
         return status;

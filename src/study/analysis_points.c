@@ -93,6 +93,10 @@ static dt_status gather_samples(dt_analysing *a)
         p->point = &study->points[i];
         p->workers = p->point->workers;
         p->hash = "";
+    }
+    dt_analyse_places(a->analysis);
+    for (int64_t i = 0; i < a->analysis->point_count; i++) {
+        dt_analysis_point *p = &a->analysis->points[i];
         int64_t visits = 0;
         for (size_t v = 0; v < study->visit_count; v++)
             visits += study->visits[v].point == p->point->point;
@@ -103,9 +107,10 @@ static dt_status gather_samples(dt_analysing *a)
             const dt_study_visit *visit = &study->visits[v];
             if (visit->point != p->point->point)
                 continue;
-            const double seconds = dt_visit_counts(visit) ? dt_study_visit_seconds(study->samples, study->sample_count,
-                                                                                   visit->visit, scratch)
-                                                          : NAN;
+            const double seconds =
+                dt_visit_counts(a->analysis, visit)
+                    ? dt_study_visit_seconds(study->samples, study->sample_count, visit->visit, scratch)
+                    : NAN;
             if (isfinite(seconds))
                 p->seconds[p->visits++] = seconds;
             p->failed += dt_visit_failed(visit);

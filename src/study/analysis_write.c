@@ -62,6 +62,7 @@ static void add_point(dt_buffer *out, const dt_analysis *a, const dt_analysis_po
     dt_buffer_format(out, "\t%lld\t%s\t%s\t%lld\t%lld\t%lld", (long long)p->workers,
                      p->point->deterministic ? "true" : "false", p->point->oversubscribed ? "true" : "false",
                      (long long)p->visits, (long long)p->flagged, (long long)p->failed);
+    dt_buffer_format(out, "\t%lld\t%s", (long long)p->elsewhere, p->place ? p->place : "");
     real(out, p->median);
     interval(out, p->interval);
     real(out, p->quartile_low);
@@ -87,7 +88,8 @@ static void add_points(dt_buffer *out, const dt_analysis *a)
     dt_buffer_add(out, "point");
     for (size_t f = 0; f < a->study->factor_count; f++)
         cell(out, a->study->factors[f].name);
-    dt_buffer_add(out, "\tseries\tworkers\tdeterministic\toversubscribed\tvisits\tflagged\tfailed\tmedian\tmedian_low\t"
+    dt_buffer_add(out, "\tseries\tworkers\tdeterministic\toversubscribed\tvisits\tflagged\tfailed\telsewhere\tplace\tme"
+                       "dian\tmedian_low\t"
                        "median_high\tquartile_low\tquartile_high\tp90\tsamples_per_second");
     static const char *const bases[] = {"one", "best"};
     for (int b = 0; b < 2; b++)
