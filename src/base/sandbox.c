@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -138,6 +139,19 @@ dt_status dt_sandbox_check_file(const char *path, const char *advice, dt_error *
     if (!S_ISREG(file.st_mode))
         return dt_fail(error, DT_INVALID, "%s: is no regular file; put the file that a run wrote there", path);
     return DT_OK;
+}
+
+void dt_sandbox_ask(int socket, const void *request, size_t size)
+{
+    for (const char *from = request; size > 0;) {
+        const ssize_t n = send(socket, from, size, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return;
+        from += n;
+        size -= (size_t)n;
+    }
 }
 
 void *dt_sandbox_share(size_t size)

@@ -52,6 +52,10 @@ void dt_sandbox_unshare(void *memory, size_t size); /* NULL is allowed */
 /* In the child. DT_IO when nobody listens. */
 dt_status dt_sandbox_send(int pipe, const void *bytes, size_t size);
 
+/* In the parent, to a child that serves requests from a socket: what it is asked. Where it has ended nothing is said,
+ * as receiving says why. */
+void dt_sandbox_ask(int socket, const void *request, size_t size);
+
 /* In the parent: the next piece, which must be of this size, or the child's own error, or DT_MALFORMED when it crashed
  * or ran out of its limits; DT_SYSTEM when someone killed it. */
 dt_status dt_sandbox_receive(dt_sandbox *box, void *bytes, size_t size, dt_error *error);

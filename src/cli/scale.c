@@ -80,7 +80,7 @@ static dt_status scale_all(const dt_scale_plan *plan, const char *out, bool resu
         status = dt_scale_probe(&s, "start", error);
     if (status == DT_OK)
         status = dt_scale_blocks(&s, error);
-    if (status == DT_OK && dt_signals_noted())
+    if (status == DT_OK && dt_signals_caught())
         return dt_fail(error, DT_STOPPED, "stopped; go on with deltoid scale STUDY.yaml --resume%s%s",
                        out ? " --out " : "", out ? out : "");
     if (status == DT_OK)

@@ -136,7 +136,7 @@ static dt_status visit_point(dt_scale *s, dt_scale_place place, dt_error *error)
     dt_scale_outcome outcome = {.flagged = true};
     dt_status status = DT_OK;
     for (place.attempt = 1;
-         status == DT_OK && outcome.flagged && place.attempt <= s->plan->attempts && !dt_signals_noted();
+         status == DT_OK && outcome.flagged && place.attempt <= s->plan->attempts && !dt_signals_caught();
          place.attempt++) {
         status = dt_scale_visit(s, &place, &outcome, error);
         if (status != DT_OK)
@@ -165,11 +165,11 @@ dt_status dt_scale_blocks(dt_scale *s, dt_error *error)
     if (!order)
         return dt_fail_memory(error, "the study");
     dt_status status = DT_OK;
-    for (int64_t block = s->blocks + 1; status == DT_OK && !dt_signals_noted() && block <= 2 * s->plan->rule.most;
+    for (int64_t block = s->blocks + 1; status == DT_OK && !dt_signals_caught() && block <= 2 * s->plan->rule.most;
          block++) {
         bool any = false;
         dt_order_block((uint64_t)s->plan->study.seed, block, (int64_t)count, order);
-        for (size_t i = 0; status == DT_OK && i < count && !dt_signals_noted() && s->spent < s->plan->budget; i++)
+        for (size_t i = 0; status == DT_OK && i < count && !dt_signals_caught() && s->spent < s->plan->budget; i++)
             if (!is_done(s, (size_t)order[i], block - 1)) {
                 any = true;
                 status = visit_point(s, (dt_scale_place){(size_t)order[i], block, (int64_t)i, 1}, error);

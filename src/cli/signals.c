@@ -36,11 +36,6 @@ static void on_noted(int number)
         caught = number;
 }
 
-int dt_signals_noted(void)
-{
-    return caught;
-}
-
 void dt_signals_note(void)
 {
     struct sigaction action = {.sa_handler = on_noted}; /* without SA_RESTART, so that waiting ends */

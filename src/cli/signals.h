@@ -12,9 +12,8 @@ void dt_signals_watch(dt_trainer *trainer);
 void dt_signals_forget(void);
 
 /* For a program that waits for others, and ends by itself: signals are kept in mind, and end the waiting, nothing else.
- * Noted: the first that came, 0 while none did. */
+ */
 void dt_signals_note(void);
-int dt_signals_noted(void);
 
 /* The first signal that came, 0 while none did. The exit status of a program stopped by signal s is 128 + s. */
 int dt_signals_caught(void);

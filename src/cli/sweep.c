@@ -186,11 +186,11 @@ static bool wait_for_one(sweep *s, size_t *done, dt_status *status, dt_error *er
         place->pid = 0;
         const char *folder = run_folder(s, run, "runs");
         *status = folder ? dt_sweep_look(&s->results[run], folder, error) : dt_fail_memory(error, "the sweep");
-        if (s->results[run].state != DT_SWEEP_COMPLETE && !dt_signals_noted()) {
+        if (s->results[run].state != DT_SWEEP_COMPLETE && !dt_signals_caught()) {
             s->results[run].state = DT_SWEEP_FAILED;
             s->failed++;
         }
-        if (!dt_signals_noted())
+        if (!dt_signals_caught())
             print_line(s, run, ++*done);
         if (*status == DT_OK)
             *status = dt_sweep_write(s->plan, s->results, s->folder, error);
@@ -213,7 +213,7 @@ static dt_status run_all(sweep *s, dt_error *error)
     for (size_t r = 0; r < s->plan->run_count; r++)
         done += s->results[r].state == DT_SWEEP_COMPLETE;
     for (;;) {
-        for (size_t i = 0; i < s->slot_count && status == DT_OK && !dt_signals_noted(); i++) {
+        for (size_t i = 0; i < s->slot_count && status == DT_OK && !dt_signals_caught(); i++) {
             while (next < s->plan->run_count && s->results[next].state == DT_SWEEP_COMPLETE)
                 next++;
             if (!s->slots[i].pid && next < s->plan->run_count)
@@ -266,7 +266,7 @@ static dt_status sweep_all(const dt_sweep_plan *plan, const char *out, bool resu
     status = run_all(&s, error);
     if (status != DT_OK)
         return status;
-    if (dt_signals_noted())
+    if (dt_signals_caught())
         return dt_fail(error, DT_STOPPED, "stopped; go on with deltoid sweep SWEEP.yaml --resume%s%s",
                        out ? " --out " : "", out ? out : "");
     if (!quiet)

@@ -308,21 +308,11 @@ static bool is_same(dt_feed *f)
     return false;
 }
 
-static bool ask(dt_feed *f, int region, int64_t ranges)
+static void ask(dt_feed *f, int region, int64_t ranges)
 {
     const request wanted = {region, ranges};
-    const char *from = (const char *)&wanted;
-    for (size_t left = sizeof wanted; left > 0;) {
-        const ssize_t n = send(f->ends[1], from, left, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break; /* it ended; receiving says why */
-        from += n;
-        left -= (size_t)n;
-    }
+    dt_sandbox_ask(f->ends[1], &wanted, sizeof wanted);
     f->waiting[region]++;
-    return true;
 }
 
 /* Until all that was asked for the region is there. */
@@ -408,7 +398,7 @@ static void ask_window(dt_feed *f, int64_t q)
         f->ranges[half][p - places.first] = (range){rows.first, dt_span_count(rows)};
     }
     f->held[half] = q;
-    (void)ask(f, half, dt_span_count(places));
+    ask(f, half, dt_span_count(places));
 }
 
 bool dt_feed_need(dt_feed *f, dt_span windows)
@@ -438,7 +428,8 @@ bool dt_feed_ask(dt_feed *f, int64_t first, int64_t count)
     if (!wait_for(f, SCAN))
         return false;
     f->ranges[SCAN][0] = (range){first, count};
-    return ask(f, SCAN, 1);
+    ask(f, SCAN, 1);
+    return true;
 }
 
 bool dt_feed_wait(dt_feed *f, const void **rows)

@@ -99,16 +99,7 @@ static dt_status begin(dt_hdf5_reader *r, dt_serve_kind kind, const char *path, 
 
 static dt_status ask(dt_hdf5_reader *r)
 {
-    const char *from = (const char *)&r->server.request;
-    for (size_t left = sizeof r->server.request; left > 0;) {
-        ssize_t n = send(r->server.ends[1], from, left, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break; /* it ended; receiving says why */
-        from += n;
-        left -= (size_t)n;
-    }
+    dt_sandbox_ask(r->server.ends[1], &r->server.request, sizeof r->server.request);
     r->box.path = r->server.request.path;
     return DT_OK;
 }

@@ -28,7 +28,7 @@ static void count_visits(dt_analysis *a)
 
 bool dt_analysis_counts(const dt_analysis *analysis, const dt_study_visit *visit)
 {
-    return dt_visit_counts(analysis, visit);
+    return !dt_visit_failed(visit) && !visit->flagged && !dt_visit_elsewhere(analysis, visit);
 }
 
 dt_status dt_study_analyse(const dt_study *study, dt_arena *arena, dt_analysis **analysis, dt_error *error)
@@ -78,15 +78,14 @@ const dt_analysis_best *dt_analysis_best_of(const dt_analysis *a, int64_t point)
     return NULL;
 }
 
-/* "0.94 [0.93, 0.95]" */
-static const char *ranged(double value, dt_interval i, char text[48])
+const char *dt_analysis_ranged(double value, dt_interval i, int decimals, const char *missing, char text[48])
 {
     if (isnan(value))
-        snprintf(text, 48, "not known");
+        snprintf(text, 48, "%s", missing);
     else if (isnan(i.low))
-        snprintf(text, 48, "%.3f", value);
+        snprintf(text, 48, "%.*f", decimals, value);
     else
-        snprintf(text, 48, "%.3f [%.3f, %.3f]", value, i.low, i.high);
+        snprintf(text, 48, "%.*f [%.*f, %.*f]", decimals, value, decimals, i.low, decimals, i.high);
     return text;
 }
 
@@ -102,14 +101,14 @@ void dt_analysis_say_best(const dt_analysis *a, int64_t work, int64_t best, char
         return;
     }
     const dt_analysis_point *p = &a->points[b->deterministic], *any = &a->points[b->any];
-    const int n =
-        snprintf(s, DT_SENTENCE, "%s%sT = %lld: the best deterministic strategy is %s, efficiency %s; ", of, colon,
-                 (long long)b->workers, p->point->reduction, ranged(b->efficiency, b->efficiency_interval, efficiency));
+    const int n = snprintf(s, DT_SENTENCE, "%s%sT = %lld: the best deterministic strategy is %s, efficiency %s; ", of,
+                           colon, (long long)b->workers, p->point->reduction,
+                           dt_analysis_ranged(b->efficiency, b->efficiency_interval, 3, "not known", efficiency));
     if (any == p)
         snprintf(s + n, DT_SENTENCE - (size_t)n, "it is the best of all: cost of determinism 1.");
     else
         snprintf(s + n, DT_SENTENCE - (size_t)n, "cost of determinism %s, against %s.",
-                 ranged(b->cost, b->interval, cost), any->point->reduction);
+                 dt_analysis_ranged(b->cost, b->interval, 3, "not known", cost), any->point->reduction);
 }
 
 void dt_analysis_say_attribution(const dt_analysis *a, char s[DT_SENTENCE])

@@ -189,7 +189,7 @@ static double line_of(const dt_analysis *a, int64_t point)
     int64_t count = 0;
     for (size_t v = 0; v < a->study->visit_count && count < LINES_MOST; v++) {
         const dt_study_visit *visit = &a->study->visits[v];
-        if (visit->point == a->points[point].point->point && dt_visit_counts(a, visit) && visit->line_ns > 0)
+        if (visit->point == a->points[point].point->point && dt_analysis_counts(a, visit) && visit->line_ns > 0)
             ns[count++] = visit->line_ns;
     }
     if (count == 0)

@@ -22,6 +22,9 @@ dt_status dt_analyse_phases(dt_analysing *a);  /* analysis_phases.c: attribution
 dt_status dt_analyse_model(dt_analysing *a);   /* analysis_model.c: predictions and their error, lines between cores */
 dt_status dt_analyse_limits(dt_analysing *a);  /* analysis_phases.c: what limits each point */
 
+/* "0.94 [0.93, 0.95]" of so many decimals; without an interval the value alone, without a value `missing`. */
+const char *dt_analysis_ranged(double value, dt_interval interval, int decimals, const char *missing, char text[48]);
+
 /* Sets the points' place and elsewhere. */
 void dt_analyse_places(dt_analysis *a);
 
@@ -38,11 +41,6 @@ static inline bool dt_visit_elsewhere(const dt_analysis *a, const dt_study_visit
     const char *place = a->points[visit->point].place;
     return !dt_visit_failed(visit) && !visit->flagged && place && visit->place_before && *visit->place_before &&
            strcmp(visit->place_before, place) != 0;
-}
-
-static inline bool dt_visit_counts(const dt_analysis *a, const dt_study_visit *visit)
-{
-    return !dt_visit_failed(visit) && !visit->flagged && !dt_visit_elsewhere(a, visit);
 }
 
 /* By its number, or NULL. */

@@ -19,7 +19,7 @@ static bool is_of(const dt_analysis *a, const dt_study_phase *row, int64_t point
 {
     const dt_study *study = a->study;
     const dt_study_visit *visit = dt_study_visit_find(study, row->visit);
-    return row->point == study->points[point].point && visit && dt_visit_counts(a, visit) && row->steps > 0 &&
+    return row->point == study->points[point].point && visit && dt_analysis_counts(a, visit) && row->steps > 0 &&
            row->worker >= 0 && row->worker < DT_ATTRIBUTION_WORKERS_MAX && row->l >= 0 && row->l <= LAYERS_MOST;
 }
 
@@ -86,7 +86,7 @@ static double wall_of(const dt_analysis *a, int64_t point)
         if (sample->point != study->points[point].point || sample->warmup)
             continue;
         const dt_study_visit *visit = dt_study_visit_find(study, sample->visit);
-        if (visit && dt_visit_counts(a, visit)) {
+        if (visit && dt_analysis_counts(a, visit)) {
             seconds += sample->seconds;
             steps += (double)sample->steps;
         }

@@ -108,7 +108,7 @@ static dt_status gather_samples(dt_analysing *a)
             if (visit->point != p->point->point)
                 continue;
             const double seconds =
-                dt_visit_counts(a->analysis, visit)
+                dt_analysis_counts(a->analysis, visit)
                     ? dt_study_visit_seconds(study->samples, study->sample_count, visit->visit, scratch)
                     : NAN;
             if (isfinite(seconds))

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "study/analysis.h"
+#include "study/analysis_own.h"
 #include "study/compare_points.h"
 
 typedef struct printing {
@@ -29,29 +29,20 @@ static const char *seconds(double value, char text[32])
     return text;
 }
 
-static const char *ranged(double value, dt_interval i, char text[48])
-{
-    if (isnan(value))
-        snprintf(text, 48, "-");
-    else if (isnan(i.low))
-        snprintf(text, 48, "%.2f", value);
-    else
-        snprintf(text, 48, "%.2f [%.2f, %.2f]", value, i.low, i.high);
-    return text;
-}
-
 static void add_point(printing *p, const dt_analysis_point *point)
 {
     char median[32], speedup[48], efficiency[48], spread[16] = "-";
     if (isfinite(point->interval.low))
         snprintf(spread, sizeof spread, "%.1f %%", 50 * (point->interval.high - point->interval.low) / point->median);
-    dt_buffer_format(
-        &p->out, "  %4lld  %6lld  %10s  %7s  %10.0f  %-19s  %-19s  %s%s%s\n", (long long)point->workers,
-        (long long)point->visits, seconds(point->median, median), spread, point->rate,
-        ranged(point->best_point < 0 ? NAN : point->best.speedup, point->best.speedup_interval, speedup),
-        ranged(point->best_point < 0 ? NAN : point->best.efficiency, point->best.efficiency_interval, efficiency),
-        point->attributed ? point->limiter.words : "", point->point->oversubscribed ? " (oversubscribed)" : "",
-        point->flagged ? " (visits flagged)" : "");
+    dt_buffer_format(&p->out, "  %4lld  %6lld  %10s  %7s  %10.0f  %-19s  %-19s  %s%s%s\n", (long long)point->workers,
+                     (long long)point->visits, seconds(point->median, median), spread, point->rate,
+                     dt_analysis_ranged(point->best_point < 0 ? NAN : point->best.speedup, point->best.speedup_interval,
+                                        2, "-", speedup),
+                     dt_analysis_ranged(point->best_point < 0 ? NAN : point->best.efficiency,
+                                        point->best.efficiency_interval, 2, "-", efficiency),
+                     point->attributed ? point->limiter.words : "",
+                     point->point->oversubscribed ? " (oversubscribed)" : "",
+                     point->flagged ? " (visits flagged)" : "");
 }
 
 static void add_series(printing *p, const dt_analysis_series *series)
