@@ -96,14 +96,14 @@ static void every_setting_with_every_seed(void **state)
     assert_string_equal(field("swept/summary.tsv", 8, 5), "6");
 
     char weights[65], means[2][32];
-    snprintf(weights, sizeof weights, "%s", field("swept/summary.tsv", 8, 14));
+    snprintf(weights, sizeof weights, "%.64s", field("swept/summary.tsv", 8, 14));
     RUN("train", "e.yaml", "optimizer.learning_rate=0.5", "network.0.units=6", "seed=7", "--out", "alone", "--json");
     expect_success();
     assert_non_null(strstr(last.out, weights));
 
     /* train_loss of seeds 1 and 7: mean, and t(1) s / sqrt 2 with s = |difference| / sqrt 2 */
     for (int i = 0; i < 2; i++)
-        snprintf(means[i], sizeof means[i], "%s", field("swept/summary.tsv", 7 + i, 7));
+        snprintf(means[i], sizeof means[i], "%.31s", field("swept/summary.tsv", 7 + i, 7));
     const double a = atof(means[0]), b = atof(means[1]);
     assert_true(a != b);
     assert_true(fabs(atof(field("swept/points.tsv", 4, 4)) - (a + b) / 2) < 1e-8);
@@ -150,7 +150,7 @@ static void stopped_sweeps_go_on(void **state)
     RUN("sweep", "s.yaml", "--out", "swept");
     expect_refusal(2, "deltoid: swept: exists already; go on with --resume");
     char before[65];
-    snprintf(before, sizeof before, "%s", field("swept/summary.tsv", 5, 14));
+    snprintf(before, sizeof before, "%.64s", field("swept/summary.tsv", 5, 14));
     assert_int_equal(system("rm -rf swept/runs/p0002-s1 swept/summary.tsv"), 0);
     RUN("sweep", "s.yaml", "--out", "swept", "--resume");
     expect_success();
