@@ -59,10 +59,19 @@ static dt_capture_rule rule_named(const char *name)
                              .histogram = {.low = -0.5, .high = 0.5, .bins = 16, .log_low = -12, .log_high = 2}};
 }
 
+/* Relative to `scale`: the rounding of chains of 32 numbers in float32; in a run of float64, that of doubles. */
+static double tolerance;
+
+static void set_tolerance(dt_precision precision)
+{
+    tolerance = precision == DT_FLOAT64 ? 1e-12 : 32 * 0x1p-24;
+}
+
 static void make_run(small *m, dt_precision precision, int64_t workers, dt_capture_rule *rules, size_t count)
 {
     small_make(m, 5, ROWS, units, LAYERS, "relu");
     dt_experiment *e = &m->experiment;
+    set_tolerance(precision);
     e->precision = precision;
     e->optimizer.learning_rate = 0.2;
     e->optimizer.momentum = 0.5;
@@ -97,10 +106,10 @@ static int64_t batch_of(int64_t s)
     return in_epoch < STEPS_PER_EPOCH - 1 ? BATCH : ROWS - in_epoch * BATCH;
 }
 
-/* Relative to `scale`: the doubles' own rounding in sums of some thousand numbers, in two orders. */
+/* Relative to `scale`. */
 static void near(double value, double wanted, double scale, const char *what, int64_t l, int64_t s)
 {
-    if (isnan(wanted) ? !isnan(value) : !(fabs(value - wanted) <= 1e-12 * scale))
+    if (isnan(wanted) ? !isnan(value) : !(fabs(value - wanted) <= tolerance * scale))
         fail_msg("%s of layer %lld at step %lld: %.17g, should be %.17g", what, (long long)l, (long long)s, value,
                  wanted);
 }
@@ -226,6 +235,7 @@ static void statistics_are_those_of_the_raw_values(void **state)
 {
     (void)state;
     for (dt_precision precision = DT_FLOAT32; precision <= DT_FLOAT64; precision++) {
+        set_tolerance(precision);
         static small m;
         char watched[65], alone[65];
         dt_capture_rule rule = rule_named("s");
@@ -285,6 +295,7 @@ static void check_noise(hid_t file, const char *group, int64_t s, const char *su
 static void norms_are_those_of_gradients_that_are_formed(void **state)
 {
     (void)state;
+    set_tolerance(DT_FLOAT32);
     hid_t file = H5Fopen(run_path("f32"), H5F_ACC_RDONLY, H5P_DEFAULT);
     table all = read_table(file, "/s/gradient_norm_per_sample"), cost = read_table(file, "/s/cost");
     table zL = read_table(file, "/s/layer%02d/z", LAYERS), dL = read_table(file, "/s/layer%02d/delta", LAYERS);

@@ -33,9 +33,10 @@ static void assert_same(const void *a, const void *b, size_t size, const char *w
         fail_msg("%s: %s differs from generic", what, dt_isa_name(isa));
 }
 
+/* Within what a chain of float32 may lose; in float64, of doubles. */
 static void near(double value, double wanted, double scale)
 {
-    if (!(fabs(value - wanted) <= 1e-13 * scale))
+    if (!(fabs(value - wanted) <= (DT_PRECISION == 64 ? 1e-13 : DT_CHAIN * 0x1p-24) * scale))
         fail_msg("%.17g, should be %.17g", value, wanted);
 }
 
@@ -107,96 +108,268 @@ static void products(void **state)
     }
 }
 
-/* Each key is counted, whichever is told to be the usual one. */
-static void expect_counts(const dt_summaries *k, int64_t n, const uint8_t *key, int usual)
+/* Each key is counted, with the instructions that this processor has and with those of the name alone. */
+static void expect_counts(const dt_summaries *k, int64_t n, const uint8_t *key)
 {
-    uint32_t tally[DT_TALLY] = {0}, wanted[DT_KEYS] = {0};
-    k->tally(n, key, usual, tally);
+    static uint8_t copy[DT_KEYS_AT_ONCE];
+    uint32_t tally[2][DT_TALLY] = {{0}}, wanted[DT_KEYS] = {0};
+    memset(copy, 7, sizeof copy);
+    memcpy(copy, key, (size_t)n);
+    k->tally(n, copy, tally[0]);
+    memset(copy, 9, sizeof copy);
+    memcpy(copy, key, (size_t)n);
+    k->tally_plain(n, copy, tally[1]);
     for (int64_t i = 0; i < n; i++)
         wanted[key[i]]++;
     for (int i = 0; i < DT_KEYS; i++)
-        if (tally[i] + tally[DT_KEYS + i] + tally[2 * DT_KEYS + i] + tally[3 * DT_KEYS + i] != wanted[i])
-            fail_msg("key %d of %lld, usual %d: not counted %u times", i, (long long)n, usual, wanted[i]);
+        for (int t = 0; t < 2; t++)
+            if (tally[t][i] + tally[t][DT_KEYS + i] + tally[t][2 * DT_KEYS + i] + tally[t][3 * DT_KEYS + i] !=
+                wanted[i])
+                fail_msg("key %d of %lld, plain %d: not counted %u times", i, (long long)n, t, wanted[i]);
 }
 
-/* Few and many different keys, with one that most have near the others and far from them: as many at once as are kept,
- * and what is left. */
+/* Few and many different keys, beginning below 128 and above, with one besides that a third have: as many at once as
+ * are kept, and fewer. */
 static void tallies(void **state)
 {
     (void)state;
-    enum { MOST = 2 * DT_KEYS_AT_ONCE };
-    static const int64_t counts[] = {1,   3, 63, 64, 255, 511, 512, 700, 1024, DT_KEYS_AT_ONCE, DT_KEYS_AT_ONCE + 1,
-                                     MOST};
-    static uint8_t key[MOST];
+    static const int64_t counts[] = {0, 1, 3, 127, 128, 129, 511, 1024, 1025, 5000, DT_KEYS_AT_ONCE};
+    static const int begins[] = {1, 80, 121, 130};
+    static uint8_t key[DT_KEYS_AT_ONCE];
     for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-        for (int range = 1; range < 200; range += range < 20 ? 1 : 61)
-            for (int usual = 0; usual < DT_KEYS; usual += 51)
-                for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
-                    for (int64_t i = 0; i < counts[c]; i++) {
-                        const uint32_t random = dt_philox(1, DT_FOR_TEST, (uint64_t)range, (uint64_t)i).u[0];
-                        key[i] =
-                            (uint8_t)(random % 3 && range > 1 ? 80 + random / 3 % (uint32_t)range : (uint32_t)usual);
+        for (int range = 1; range < 120; range += range < 20 ? 1 : 33)
+            for (size_t b = 0; b < sizeof begins / sizeof *begins; b++)
+                for (int other = 0; other < DT_KEYS; other += 85)
+                    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+                        for (int64_t i = 0; i < counts[c]; i++) {
+                            const uint32_t random = dt_philox(1, DT_FOR_TEST, (uint64_t)range, (uint64_t)i).u[0];
+                            key[i] = (uint8_t)(random % 3 ? begins[b] + (int)(random / 3 % (uint32_t)range) : other);
+                        }
+                        expect_counts(variants[isa], counts[c], key);
                     }
-                    expect_counts(variants[isa], counts[c], key, usual);
-                    expect_counts(variants[isa], counts[c], key, 80);
-                }
-    memset(key, 255, sizeof key); /* the most that a plane holds */
-    expect_counts(variants[dt_isa_current()], MOST, key, 0);
+    for (int k = 0; k < DT_KEYS; k += 51) { /* the most that planes hold */
+        memset(key, k, sizeof key);
+        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+            expect_counts(variants[isa], DT_KEYS_AT_ONCE, key);
+    }
 }
 
-/* Each key holds what its edges say; edges that are powers of two are hit exactly. */
+/* --- keys --- */
+
+static const dt_histogram_spec specs[] = {
+    {.low = -2, .high = 2, .bins = 64, .log_low = -20, .log_high = 3},
+    {.low = 0, .high = 1, .bins = 200, .log_low = -120, .log_high = 120}, /* no power of two a bin */
+    {.low = -0.7, .high = 0.9, .bins = 10, .log_low = -32, .log_high = 8},
+    {.low = 3, .high = 1e30, .bins = 1, .log_low = 100, .log_high = 120},
+};
+
+/* As documented, in the numbers' own precision. */
+static int key_of(dt_real x, const dt_histogram_spec *h)
+{
+    const dt_real per = (dt_real)((double)h->bins / (h->high - h->low));
+    const volatile dt_real from_low = x - (dt_real)h->low; /* rounded */
+    const dt_real at = from_low * per;
+    return at < 0 ? 0 : !(at < (dt_real)h->bins) ? (int)h->bins + 1 : 1 + (int)floor((double)at);
+}
+
+static int log_key_of(dt_real x, const dt_histogram_spec *h)
+{
+    const double size = fabs((double)x);
+    return x == 0                                 ? 0
+           : !(size < ldexp(1, (int)h->log_high)) ? (int)(h->log_high - h->log_low + 2)
+           : size < ldexp(1, (int)h->log_low)     ? 1
+                                                  : ilogb(size) - (int)h->log_low + 2;
+}
+
+/* What no sum of float32 and no conversion to an integer is made for: huge numbers, infinities, NaN, denormals, and
+ * what lies exactly on an edge or beside it. Number i of `count` kinds, then the first again. */
+static dt_real special(int64_t i, const dt_histogram_spec *h)
+{
+    static const double any[] = {0.0,    -0.0, 1e-42, -1e-42, 0x1p-126, 0x1p-149, 1e-30,    -1e-25,    1e9, -1e9,
+                                 3.3e38, 1e20, -1e30, 1,      -1,       0.5,      INFINITY, -INFINITY, NAN};
+    enum { ANY = sizeof any / sizeof *any };
+    const double edge = h->low + (double)(i / ANY % (h->bins + 1)) * (h->high - h->low) / (double)h->bins;
+    const double power = ldexp(1, (int)(h->log_low + i % (h->log_high - h->log_low + 1)));
+    switch (i / ANY % 7) {
+    case 0:
+        return (dt_real)any[i % ANY];
+    case 1:
+        return (dt_real)edge;
+    case 2:
+        return (dt_real)nextafterf((float)edge, -INFINITY);
+    case 3:
+        return (dt_real)nextafterf((float)edge, INFINITY);
+    case 4:
+        return (dt_real)power;
+    case 5:
+        return -(dt_real)nextafterf((float)power, 0);
+    default:
+        return (dt_real)(0.01 * (double)(i % 97 - 48));
+    }
+}
+
+/* Each key holds what its edges say. */
 static void keys(void **state)
 {
     (void)state;
-    static dt_real x[COUNT];
-    static uint8_t key[COUNT];
-    const dt_histogram_spec linear = {.low = -2, .high = 2, .bins = 64, .log_low = -20, .log_high = 3};
-    const dt_real special[] = {-2,
-                               -2.5,
-                               2,
-                               1.9375,
-                               -1.9375,
-                               0,
-                               (dt_real)-0.0,
-                               8,
-                               7.9375,
-                               (dt_real)INFINITY,
-                               -(dt_real)INFINITY,
-                               (dt_real)9.5367431640625e-07,
-                               (dt_real)4.7683716e-07};
-    fill_all(x, 3);
-    for (size_t i = 0; i < sizeof special / sizeof *special; i++)
-        x[i] = special[i];
-    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-        for (int log = 0; log < 2; log++) {
-            (log ? variants[isa]->log_keys : variants[isa]->keys)(COUNT, x, &linear, key);
-            for (int64_t i = 0; i < COUNT; i++) {
-                const dt_real from_low = (x[i] + 2) * 16; /* as documented, in the numbers' own precision */
-                const int wanted = log              ? x[i] == 0                            ? 0
-                                                      : fabs((double)x[i]) >= 8            ? 25
-                                                      : fabs((double)x[i]) < ldexp(1, -20) ? 1
-                                                                                           : ilogb((double)x[i]) + 22
-                                   : from_low < 0   ? 0
-                                   : from_low >= 64 ? 65
-                                                    : 1 + (int)floor((double)from_low);
-                if (key[i] != wanted)
-                    fail_msg("%s: key of %.9g is %d, should be %d", log ? "log" : "linear", (double)x[i], key[i],
-                             wanted);
+    enum { MANY = 4096 };
+    static dt_real x[MANY];
+    static uint8_t key[MANY];
+    for (size_t n = 0; n < sizeof specs / sizeof *specs; n++) {
+        const dt_bins bins = dt_bins_of(&specs[n]);
+        for (int64_t i = 0; i < MANY; i++)
+            x[i] = special(i, &specs[n]);
+        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+            for (int log = 0; log < 2; log++) {
+                (log ? variants[isa]->log_keys : variants[isa]->keys)(MANY - 3, x, &bins, key);
+                for (int64_t i = 0; i < MANY - 3; i++) {
+                    const int wanted = log ? log_key_of(x[i], &specs[n]) : key_of(x[i], &specs[n]);
+                    if (key[i] != wanted)
+                        fail_msg("%s: key of %.9g is %d, should be %d", log ? "log" : "linear", (double)x[i], key[i],
+                                 wanted);
+                }
             }
-            for (int usual = 0; usual < DT_KEYS; usual += 11) {
-                expect_counts(variants[isa], COUNT - 3, key, usual);
-                expect_counts(variants[isa], DT_KEYS, key, usual);
-            }
+    }
+}
+
+/* --- all in one pass --- */
+
+static void expect_survey(dt_isa isa, int64_t rows, int64_t n, const dt_real *x, const dt_histogram_spec *h, int wanted)
+{
+    static uint8_t key[2][DT_KEYS_AT_ONCE], each[DT_KEYS_AT_ONCE];
+    const dt_bins bins = dt_bins_of(h);
+    dt_moments all = DT_NO_MOMENTS, apart = DT_NO_MOMENTS, generic = DT_NO_MOMENTS;
+    variants[isa]->survey(rows, n, x, STRIDE, &bins, &all, wanted & 1 ? key[0] : NULL, wanted & 2 ? key[1] : NULL);
+    variants[isa]->moments(rows, n, x, STRIDE, &apart, NULL);
+    variants[0]->moments(rows, n, x, STRIDE, &generic, NULL);
+    assert_same(&all, &apart, sizeof all, "survey and moments", isa);
+    assert_same(&all, &generic, sizeof all, "survey", isa);
+    for (int log = 0; log < 2; log++) {
+        int count[DT_KEYS] = {0};
+        if (!(wanted >> log & 1))
+            continue;
+        for (int64_t i = 0; i < rows * n; i++)
+            count[key[log][i]]++;
+        for (int64_t r = 0; r < rows; r++) {
+            (log ? variants[isa]->log_keys : variants[isa]->keys)(n, x + r * STRIDE, &bins, each);
+            for (int64_t c = 0; c < n; c++)
+                count[each[c]]--;
         }
+        for (int k = 0; k < DT_KEYS; k++)
+            if (count[k] != 0)
+                fail_msg("%s survey, %lld x %lld: %d too many of key %d (log %d)", dt_isa_name(isa), (long long)rows,
+                         (long long)n, count[k], k, log);
+    }
+}
+
+/* The same moments and keys as apart; where all is common, where one number isn't, and where many aren't. */
+static void surveys(void **state)
+{
+    (void)state;
+    enum { MOST = 70 };
+    static dt_real x[MOST * STRIDE];
+    uint64_t random = 5;
+    for (size_t h = 0; h < sizeof specs / sizeof *specs; h++)
+        for (int kind = 0; kind < 60; kind++) {
+            const double scale = ldexp(1, (int)draw_integer(&random, -8, 2));
+            for (int64_t i = 0; i < MOST * STRIDE; i++)
+                x[i] = (dt_real)(scale * (double)draw_integer(&random, kind % 2 ? -1000 : 0, 1000) / 1000);
+            if (kind < 40) /* one, in a row of four or in one that is left */
+                x[draw_integer(&random, 0, 40) * STRIDE + draw_integer(&random, 0, DT_LANES - 1)] =
+                    special(kind % 20, &specs[h]);
+            for (int64_t i = 0; kind >= 50 && i < MOST * STRIDE; i++)
+                x[i] = special(draw_integer(&random, 0, 4000), &specs[h]);
+            for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+                for (int64_t rows = 0; rows <= MOST; rows += rows < 6 ? 1 : 16)
+                    for (int64_t n = 1; n <= DT_LANES; n += DT_LANES / 2 - 1)
+                        expect_survey(isa, rows, n == DT_LANES - 1 ? DT_LANES : n, x, &specs[h], kind % 4);
+        }
+}
+
+/* Numbers whose squares float32 has not: nothing is lost of their norm, their products or their distance, nor of one
+ * unit's beside others'. */
+static void squares_out_of_range(void **state)
+{
+    (void)state;
+    static const double sizes[] = {1e-30, 1e-22, 1e-14, 1e17, 1e25, 1e37};
+    static dt_real x[COUNT], y[COUNT];
+    uint64_t random = 3;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        double sum = 0, square = 0, dot = 0, distance = 0, of_unit = 0;
+        for (int64_t i = 0; i < COUNT; i++) {
+            x[i] = (dt_real)(sizes[s] * (double)draw_integer(&random, -900, 1000) / 1000);
+            y[i] = (dt_real)((double)x[i] * (double)draw_integer(&random, 1, 1000) / 1000);
+        }
+        for (int64_t i = 0; i < COUNT; i++) {
+            const double a = (double)x[i], b = (double)y[i], d = (double)(x[i] - y[i]);
+            dot += a * b, distance += d * d;
+            if (i % STRIDE < DT_LANES)
+                sum += a, square += a * a, of_unit += i % STRIDE == 3 ? a * a : 0;
+        }
+        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+            dt_moments all = DT_NO_MOMENTS, unit[DT_LANES];
+            static dt_real wide[COUNT];
+            for (int64_t i = 0; i < COUNT; i++) /* unit 3 among others of size 1 */
+                wide[i] = i % STRIDE == 3 ? x[i] : 1;
+            for (int c = 0; c < DT_LANES; c++)
+                unit[c] = DT_NO_MOMENTS;
+            variants[isa]->moments(ROWS, DT_LANES, x, STRIDE, &all, NULL);
+            variants[isa]->moments(ROWS, DT_LANES, wide, STRIDE, NULL, unit);
+            near(all.square, square, square);
+            near(all.sum, sum, sizes[s] * ROWS * DT_LANES);
+            near(unit[3].square, of_unit, of_unit);
+            near(variants[isa]->dot(COUNT, x, y), dot, dot);
+            near(variants[isa]->distance(COUNT, x, y), distance, distance);
+            assert_true(variants[isa]->dot(COUNT, x, x) == variants[0]->dot(COUNT, x, x));
+        }
+    }
+}
+
+/* The product is that with y as it was, and y becomes x. */
+static void kept(void **state)
+{
+    (void)state;
+    static dt_real x[COUNT], y[COUNT], copy[COUNT];
+    fill_all(x, 1);
+    fill_all(y, 2);
+    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+        for (int64_t n = 0; n <= COUNT; n += 1 + n / 3) {
+            memcpy(copy, y, sizeof copy);
+            const double dot = variants[isa]->dot(n, x, y), again = variants[isa]->dot_keep(n, x, copy);
+            assert_memory_equal(&dot, &again, sizeof dot);
+            assert_memory_equal(copy, x, (size_t)n * sizeof *x);
+            assert_memory_equal(copy + n, y + n, (size_t)(COUNT - n) * sizeof *y);
+        }
+}
+
+/* NaN has the same bits everywhere, whatever made it. */
+static void nans(void **state)
+{
+    (void)state;
+    static const double made[][2] = {{NAN, 1}, {-NAN, 1}, {INFINITY, -INFINITY}, {NAN, INFINITY}};
+    static dt_real x[DT_BLOCK], y[DT_BLOCK];
+    for (size_t m = 0; m < sizeof made / sizeof *made; m++) {
+        memset(x, 0, sizeof x);
+        x[5] = (dt_real)made[m][0];
+        x[40] = (dt_real)made[m][1];
+        y[5] = y[40] = 1;
+        const double wanted = (double)NAN;
+        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+            dt_moments all = DT_NO_MOMENTS;
+            variants[isa]->moments(DT_LANES, DT_LANES, x, DT_LANES, &all, NULL);
+            const double dot = variants[isa]->dot(DT_BLOCK, x, y);
+            assert_memory_equal(&all.sum, &wanted, sizeof wanted);
+            assert_memory_equal(&dot, &wanted, sizeof wanted);
+        }
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moments),
-        cmocka_unit_test(products),
-        cmocka_unit_test(tallies),
-        cmocka_unit_test(keys),
+        cmocka_unit_test(moments), cmocka_unit_test(products), cmocka_unit_test(tallies),
+        cmocka_unit_test(keys),    cmocka_unit_test(surveys),  cmocka_unit_test(squares_out_of_range),
+        cmocka_unit_test(kept),    cmocka_unit_test(nans),
     };
     return cmocka_run_group_tests(tests, all_isas, NULL);
 }

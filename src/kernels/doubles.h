@@ -1,10 +1,8 @@
 /* Vectors of doubles beside those of the numbers (vector.h): DT_WIDES of them hold one vector's numbers, in their
  * order. For sums in double precision of numbers in either.
  *
- * dt_wide_square adds x^2, dt_wide_product x y. Those of two floats are exact in double, so that one rounding is all
- * there is, fused or not; of doubles both are a product and a sum on every instruction set.
- *
- * dt_wide_total and dt_vector_least, _largest, _total join a vector's lanes in halves: lane c with c + half.
+ * dt_wide_total joins a vector's lanes in halves: lane c with c + half. dt_vector_most(x, m) is the larger of |x| and
+ * m.
  */
 #ifndef DT_KERNELS_DOUBLES_H
 #define DT_KERNELS_DOUBLES_H
@@ -17,25 +15,26 @@ typedef __m512i dt_counts;
 enum { DT_WIDE = 8 };
 #define dt_wide_zero()        _mm512_setzero_pd()
 #define dt_wide_add(a, b)     _mm512_add_pd(a, b)
-#define dt_wide_sub(a, b)     _mm512_sub_pd(a, b)
-#define dt_wide_mul(a, b)     _mm512_mul_pd(a, b)
-#define dt_wide_fma(a, b, c)  _mm512_fmadd_pd(a, b, c)
 #define dt_wide_load(p)       _mm512_loadu_pd(p)
 #define dt_wide_store(p, v)   _mm512_storeu_pd(p, v)
 #define dt_wide_total(v)      _mm512_reduce_add_pd(v)
 #define dt_counts_zero()      _mm512_setzero_si512()
 #define dt_counts_store(p, v) _mm512_storeu_si512(p, v)
 #if DT_PRECISION == 32
-#define dt_vector_min(x, m) _mm512_min_ps(x, m)
-#define dt_vector_max(x, m) _mm512_max_ps(x, m)
+#define dt_sub(a, b)         _mm512_sub_ps(a, b)
+#define dt_vector_most(x, m) _mm512_range_ps(x, m, 0x0b)
+#define dt_vector_min(x, m)  _mm512_min_ps(x, m)
+#define dt_vector_max(x, m)  _mm512_max_ps(x, m)
 #define dt_count_zeros(n, x)                                                                                           \
     _mm512_mask_add_epi32(n, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ), n, _mm512_set1_epi32(1))
 #define dt_vector_least(v)   _mm512_reduce_min_ps(v)
 #define dt_vector_largest(v) _mm512_reduce_max_ps(v)
 #define dt_counts_total(n)   _mm512_reduce_add_epi32(n)
 #else
-#define dt_vector_min(x, m) _mm512_min_pd(x, m)
-#define dt_vector_max(x, m) _mm512_max_pd(x, m)
+#define dt_sub(a, b)         _mm512_sub_pd(a, b)
+#define dt_vector_most(x, m) _mm512_range_pd(x, m, 0x0b)
+#define dt_vector_min(x, m)  _mm512_min_pd(x, m)
+#define dt_vector_max(x, m)  _mm512_max_pd(x, m)
 #define dt_count_zeros(n, x)                                                                                           \
     _mm512_mask_add_epi64(n, _mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_EQ_OQ), n, _mm512_set1_epi64(1))
 #define dt_vector_least(v)   _mm512_reduce_min_pd(v)
@@ -48,9 +47,6 @@ typedef __m256i dt_counts;
 enum { DT_WIDE = 4 };
 #define dt_wide_zero()        _mm256_setzero_pd()
 #define dt_wide_add(a, b)     _mm256_add_pd(a, b)
-#define dt_wide_sub(a, b)     _mm256_sub_pd(a, b)
-#define dt_wide_mul(a, b)     _mm256_mul_pd(a, b)
-#define dt_wide_fma(a, b, c)  _mm256_fmadd_pd(a, b, c)
 #define dt_wide_load(p)       _mm256_loadu_pd(p)
 #define dt_wide_store(p, v)   _mm256_storeu_pd(p, v)
 #define dt_counts_zero()      _mm256_setzero_si256()
@@ -61,10 +57,14 @@ DT_INLINE double dt_wide_total(__m256d v)
     return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
 }
 #if DT_PRECISION == 32
+#define dt_sub(a, b)         _mm256_sub_ps(a, b)
+#define dt_vector_most(x, m) _mm256_max_ps(_mm256_andnot_ps(_mm256_set1_ps(-0.0F), x), m)
 #define dt_vector_min(x, m)  _mm256_min_ps(x, m)
 #define dt_vector_max(x, m)  _mm256_max_ps(x, m)
 #define dt_count_zeros(n, x) _mm256_sub_epi32(n, _mm256_castps_si256(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_EQ_OQ)))
 #else
+#define dt_sub(a, b)         _mm256_sub_pd(a, b)
+#define dt_vector_most(x, m) _mm256_max_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), x), m)
 #define dt_vector_min(x, m)  _mm256_min_pd(x, m)
 #define dt_vector_max(x, m)  _mm256_max_pd(x, m)
 #define dt_count_zeros(n, x) _mm256_sub_epi64(n, _mm256_castpd_si256(_mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_EQ_OQ)))
@@ -72,18 +72,17 @@ DT_INLINE double dt_wide_total(__m256d v)
 #elif defined(DT_NEON)
 typedef float64x2_t dt_wide;
 enum { DT_WIDE = 2 };
-#define dt_wide_zero()       vdupq_n_f64(0)
-#define dt_wide_add(a, b)    vaddq_f64(a, b)
-#define dt_wide_sub(a, b)    vsubq_f64(a, b)
-#define dt_wide_mul(a, b)    vmulq_f64(a, b)
-#define dt_wide_fma(a, b, c) vfmaq_f64(c, a, b)
-#define dt_wide_load(p)      vld1q_f64(p)
-#define dt_wide_store(p, v)  vst1q_f64(p, v)
-#define dt_wide_total(v)     vaddvq_f64(v)
+#define dt_wide_zero()      vdupq_n_f64(0)
+#define dt_wide_add(a, b)   vaddq_f64(a, b)
+#define dt_wide_load(p)     vld1q_f64(p)
+#define dt_wide_store(p, v) vst1q_f64(p, v)
+#define dt_wide_total(v)    vaddvq_f64(v)
 #if DT_PRECISION == 32
 typedef uint32x4_t dt_counts;
 #define dt_counts_zero()      vdupq_n_u32(0)
 #define dt_counts_store(p, v) vst1q_u32((uint32_t *)(void *)(p), v)
+#define dt_sub(a, b)          vsubq_f32(a, b)
+#define dt_vector_most(x, m)  dt_vector_max(vabsq_f32(x), m)
 #define dt_vector_min(x, m)   vbslq_f32(vcltq_f32(x, m), x, m)
 #define dt_vector_max(x, m)   vbslq_f32(vcgtq_f32(x, m), x, m)
 #define dt_count_zeros(n, x)  vsubq_u32(n, vceqzq_f32(x))
@@ -91,6 +90,8 @@ typedef uint32x4_t dt_counts;
 typedef uint64x2_t dt_counts;
 #define dt_counts_zero()      vdupq_n_u64(0)
 #define dt_counts_store(p, v) vst1q_u64((uint64_t *)(void *)(p), v)
+#define dt_sub(a, b)          vsubq_f64(a, b)
+#define dt_vector_most(x, m)  dt_vector_max(vabsq_f64(x), m)
 #define dt_vector_min(x, m)   vbslq_f64(vcltq_f64(x, m), x, m)
 #define dt_vector_max(x, m)   vbslq_f64(vcgtq_f64(x, m), x, m)
 #define dt_count_zeros(n, x)  vsubq_u64(n, vceqzq_f64(x))
@@ -101,14 +102,13 @@ typedef dt_integer dt_counts;
 enum { DT_WIDE = 1 };
 #define dt_wide_zero()        0.0
 #define dt_wide_add(a, b)     ((a) + (b))
-#define dt_wide_sub(a, b)     ((a) - (b))
-#define dt_wide_mul(a, b)     ((a) * (b))
-#define dt_wide_fma(a, b, c)  ((c) + (a) * (b))
 #define dt_wide_load(p)       (*(p))
 #define dt_wide_store(p, v)   (void)(*(p) = (v))
 #define dt_wide_total(v)      (v)
 #define dt_counts_zero()      0
 #define dt_counts_store(p, v) (void)(*(p) = (v))
+#define dt_sub(a, b)          ((a) - (b))
+#define dt_vector_most(x, m)  dt_vector_max(DT_FABS(x), m)
 #define dt_vector_min(x, m)   ((x) < (m) ? (x) : (m))
 #define dt_vector_max(x, m)   ((x) > (m) ? (x) : (m))
 #define dt_count_zeros(n, x)  ((n) + ((x) == 0))
@@ -117,11 +117,7 @@ enum { DT_WIDE = 1 };
 enum { DT_WIDES = DT_WIDTH / DT_WIDE };
 
 #if DT_PRECISION == 32
-#define dt_wide_square(sum, w)     dt_wide_fma(w, w, sum)
-#define dt_wide_product(sum, a, b) dt_wide_fma(a, b, sum)
 #else
-#define dt_wide_square(sum, w)     dt_wide_add(sum, dt_wide_mul(w, w))
-#define dt_wide_product(sum, a, b) dt_wide_add(sum, dt_wide_mul(a, b))
 #endif
 
 /* A vector's numbers, in double. */
@@ -140,6 +136,19 @@ DT_INLINE void dt_widen(dt_vector x, dt_wide w[DT_WIDES])
     w[1] = vcvt_high_f64_f32(x);
 #endif
 }
+
+#if !defined(__AVX512F__)
+/* The order changes nothing. */
+DT_INLINE dt_real dt_vector_largest(dt_vector x)
+{
+    dt_real lane[DT_WIDTH], most;
+    dt_store(lane, x);
+    most = lane[0];
+    for (int c = 1; c < DT_WIDTH; c++)
+        most = lane[c] > most ? lane[c] : most;
+    return most;
+}
+#endif
 
 /* All lanes of a panel, joined in halves. */
 DT_INLINE double dt_wide_join(dt_wide w[DT_LANES / DT_WIDE])

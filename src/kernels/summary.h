@@ -1,5 +1,10 @@
-/* Sums over numbers that a watched step shows: moments, histograms, scalar products. In double precision whatever the
- * numbers' own, so that a step's 10^6 numbers lose nothing that could be seen.
+/* Sums over numbers that a watched step shows: moments, histograms, scalar products.
+ *
+ * Sums are made of chains in the numbers' own precision, of at most DT_CHAIN additions a lane, which are widened and
+ * joined in double. In float32 that leaves an error of at most DT_CHAIN 2^-24 = 2e-6, usually some 1e-7, of sum |x|,
+ * sum x^2, sum |x y| or sum (x - y)^2; where squares would leave float32's range (the largest |x| of a chain's numbers
+ * below 2^-50 or above 2^56) or a number isn't finite, they are summed in double. In float64 chains change nothing but
+ * the order.
  *
  * The same bits on every instruction set: lanes never mix before the end, lane c takes the numbers c, c + LANES, ... in
  * ascending order, and lanes are joined in halves (0 with LANES / 2, ...).
@@ -14,6 +19,8 @@
 
 #include "deltoid/experiment.h"
 #include "kernels/isa.h"
+
+enum { DT_CHAIN = 32 };
 
 /* Of a set of numbers x. NaN counts in sum and square alone. */
 typedef struct dt_moments {
@@ -37,9 +44,25 @@ static inline void dt_moments_join(dt_moments *all, const dt_moments *more)
  * other; a key's count is the sum of the four. */
 enum { DT_KEYS = 256, DT_TALLY = 4 * DT_KEYS };
 
-/* Numbers whose keys are made and counted at once: they stay in the nearest cache, and are many beside what a call
- * costs. */
-enum { DT_KEYS_AT_ONCE = 2048 };
+/* Keys that are counted at once: they stay near, and are many beside what a call costs. */
+enum { DT_KEYS_AT_ONCE = 8192 };
+
+/* A histogram_spec, ready to make keys. */
+typedef struct dt_bins {
+    double low, count, per; /* per: bins / (high - low) */
+    int first, above;       /* powers of two: log_low; the last key, */
+    double most;            /* that of numbers from here on */
+} dt_bins;
+
+static inline dt_bins dt_bins_of(const dt_histogram_spec *spec)
+{
+    return (dt_bins){.low = spec->low,
+                     .count = (double)spec->bins,
+                     .per = (double)spec->bins / (spec->high - spec->low),
+                     .first = (int)spec->log_low,
+                     .above = (int)(spec->log_high - spec->log_low + 2),
+                     .most = ldexp(1, (int)spec->log_high)};
+}
 
 typedef struct dt_summaries {
     int64_t lanes;
@@ -48,17 +71,26 @@ typedef struct dt_summaries {
      * c of the rows into unit[c]; either may be NULL. */
     void (*moments)(int64_t rows, int64_t n, const void *x, int64_t stride, dt_moments *all, dt_moments *unit);
 
+    /* The same into *all (of the same bits), and in the same pass their rows * n keys in any order to `key` and
+     * `log_key`, where they aren't NULL. */
+    void (*survey)(int64_t rows, int64_t n, const void *x, int64_t stride, const dt_bins *bins, dt_moments *all,
+                   uint8_t *key, uint8_t *log_key);
+
     /* Equal bins between low and high: key 0 below low, 1 + floor((x - low) bins / (high - low)), bins + 1 from high
      * on; computed in the numbers' own precision. NaN: bins + 1. */
-    void (*keys)(int64_t n, const void *x, const dt_histogram_spec *bins, uint8_t *key);
+    void (*keys)(int64_t n, const void *x, const dt_bins *bins, uint8_t *key);
 
     /* Powers of two: key 0 for zeros, 1 below 2^log_low, 2 + n for 2^(log_low + n) <= |x| < 2^(log_low + n + 1), and
-     * one more from 2^log_high on. */
-    void (*log_keys)(int64_t n, const void *x, const dt_histogram_spec *bins, uint8_t *key);
+     * one more from 2^log_high on and for NaN. */
+    void (*log_keys)(int64_t n, const void *x, const dt_bins *bins, uint8_t *key);
 
-    /* Counts n keys. Few different ones, as most numbers of a block have, are compared with all keys at
-     * once; one that many may have (that of 0) is told as `usual`, and need not be near the others. */
-    void (*tally)(int64_t n, const uint8_t *key, int usual, uint32_t *tally); /* [DT_TALLY] */
+    /* Counts n <= DT_KEYS_AT_ONCE keys of an array of DT_KEYS_AT_ONCE, what lies behind them is overwritten. The more
+     * different keys the longer it takes, but key 0 costs nothing, wherever the others lie. */
+    void (*tally)(int64_t n, uint8_t *key, uint32_t *tally); /* [DT_TALLY] */
+
+    /* The same with no instructions beyond those of the instruction set's name: what `tally` does on processors that
+     * have no more. */
+    void (*tally_plain)(int64_t n, uint8_t *key, uint32_t *tally);
 
     /* sum x y, and sum (x - y)^2; and sum x y where y becomes x. */
     double (*dot)(int64_t n, const void *x, const void *y);

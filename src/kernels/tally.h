@@ -3,10 +3,14 @@
  * first), any other 0, and carry-save adders (Harley and Seal's, as in Mula, Kurz and Lemire, arXiv 1611.07612) add
  * such bytes bit by bit: bit p of a count lies in plane p. Two logical operations a vector and eight keys, however
  * often a key comes.
+ *
+ * The byte is looked up: in 16 bytes, which takes two operations more to bring the eight keys there and all others out
+ * of the way; or with AVX-512 VBMI in 128, in one.
  */
 #ifndef DT_KERNELS_TALLY_H
 #define DT_KERNELS_TALLY_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/summary.h"
@@ -35,47 +39,47 @@ static void tally_each(int64_t n, const uint8_t *key, uint32_t *to)
 #if defined(__AVX512F__)
 typedef __m512i bytes;
 typedef __mmask64 bytes_mask;
-enum { BYTES = 64 };
-#define bytes_load(p)         _mm512_loadu_si512(p)
-#define bytes_min(a, b)       _mm512_min_epu8(a, b)
-#define bytes_max(a, b)       _mm512_max_epu8(a, b)
-#define bytes_set(k)          _mm512_set1_epi8((char)(k))
-#define bytes_sub(a, b)       _mm512_sub_epi8(a, b)
-#define bytes_add_most(a, b)  _mm512_adds_epu8(a, b)
-#define bytes_look(t, i)      _mm512_shuffle_epi8(t, i)
-#define bytes_table(t)        _mm512_broadcast_i32x4(t)
-#define bytes_xor(a, b)       _mm512_xor_si512(a, b)
-#define bytes_and(a, b)       _mm512_and_si512(a, b)
-#define bytes_sum(a, b, c)    _mm512_ternarylogic_epi64(a, b, c, 0x96)
-#define bytes_carry(a, b, c)  _mm512_ternarylogic_epi64(a, b, c, 0xe8)
-#define bytes_compare(a, b)   _mm512_cmpeq_epi8_mask(a, b)
-#define bytes_bits(m)         ((uint64_t)(m))
-#define bytes_unless(m, a, b) _mm512_mask_mov_epi8(a, m, b)
-#define bytes_bit(v, bit)     ((uint64_t)_mm512_test_epi8_mask(v, bytes_set(1 << (bit))))
+enum { BYTES = 64, PLANES = 8 };
+#define bytes_load(p)        _mm512_loadu_si512(p)
+#define bytes_min(a, b)      _mm512_min_epu8(a, b)
+#define bytes_max(a, b)      _mm512_max_epu8(a, b)
+#define bytes_set(k)         _mm512_set1_epi8((char)(k))
+#define bytes_sub(a, b)      _mm512_sub_epi8(a, b)
+#define bytes_add_most(a, b) _mm512_adds_epu8(a, b)
+#define bytes_look(t, i)     _mm512_shuffle_epi8(t, i)
+#define bytes_table(t)       _mm512_broadcast_i32x4(t)
+#define bytes_xor(a, b)      _mm512_xor_si512(a, b)
+#define bytes_and(a, b)      _mm512_and_si512(a, b)
+#define bytes_sum(a, b, c)   _mm512_ternarylogic_epi64(a, b, c, 0x96)
+#define bytes_carry(a, b, c) _mm512_ternarylogic_epi64(a, b, c, 0xe8)
+#define bytes_compare(a, b)  _mm512_cmpeq_epi8_mask(a, b)
+#define bytes_bits(m)        ((uint64_t)(m))
+#define bytes_bit(v, bit)    ((uint64_t)_mm512_test_epi8_mask(v, bytes_set(1 << (bit))))
 #else
 typedef __m256i bytes, bytes_mask;
-enum { BYTES = 32 };
-#define bytes_load(p)         _mm256_loadu_si256((const __m256i *)(const void *)(p))
-#define bytes_min(a, b)       _mm256_min_epu8(a, b)
-#define bytes_max(a, b)       _mm256_max_epu8(a, b)
-#define bytes_set(k)          _mm256_set1_epi8((char)(k))
-#define bytes_sub(a, b)       _mm256_sub_epi8(a, b)
-#define bytes_add_most(a, b)  _mm256_adds_epu8(a, b)
-#define bytes_look(t, i)      _mm256_shuffle_epi8(t, i)
-#define bytes_table(t)        _mm256_broadcastsi128_si256(t)
-#define bytes_xor(a, b)       _mm256_xor_si256(a, b)
-#define bytes_and(a, b)       _mm256_and_si256(a, b)
-#define bytes_sum(a, b, c)    bytes_xor(bytes_xor(a, b), c)
-#define bytes_carry(a, b, c)  _mm256_or_si256(bytes_and(a, b), bytes_and(c, bytes_xor(a, b)))
-#define bytes_compare(a, b)   _mm256_cmpeq_epi8(a, b)
-#define bytes_bits(m)         ((uint64_t)(uint32_t)_mm256_movemask_epi8(m))
-#define bytes_unless(m, a, b) _mm256_blendv_epi8(a, b, m)
-#define bytes_bit(v, bit)     bytes_bits(_mm256_slli_epi16(v, 7 - (bit)))
+enum { BYTES = 32, PLANES = 9 };
+#define bytes_load(p)        _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define bytes_min(a, b)      _mm256_min_epu8(a, b)
+#define bytes_max(a, b)      _mm256_max_epu8(a, b)
+#define bytes_set(k)         _mm256_set1_epi8((char)(k))
+#define bytes_sub(a, b)      _mm256_sub_epi8(a, b)
+#define bytes_add_most(a, b) _mm256_adds_epu8(a, b)
+#define bytes_look(t, i)     _mm256_shuffle_epi8(t, i)
+#define bytes_table(t)       _mm256_broadcastsi128_si256(t)
+#define bytes_xor(a, b)      _mm256_xor_si256(a, b)
+#define bytes_and(a, b)      _mm256_and_si256(a, b)
+#define bytes_sum(a, b, c)   bytes_xor(bytes_xor(a, b), c)
+#define bytes_carry(a, b, c) _mm256_or_si256(bytes_and(a, b), bytes_and(c, bytes_xor(a, b)))
+#define bytes_compare(a, b)  _mm256_cmpeq_epi8(a, b)
+#define bytes_bits(m)        ((uint64_t)(uint32_t)_mm256_movemask_epi8(m))
+#define bytes_bit(v, bit)    bytes_bits(_mm256_slli_epi16(v, 7 - (bit)))
 #endif
 
 enum {
-    TALLY_STEP = 8 * BYTES, /* keys that the adders take at once */
-    PLANES = 7              /* for 127 vectors at most */
+    ADDED_LOG = 4, /* so many vectors, to the base 2, are added at once */
+    ADDED = 1 << ADDED_LOG,
+    TALLY_STEP = ADDED * BYTES, /* keys of them */
+    TALLY_LEAST = 128           /* fewer are counted one by one */
 };
 _Static_assert(DT_KEYS_AT_ONCE / BYTES < 1 << PLANES && DT_KEYS_AT_ONCE % TALLY_STEP == 0, "counts fit the planes");
 
@@ -92,6 +96,41 @@ DT_INLINE int least_of(bytes v)
     return _mm_cvtsi128_si32(_mm_minpos_epu16(pairs)) & 0xff;
 }
 
+/* What the bytes of keys first .. first+7 are looked up in. */
+typedef struct key_table {
+    bytes from, high, of_16, of_128[2];
+} key_table;
+
+/* key - first + 0x70: 0x70 to 0x77 for the eight, whose low halves are looked up; from 0x78 to 0x7f others', whose byte
+ * is 0; 0x80 and more, which is where smaller keys end up too, are looked up as 0. */
+DT_INLINE key_table table_from(const bool wide, int first)
+{
+    key_table t = {.from = bytes_set(first),
+                   .high = bytes_set(0x70),
+                   .of_16 = bytes_table(_mm_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, -128, 64, 32, 16, 8, 4, 2, 1))};
+    if (wide) {
+        uint8_t byte[2 * BYTES + 8] = {0};
+        for (int bit = 0; bit < 8; bit++)
+            byte[first + bit] = (uint8_t)(1 << bit);
+        t.of_128[0] = bytes_load(byte);
+        t.of_128[1] = bytes_load(byte + BYTES);
+    }
+    return t;
+}
+
+/* The instruction as such, so that one source is compiled for processors with it and without. */
+DT_INLINE bytes look_up(const bool wide, const key_table *t, bytes key)
+{
+#if defined(__AVX512F__)
+    if (wide) {
+        __asm__("vpermi2b %2, %1, %0" : "+v"(key) : "v"(t->of_128[0]), "v"(t->of_128[1]));
+        return key;
+    }
+#endif
+    (void)wide;
+    return bytes_look(t->of_16, bytes_add_most(bytes_sub(key, t->from), t->high));
+}
+
 /* a + b + c = sum + 2 carry, bit by bit; a becomes the sum. */
 DT_INLINE bytes add_three(bytes *a, bytes b, bytes c)
 {
@@ -100,27 +139,35 @@ DT_INLINE bytes add_three(bytes *a, bytes b, bytes c)
     return carry;
 }
 
-/* Keys first .. first+7 of n, a multiple of TALLY_STEP. */
-DT_INLINE void tally_eight(int64_t n, const uint8_t *key, int first, int last, int usual, uint32_t *to)
+/* Sixteen vectors' bits; what they carry of weight 16. */
+DT_INLINE bytes add_sixteen(const bool wide, const key_table *t, const uint8_t *key, bytes *plane)
 {
-    /* key - first + 0x70: 0x70 to 0x77 for the eight, whose low halves are looked up; from 0x78 to 0x7f others', whose
-     * byte is 0; 0x80 and more, which is where smaller keys end up too, are looked up as 0. */
-    const bytes table = bytes_table(_mm_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, -128, 64, 32, 16, 8, 4, 2, 1));
-    const bytes from = bytes_set(first), high = bytes_set(0x70);
+    bytes eights[2];
+    DT_REPEAT (e, 2) {
+        bytes x[8], twos[4];
+        DT_REPEAT (j, 8)
+            x[j] = look_up(wide, t, bytes_load(key + (e * 8 + j) * BYTES));
+        DT_REPEAT (j, 4)
+            twos[j] = add_three(&plane[0], x[2 * j], x[2 * j + 1]);
+        const bytes fours = add_three(&plane[1], twos[0], twos[1]);
+        eights[e] = add_three(&plane[2], fours, add_three(&plane[1], twos[2], twos[3]));
+    }
+    return add_three(&plane[3], eights[0], eights[1]);
+}
+
+/* Keys first .. first+7, at most `last`, of n, a multiple of TALLY_STEP. Returns how many they are. */
+DT_INLINE uint32_t tally_eight(const bool wide, int64_t n, const uint8_t *key, int first, int last, uint32_t *to)
+{
+    const key_table table = table_from(wide, first);
+    uint32_t all = 0;
     bytes plane[PLANES];
     DT_REPEAT (p, PLANES)
         plane[p] = bytes_set(0);
     for (int64_t i = 0; i < n; i += TALLY_STEP) {
-        bytes x[8], twos[4];
-        DT_REPEAT (j, 8)
-            x[j] = bytes_look(table, bytes_add_most(bytes_sub(bytes_load(key + i + j * BYTES), from), high));
-        DT_REPEAT (j, 4)
-            twos[j] = add_three(&plane[0], x[2 * j], x[2 * j + 1]);
-        const bytes fours = add_three(&plane[1], twos[0], twos[1]);
-        bytes carry = add_three(&plane[2], fours, add_three(&plane[1], twos[2], twos[3]));
-        DT_REPEAT (p, PLANES - 3) {
-            const bytes both = bytes_and(plane[3 + p], carry);
-            plane[3 + p] = bytes_xor(plane[3 + p], carry);
+        bytes carry = add_sixteen(wide, &table, key + i, plane);
+        DT_REPEAT (p, PLANES - ADDED_LOG) {
+            const bytes both = bytes_and(plane[ADDED_LOG + p], carry);
+            plane[ADDED_LOG + p] = bytes_xor(plane[ADDED_LOG + p], carry);
             carry = both;
         }
     }
@@ -128,47 +175,77 @@ DT_INLINE void tally_eight(int64_t n, const uint8_t *key, int first, int last, i
         uint32_t count = 0;
         for (int p = 0; p < PLANES && n >> p >= BYTES; p++)
             count += (uint32_t)__builtin_popcountll(bytes_bit(plane[p], bit)) << p;
-        to[first + bit] += first + bit == usual ? 0 : count;
+        to[first + bit] += count;
+        all += count;
     }
+    return all;
 }
 
-/* n keys, a multiple of TALLY_STEP. */
-DT_INLINE void tally_whole(int64_t n, const uint8_t *key, int usual, uint32_t *to)
+/* How many of n, a multiple of BYTES, are k. */
+DT_INLINE uint32_t tally_one(int64_t n, const uint8_t *key, int k)
 {
-    const bytes common = bytes_set(usual), none = bytes_set(0), all = bytes_set(255);
-    bytes min = all, max = none;
-    int64_t left = n;
-    for (int64_t i = 0; i < n; i += BYTES) {
-        const bytes some = bytes_load(key + i);
-        const bytes_mask equal = bytes_compare(some, common);
-        left -= __builtin_popcountll(bytes_bits(equal));
-        min = bytes_min(min, bytes_unless(equal, some, all));
-        max = bytes_max(max, bytes_unless(equal, some, none));
-    }
-    to[usual] += (uint32_t)(n - left);
-    if (left == 0)
+    const bytes one = bytes_set(k);
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += BYTES)
+        count += __builtin_popcountll(bytes_bits(bytes_compare(bytes_load(key + i), one)));
+    return (uint32_t)count;
+}
+
+/* Key 0 is what is left. */
+DT_INLINE void tally_by(const bool wide, int64_t n, uint8_t *key, uint32_t *to)
+{
+    if (n < TALLY_LEAST) {
+        tally_each(n, key, to);
         return;
-    const int first = least_of(min), last = 255 - least_of(bytes_xor(max, all));
-    for (int k = first; k <= last; k += 8)
-        tally_eight(n, key, k, last, usual, to);
+    }
+    const bytes none = bytes_set(0), all = bytes_set(255), one = bytes_set(1);
+    const int64_t whole = (n + TALLY_STEP - 1) / TALLY_STEP * TALLY_STEP;
+    bytes min = all, max = none;
+    memset(key + n, 0, (size_t)(whole - n));
+    for (int64_t i = 0; i < whole; i += BYTES) {
+        const bytes some = bytes_load(key + i);
+        min = bytes_min(min, bytes_sub(some, one)); /* 0 is above all others */
+        max = bytes_max(max, some);
+    }
+    const int last = 255 - least_of(bytes_xor(max, all));
+    uint32_t counted = 0;
+    int first = least_of(min) + 1;
+    if (last > 0 && last - first < 2)
+        for (; first <= last; first++) {
+            const uint32_t count = tally_one(whole, key, first);
+            to[first] += count;
+            counted += count;
+        }
+    for (; first <= last; first += 8)
+        counted += wide && last < 2 * BYTES ? tally_eight(wide, whole, key, first, last, to)
+                                            : tally_eight(false, whole, key, first, last, to);
+    to[0] += (uint32_t)n - counted;
 }
 
-static void tally(int64_t n, const uint8_t *key, int usual, uint32_t *to)
+static void tally_plain(int64_t n, uint8_t *key, uint32_t *to)
 {
-    int64_t i = 0;
-    for (; i + DT_KEYS_AT_ONCE <= n; i += DT_KEYS_AT_ONCE)
-        tally_whole(DT_KEYS_AT_ONCE, key + i, usual, to);
-    const int64_t whole = (n - i) / TALLY_STEP * TALLY_STEP;
-    if (whole > 0)
-        tally_whole(whole, key + i, usual, to);
-    tally_each(n - i - whole, key + i + whole, to);
+    tally_by(false, n, key, to);
+}
+
+#if defined(__AVX512F__)
+static void tally_wide(int64_t n, uint8_t *key, uint32_t *to)
+{
+    tally_by(true, n, key, to);
+}
+
+static void tally_most(int64_t n, uint8_t *key, uint32_t *to)
+{
+    (__builtin_cpu_supports("avx512vbmi") ? tally_wide : tally_plain)(n, key, to);
 }
 #else
-static void tally(int64_t n, const uint8_t *key, int usual, uint32_t *to)
+#define tally_most tally_plain
+#endif
+#else
+static void tally_plain(int64_t n, uint8_t *key, uint32_t *to)
 {
-    (void)usual;
     tally_each(n, key, to);
 }
+#define tally_most tally_plain
 #endif
 
 #endif

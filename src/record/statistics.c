@@ -8,37 +8,59 @@
 #include "record/statistics_state.h"
 #include "train/step.h"
 
-static const uint32_t any_histogram = 1u << DT_STATISTIC_HISTOGRAM | 1u << DT_STATISTIC_LOG_HISTOGRAM;
-
-/* Counts n numbers, number i of unit first + i % width. */
-static void count(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, int64_t n, const char *x,
-                  int64_t first, int64_t width)
+/* Sums up `rows` rows of n <= lanes numbers, and keeps their keys. */
+static void survey_some(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, int64_t rows, int64_t n,
+                        const char *x, int64_t stride, dt_moments *all)
 {
-    const size_t element = dt_precision_size(s->layout->precision);
+    uint8_t *key[DT_HISTOGRAMS] = {NULL};
     for (int h = 0; h < DT_HISTOGRAMS; h++) {
         if (!g->keys[h])
             continue;
         dt_keys *keys = &g->keys[h][worker];
-        for (int64_t i = 0, some; i < n; i += some) {
-            uint8_t *key = keys->key + keys->count;
-            some = dt_min(DT_KEYS_AT_ONCE - keys->count, n - i);
-            (h == DT_LINEAR ? s->k->keys : s->k->log_keys)(some, x + (size_t)i * element, &s->layout->rule->histogram,
-                                                           key);
-            for (int64_t j = 0; g->unit_tally[h] && j < some; j++)
-                g->unit_tally[h][(worker * g->units + first + (i + j) % width) * s->bins[h] + key[j]]++;
-            keys->count += g->tally[h] ? some : 0;
-            if (keys->count == DT_KEYS_AT_ONCE)
-                dt_count_kept(s, g, h, worker);
-        }
+        if (keys->count + rows * n > DT_KEYS_AT_ONCE)
+            dt_count_kept(s, g, h, worker);
+        key[h] = keys->key + keys->count;
+        keys->count += rows * n;
     }
+    s->k->survey(rows, n, x, stride, &s->edges, all, key[DT_LINEAR], key[DT_LOG]);
 }
 
-/* Zeros that were counted and are only a block's padding. */
-static void count_less(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, int64_t n)
+/* The same of a row of n numbers: `lanes` wide as far as they go. */
+static void survey_row(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, int64_t n, const char *x,
+                       dt_moments *all)
 {
+    enum { ROWS = 4 * DT_CHAIN }; /* at once */
+    const size_t element = dt_precision_size(s->layout->precision);
+    const int64_t lanes = g->lanes, whole = n / lanes;
+    for (int64_t r = 0; r < whole; r += ROWS)
+        survey_some(s, g, worker, dt_min(ROWS, whole - r), lanes, x + (size_t)(r * lanes) * element, lanes, all);
+    if (n % lanes)
+        survey_some(s, g, worker, 1, n % lanes, x + (size_t)(whole * lanes) * element, lanes, all);
+}
+
+/* Counts rows of n numbers, number j of unit first + j. */
+static void count_units(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, int64_t rows, int64_t n,
+                        const char *x, int64_t stride, int64_t first)
+{
+    enum { SOME = 512 };
+    const size_t element = dt_precision_size(s->layout->precision);
+    uint8_t key[SOME];
     for (int h = 0; h < DT_HISTOGRAMS; h++)
-        if (g->tally[h])
-            g->tally[h][worker * DT_TALLY + s->zero_key[h]] -= (uint32_t)n;
+        for (int64_t r = 0; g->unit_tally[h] && r < rows; r++)
+            for (int64_t j = 0; j < n; j += SOME) {
+                const int64_t some = dt_min(SOME, n - j);
+                uint32_t *tally = g->unit_tally[h] + (worker * g->units + first + j) * s->bins[h];
+                (h == DT_LINEAR ? s->k->keys : s->k->log_keys)(some, x + (size_t)(r * stride + j) * element, &s->edges,
+                                                               key);
+                for (int64_t i = 0; i < some; i++)
+                    tally[i * s->bins[h] + key[i]]++;
+            }
+}
+
+/* Is anything but units' wanted? */
+static bool of_layer(const dt_statistics_group *g)
+{
+    return g->moments || g->keys[DT_LINEAR] || g->keys[DT_LOG];
 }
 
 /* One shard's rows of z, a or delta. */
@@ -50,12 +72,13 @@ static void add_rows(const dt_statistics *s, dt_statistics_group *g, int64_t wor
     g->part[shard] = DT_NO_MOMENTS;
     for (int64_t j = 0; unit && j < g->units; j++)
         unit[j] = DT_NO_MOMENTS;
-    if ((g->layer | g->unit) & any_histogram) /* first, as it goes along the rows, which may be far */
-        for (int64_t r = 0; r < rows.rows; r++)
-            count(s, g, worker, g->units, (const char *)rows.data + (size_t)(r * rows.stride) * element, 0, g->units);
-    for (int64_t j = 0; (g->moments || unit) && j < g->units; j += g->lanes)
+    for (int64_t r = 0; of_layer(g) && r < rows.rows; r++)
+        survey_row(s, g, worker, g->units, (const char *)rows.data + (size_t)(r * rows.stride) * element,
+                   &g->part[shard]);
+    count_units(s, g, worker, rows.rows, g->units, rows.data, rows.stride, 0);
+    for (int64_t j = 0; unit && j < g->units; j += g->lanes)
         s->k->moments(rows.rows, dt_min(g->lanes, g->units - j), (const char *)rows.data + (size_t)j * element,
-                      rows.stride, g->moments ? &g->part[shard] : NULL, unit ? unit + j : NULL);
+                      rows.stride, NULL, unit + j);
 }
 
 /* |x|^2 of each row. */
@@ -158,25 +181,16 @@ static block block_at(const dt_block_view *v, int64_t n, size_t block_bytes)
 static void add_block(const dt_statistics *s, dt_statistics_group *g, int64_t worker, const block *b, int64_t part,
                       int64_t rows, const char *x)
 {
-    const size_t element = dt_precision_size(s->layout->precision);
     const int64_t width = dt_ceil_div(g->units, g->lanes) * g->lanes, first = b->panel * g->lanes;
     dt_moments *unit = g->unit_part ? g->unit_part + b->index % g->column * width + first : NULL;
     g->part[part] = DT_NO_MOMENTS;
     for (int64_t j = 0; unit && j < b->lanes; j++)
         unit[j] = DT_NO_MOMENTS;
-    if (rows == 0)
-        return;
-    if (g->moments || unit)
-        s->k->moments(rows, b->lanes, x, g->lanes, g->moments ? &g->part[part] : NULL, unit);
-    if (!((g->layer | g->unit) & any_histogram))
-        return;
-    const bool of_units = g->unit_tally[DT_LINEAR] || g->unit_tally[DT_LOG];
-    if (b->lanes == g->lanes || !of_units) {
-        count(s, g, worker, rows * g->lanes, x, first, g->lanes);
-        count_less(s, g, worker, rows * (g->lanes - b->lanes));
-    }
-    for (int64_t r = 0; b->lanes < g->lanes && of_units && r < rows; r++)
-        count(s, g, worker, b->lanes, x + (size_t)(r * g->lanes) * element, first, b->lanes);
+    if (of_layer(g))
+        survey_some(s, g, worker, rows, b->lanes, x, g->lanes, &g->part[part]);
+    count_units(s, g, worker, rows, b->lanes, x, g->lanes, first);
+    if (unit)
+        s->k->moments(rows, b->lanes, x, g->lanes, NULL, unit);
 }
 
 /* A block's weights and biases, to the groups of one array. */

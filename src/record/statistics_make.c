@@ -45,9 +45,8 @@ static bool make_tallies(dt_statistics *s, dt_statistics_group *g)
     const size_t workers = (size_t)s->layout->workers;
     for (int h = 0; h < DT_HISTOGRAMS; h++) {
         const uint32_t bit = 1u << histograms[h];
-        if ((g->layer | g->unit) & bit && !(g->keys[h] = take(s, workers, sizeof(dt_keys))))
-            return false;
-        if (g->layer & bit && !(g->tally[h] = take(s, workers * DT_TALLY, sizeof(uint32_t))))
+        if (g->layer & bit && (!(g->keys[h] = take(s, workers, sizeof(dt_keys))) ||
+                               !(g->tally[h] = take(s, workers * DT_TALLY, sizeof(uint32_t)))))
             return false;
         if (g->unit & bit && !(g->unit_tally[h] = take(s, workers * (size_t)(g->units * s->bins[h]), sizeof(uint32_t))))
             return false;
@@ -118,9 +117,7 @@ static bool make(dt_statistics *s, const dt_capture_layout *layout)
     s->shards = rows ? s->samples : dt_ceil_div(s->samples, layout->shard_size); /* however the trainer shares rows */
     for (int h = 0; h < DT_HISTOGRAMS; h++)
         s->bins[h] = dt_histogram_bins(&layout->rule->histogram, histograms[h]);
-    uint8_t key;
-    s->k->keys(1, &(double){0}, &layout->rule->histogram, &key); /* 0 in either precision */
-    s->zero_key[DT_LINEAR] = key;
+    s->edges = dt_bins_of(&layout->rule->histogram);
     ask(s);
     bool made = make_norms(s) && make_memory(s);
     for (int64_t l = 0; made && l <= layout->layers; l++)

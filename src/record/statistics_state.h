@@ -38,9 +38,9 @@ struct dt_statistics {
     const dt_summaries *k;
     int64_t samples, shards; /* at most, that are shown */
     int64_t bins[DT_HISTOGRAMS];
-    int zero_key[DT_HISTOGRAMS]; /* of the number 0 */
-    bool dirty;                  /* a step has begun and not ended */
-    bool measures;               /* nothing is allocated, its size added up: */
+    dt_bins edges;
+    bool dirty;    /* a step has begun and not ended */
+    bool measures; /* nothing is allocated, its size added up: */
     size_t bytes;
     dt_statistics_group group[DT_LAYERS_MAX + 1][DT_QUANTITIES];
 
@@ -61,7 +61,7 @@ struct dt_statistics {
 static inline void dt_count_kept(const dt_statistics *s, const dt_statistics_group *g, int h, int64_t worker)
 {
     dt_keys *keys = &g->keys[h][worker];
-    s->k->tally(keys->count, keys->key, s->zero_key[h], g->tally[h] + worker * DT_TALLY);
+    s->k->tally(keys->count, keys->key, g->tally[h] + worker * DT_TALLY);
     keys->count = 0;
 }
 
