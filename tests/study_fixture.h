@@ -145,6 +145,7 @@ static inline void fixture_machine(dt_study *s, int workers)
             dt_study_probe *p = s->probes + s->probe_count;
             *p++ = (dt_study_probe){when, "fma_float32", team[k], -1, 99 * n, 100 * n, 0.01, "GFLOP/s"};
             *p++ = (dt_study_probe){when, "product_float32", team[k], -1, 84 * n, 85 * n, 0.01, "GFLOP/s"};
+            *p++ = (dt_study_probe){when, "fma_float64", team[k], -1, 49 * n, 50 * n, 0.01, "GFLOP/s"};
             for (int level = 0; level < 4; level++) {
                 const double read = rate[level] * n * (end ? 0.97 : 1), triad = 0.8 * rate[level] * n;
                 *p++ = (dt_study_probe){when, "read", team[k], level, read, read, 0.02, "GB/s"};

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <libfyaml.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -353,6 +354,49 @@ static int first_processors(int most, int *numbers)
     return dt_processors_list(&set, 0, most, numbers);
 }
 
+static void *look_at_two(void *two)
+{
+    dt_processors_of_two((int *)two, (int *)two + 1);
+    return NULL;
+}
+
+static void *wait_for_end(void *semaphore)
+{
+    while (sem_wait(semaphore) != 0) {
+    }
+    return NULL;
+}
+
+/* A team that is bound, as OMP_PROC_BIND does it: its workers' processors, whichever of them asks. */
+static void test_processors_of_bound_threads(void **state)
+{
+    (void)state;
+    int own[2], two[2] = {-1, -1};
+    if (first_processors(2, own) < 2)
+        skip();
+    sem_t end;
+    assert_int_equal(sem_init(&end, 0, 0), 0);
+    for (int i = 0; i < 2; i++) {
+        pthread_attr_t attributes;
+        pthread_t asks, other;
+        assert_int_equal(pthread_attr_init(&attributes), 0);
+        assert_true(dt_processors_pin(&attributes, own[!i]));
+        assert_int_equal(pthread_create(&other, &attributes, wait_for_end, &end), 0);
+        assert_true(dt_processors_pin(&attributes, own[i]));
+        assert_int_equal(pthread_create(&asks, &attributes, look_at_two, two), 0);
+        pthread_join(asks, NULL);
+        sem_post(&end);
+        pthread_join(other, NULL);
+        pthread_attr_destroy(&attributes);
+        assert_int_equal(two[0], own[i]);
+        assert_int_equal(two[1], own[!i]);
+    }
+    sem_destroy(&end);
+    dt_processors_of_two(&two[0], &two[1]); /* this thread isn't bound */
+    assert_int_equal(two[0], own[0]);
+    assert_int_equal(two[1], own[1]);
+}
+
 static void test_placement_leaves_no_trace(void **state)
 {
     (void)state;
@@ -616,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_bad_options),
         cmocka_unit_test(test_memory_that_runs_out),
         cmocka_unit_test(test_one_number),
+        cmocka_unit_test(test_processors_of_bound_threads),
         cmocka_unit_test(test_placement_leaves_no_trace),
         cmocka_unit_test(test_placement_of_one_core),
         cmocka_unit_test(test_processors_that_are_not_there),

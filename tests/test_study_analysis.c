@@ -333,13 +333,15 @@ static void test_ceilings_and_roofline(void **state)
     (void)state;
     const dt_analysis *a = analyse(&strong);
     const dt_analysis_ceilings *c = &a->ceilings;
-    assert_near(c->fma_one, 100e9, 1e-12);
-    assert_near(c->fma_all, 1600e9, 1e-12);
+    assert_near(c->rates[DT_FLOAT32].fma_one, 100e9, 1e-12);
+    assert_near(c->rates[DT_FLOAT32].fma_all, 1600e9, 1e-12);
+    assert_near(c->rates[DT_FLOAT64].fma_one, 50e9, 1e-12);
     assert_int_equal(c->levels, 4);
     assert_int_equal(c->level[3], 0);
     assert_near(c->one[3], 20e9, 1e-12);
-    assert_near(dt_ceilings_at(c, 4).flops, 400e9, 1e-12);
-    assert_near(dt_ceilings_at(c, 4).bandwidth, 80e9, 1e-12);
+    assert_near(dt_ceilings_at(c, DT_FLOAT32, 4).flops, 400e9, 1e-12);
+    assert_near(dt_ceilings_at(c, DT_FLOAT64, 4).flops, 200e9, 1e-12);
+    assert_near(dt_ceilings_at(c, DT_FLOAT32, 4).bandwidth, 80e9, 1e-12);
     int found = 0;
     for (int64_t i = 0; i < a->roof_count; i++) {
         const dt_analysis_roof *r = &a->roofs[i];

@@ -16,6 +16,7 @@
 #include "cli/signals.h"
 #include "deltoid/deltoid.h"
 #include "deltoid/record.h"
+#include "machine/processors.h"
 #include "parallel/laps.h"
 #include "study/series.h"
 
@@ -169,7 +170,7 @@ static dt_status size_chunks(visit *v, int64_t *steps, dt_error *error)
     return status;
 }
 
-/* Where the first two processors are, and how fast. Another worker's team sleeps meanwhile. */
+/* Where the first two workers are, and how fast. Another worker's team sleeps meanwhile. */
 static void look_at_places(visit *v, char place[16], bool first)
 {
     dt_placement p;
@@ -179,7 +180,9 @@ static void look_at_places(visit *v, char place[16], bool first)
         v->report.fma_alone = first ? peak : fmin(peak, v->report.fma_alone);
         return;
     }
-    if (dt_machine_placement(-1, -1, 0, &p, NULL) != DT_OK)
+    int own, next; /* where placement has bound them, the calling thread alone knows of one */
+    dt_processors_of_two(&own, &next);
+    if (dt_machine_placement(own, next, 0, &p, NULL) != DT_OK)
         return;
     snprintf(place, 16, "%s", dt_place_name(p.place));
     v->report.line_ns = p.ns;

@@ -1,8 +1,10 @@
 #define _GNU_SOURCE
 #include "machine/processors.h"
 
+#include <dirent.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* glibc's set ends at 1024 processors, some systems don't. */
@@ -24,6 +26,32 @@ void dt_processors_mark_thread(dt_processor_set *set, int thread)
     for (int i = 0; i < DT_PROCESSORS_MAX; i++)
         if (CPU_ISSET_S((size_t)i, sizeof m, m.sets))
             atomic_store_explicit(&set->has[i], true, memory_order_relaxed);
+}
+
+void dt_processors_mark_process(dt_processor_set *set)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; tasks && (entry = readdir(tasks));)
+        if (atoi(entry->d_name) > 0)
+            dt_processors_mark_thread(set, atoi(entry->d_name));
+    if (tasks)
+        closedir(tasks);
+}
+
+void dt_processors_of_two(int *first, int *second)
+{
+    dt_processor_set own = {.has = {false}}, all = {.has = {false}};
+    int two[2] = {0, 0};
+    dt_processors_mark(&own);
+    dt_processors_mark_process(&all);
+    const int count = dt_processors_list(&own, 0, 2, two);
+    *first = two[0];
+    *second = two[count > 1]; /* of a thread that isn't bound, or where the others are nowhere else */
+    for (int i = 0; dt_processors_list(&all, i, 1, &i) == 1; i++)
+        if (!own.has[i]) {
+            *second = i;
+            break;
+        }
 }
 
 int dt_processors_count(const dt_processor_set *set)

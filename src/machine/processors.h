@@ -18,6 +18,13 @@ typedef struct dt_processor_set {
 void dt_processors_mark(dt_processor_set *set);
 void dt_processors_mark_thread(dt_processor_set *set, int thread);
 
+/* Adds those that one or other thread of this process may use. */
+void dt_processors_mark_process(dt_processor_set *set);
+
+/* Processors that two threads of this process run on: the first that the calling one may use, and the first of the
+ * others', which for bound workers is the next worker's. Both the same where there is one alone. */
+void dt_processors_of_two(int *first, int *second);
+
 int dt_processors_count(const dt_processor_set *set);
 
 /* The first `most` numbers at or after `from`, ascending. Returns how many there are. */

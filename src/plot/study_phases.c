@@ -184,10 +184,12 @@ static void add_level_names(dt_studied *s, int64_t workers, double from, double 
     }
 }
 
-static void add_ceilings(dt_studied *s, int64_t workers, double from, double to)
+static void add_ceilings(dt_studied *s, dt_precision precision, int64_t workers, double from, double to)
 {
     const dt_analysis_ceilings *c = &s->analysis->ceilings;
-    const double peak = dt_ceilings_at(c, workers).flops, product = workers == 1 ? c->product_one : c->product_all;
+    const dt_analysis_rates *rates = &c->rates[precision];
+    const double peak = dt_ceilings_at(c, precision, workers).flops;
+    const double product = workers == 1 ? rates->product_one : rates->product_all;
     char words[DT_CHART_TEXT];
     if (!isfinite(peak))
         return;
@@ -206,9 +208,9 @@ static void add_ceilings(dt_studied *s, int64_t workers, double from, double to)
 }
 
 /* The least intensity at which the fastest memory still bounds. */
-static double first_ridge(const dt_analysis_ceilings *c, int64_t workers)
+static double first_ridge(const dt_analysis_ceilings *c, dt_precision precision, int64_t workers)
 {
-    const double peak = dt_ceilings_at(c, workers).flops;
+    const double peak = dt_ceilings_at(c, precision, workers).flops;
     double most = 0;
     for (int l = 0; l < c->levels; l++)
         most = fmax(most, dt_ceilings_level(c, l, workers));
@@ -303,9 +305,10 @@ static void add_roofline(dt_studied *s, int64_t point)
     strncat(title, workers, sizeof title - strlen(title) - 1);
     if (!dt_chart_add_panel(s->chart, title, "operations a byte", "GFLOP/s"))
         return;
-    from = fmin(fmin(from / 2, 0.5), first_ridge(&a->ceilings, p->workers) / 16);
+    const dt_precision precision = dt_study_precision(p->point);
+    from = fmin(fmin(from / 2, 0.5), first_ridge(&a->ceilings, precision, p->workers) / 16);
     to = fmax(to * 2, 64);
-    add_ceilings(s, p->workers, from, to);
+    add_ceilings(s, precision, p->workers, from, to);
     add_roofs(s, point);
     if (dt_chart_end(s->picture, true, true))
         s->chart->panels[s->chart->panel_count - 1].y.high *= 1.3; /* room for words above the peak */

@@ -75,25 +75,38 @@ dt_status dt_study_write_attribution(const dt_studied_page *s, dt_page *page, dt
 
 /* --- roofline --- */
 
-static void add_ceilings(const dt_analysis_ceilings *c, dt_page *page)
+/* In the precisions that the study's points have. */
+static void add_rates(const dt_analysis *a, dt_precision precision, dt_page *page)
 {
+    const dt_analysis_rates *r = &a->ceilings.rates[precision];
+    const struct {
+        const char *name;
+        double one, all;
+    } rows[] = {{"fused multiply-adds", r->fma_one, r->fma_all}, {"products", r->product_one, r->product_all}};
+    bool used = false;
+    for (int64_t i = 0; i < a->point_count; i++)
+        used |= dt_study_precision(a->points[i].point) == precision;
+    for (size_t i = 0; used && i < sizeof rows / sizeof *rows; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s in %s, GFLOP/s", rows[i].name, precision == DT_FLOAT64 ? "float64" : "float32");
+        dt_html_row_begin(&page->body);
+        dt_html_head(&page->body, name);
+        dt_html_number(&page->body, 1, rows[i].one / 1e9);
+        dt_html_number(&page->body, 1, rows[i].all / 1e9);
+        dt_html_row_end(&page->body);
+    }
+}
+
+static void add_ceilings(const dt_analysis *a, dt_page *page)
+{
+    const dt_analysis_ceilings *c = &a->ceilings;
     static const dt_html_column columns[] = {{"ceiling", false}, {"one worker", true}, {"all workers", true}};
     char caption[96];
     snprintf(caption, sizeof caption, "Measured at the study's start, best readings; all workers: %lld",
              (long long)c->workers);
     dt_html_table_begin(&page->body, caption, columns, 3);
-    const struct {
-        const char *name;
-        double one, all;
-    } rates[] = {{"fused multiply-adds, GFLOP/s", c->fma_one, c->fma_all},
-                 {"products, GFLOP/s", c->product_one, c->product_all}};
-    for (size_t i = 0; i < 2; i++) {
-        dt_html_row_begin(&page->body);
-        dt_html_head(&page->body, rates[i].name);
-        dt_html_number(&page->body, 1, rates[i].one / 1e9);
-        dt_html_number(&page->body, 1, rates[i].all / 1e9);
-        dt_html_row_end(&page->body);
-    }
+    add_rates(a, DT_FLOAT32, page);
+    add_rates(a, DT_FLOAT64, page);
     for (int l = 0; l < c->levels; l++) {
         char name[32];
         snprintf(name, sizeof name, c->level[l] ? "L%d, GB/s" : "memory, GB/s", c->level[l]);
@@ -129,7 +142,7 @@ dt_status dt_study_write_roofline(const dt_studied_page *s, dt_page *page, dt_er
         error);
     if (status != DT_OK)
         return status;
-    add_ceilings(&a->ceilings, page);
+    add_ceilings(a, page);
     dt_html_table_begin(
         &page->body,
         "Phases of layers of the best serial program and of the best deterministic strategy with the most "

@@ -60,10 +60,13 @@ void dt_analysis_say_answer(const dt_analysis *a, int64_t work, char s[DT_SENTEN
     const char *of = a->work_count > 1 ? w->label : "", *colon = *of ? ": " : "";
     if (w->hashed == 0)
         snprintf(s, DT_SENTENCE, "%s%sno weights' hash was recorded.", of, colon);
+    else if (w->hashed == 1)
+        snprintf(s, DT_SENTENCE, "%s%sone reproducible point has a hash of the weights: none to compare it with.", of,
+                 colon);
     else if (w->hashes == 1)
         snprintf(s, DT_SENTENCE,
-                 "%s%sthe same answer at every T: one hash of the weights at all %lld reproducible point%s.", of, colon,
-                 (long long)w->hashed, w->hashed == 1 ? "" : "s");
+                 "%s%sthe same answer at every T: one hash of the weights at all %lld reproducible points.", of, colon,
+                 (long long)w->hashed);
     else
         snprintf(s, DT_SENTENCE, "%s%s%lld DIFFERENT hashes of the weights at %lld points that should have one answer.",
                  of, colon, (long long)w->hashes, (long long)w->hashed);

@@ -105,9 +105,14 @@ typedef struct dt_analysis_work {
 
 /* --- what the machine can do --- */
 
+/* Operations a second in one precision, of one worker and of all; NAN: not measured. */
+typedef struct dt_analysis_rates {
+    double fma_one, fma_all, product_one, product_all;
+} dt_analysis_rates;
+
 /* Probes at the study's start (machine.tsv): the best readings. */
 typedef struct dt_analysis_ceilings {
-    double fma_one, fma_all, product_one, product_all;       /* operations a second; NAN: not measured */
+    dt_analysis_rates rates[2];                              /* by dt_precision */
     int levels;                                              /* of memory: caches from the nearest, memory last */
     int level[DT_ANALYSIS_LEVELS];                           /* 1, 2, 3, 0 (memory) */
     double one[DT_ANALYSIS_LEVELS], all[DT_ANALYSIS_LEVELS]; /* bytes a second, the better of read and triad */
@@ -117,8 +122,8 @@ typedef struct dt_analysis_ceilings {
     char drifted[64]; /* which */
 } dt_analysis_ceilings;
 
-/* With that many workers: between one's and all's by their number, all's beyond. */
-dt_bounds dt_ceilings_at(const dt_analysis_ceilings *ceilings, int64_t workers);
+/* Of a point, in its own precision: with its workers, between one's and all's by their number, all's beyond. */
+dt_bounds dt_ceilings_at(const dt_analysis_ceilings *ceilings, dt_precision precision, int64_t workers);
 
 /* Bytes a second of a level, of that many workers; in the same way. */
 double dt_ceilings_level(const dt_analysis_ceilings *ceilings, int level, int64_t workers);

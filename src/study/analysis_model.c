@@ -78,7 +78,7 @@ static void rescale(dt_model_costs *costs, double seconds)
 static dt_status calibrate(dt_analysing *a, int64_t point, calibrated *found)
 {
     const dt_study_point *p = a->analysis->points[point].point;
-    const double real = strcmp(p->precision, "float64") == 0 ? 8 : 4;
+    const double real = dt_study_precision(p) == DT_FLOAT64 ? 8 : 4;
     dt_profile_row *rows;
     size_t count;
     dt_status status = dt_point_profile(a, point, &rows, &count);
@@ -168,12 +168,13 @@ static bool find_machine(const dt_analysis *a, dt_model_machine *m)
 {
     const dt_analysis_ceilings *c = &a->ceilings;
     const int memory = c->levels - 1;
-    if (memory < 0 || c->level[memory] != 0 || !(c->fma_one > 0))
+    const dt_analysis_rates *rates = &c->rates[c->rates[DT_FLOAT32].fma_one > 0 ? DT_FLOAT32 : DT_FLOAT64];
+    if (memory < 0 || c->level[memory] != 0 || !(rates->fma_one > 0))
         return false;
     const double workers = (double)c->workers;
     *m = (dt_model_machine){
         .cores = c->workers,
-        .slowdown = c->fma_all > 0 ? fmax(1, c->fma_one * workers / c->fma_all) : 1,
+        .slowdown = rates->fma_all > 0 ? fmax(1, rates->fma_one * workers / rates->fma_all) : 1,
         .bandwidth_one = c->one[memory],
         .bandwidth_all = c->all[memory],
         .cached = memory > 0 ? c->all[memory - 1] / workers : 0,

@@ -135,18 +135,17 @@ static void find_drift(const dt_study *study, dt_analysis_ceilings *c)
 static void find_ceilings(const dt_study *study, dt_analysis_ceilings *c)
 {
     static const int order[] = {1, 2, 3, 4, 0};
-    const char *precision = study->point_count ? study->points[0].precision : "float32";
-    char fma[32], product[32];
-    snprintf(fma, sizeof fma, "fma_%.16s", precision);
-    snprintf(product, sizeof product, "product_%.16s", precision);
+    static const char *const fma[] = {[DT_FLOAT32] = "fma_float32", [DT_FLOAT64] = "fma_float64"};
+    static const char *const product[] = {[DT_FLOAT32] = "product_float32", [DT_FLOAT64] = "product_float64"};
     c->workers = 1;
     for (size_t i = 0; i < study->probe_count; i++)
-        if (strcmp(study->probes[i].quantity, fma) == 0 && study->probes[i].workers > c->workers)
+        if (strncmp(study->probes[i].quantity, "fma_", 4) == 0 && study->probes[i].workers > c->workers)
             c->workers = study->probes[i].workers;
-    c->fma_one = best_of(study, fma, 1, -1);
-    c->fma_all = best_of(study, fma, c->workers, -1);
-    c->product_one = best_of(study, product, 1, -1);
-    c->product_all = best_of(study, product, c->workers, -1);
+    for (int p = 0; p < 2; p++)
+        c->rates[p] = (dt_analysis_rates){.fma_one = best_of(study, fma[p], 1, -1),
+                                          .fma_all = best_of(study, fma[p], c->workers, -1),
+                                          .product_one = best_of(study, product[p], 1, -1),
+                                          .product_all = best_of(study, product[p], c->workers, -1)};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         const double one = fmax(best_of(study, "read", 1, order[i]), best_of(study, "triad", 1, order[i]));
         const double all =
@@ -168,9 +167,9 @@ static double between(double one, double all, int64_t workers, int64_t most)
     return one + (all - one) * (double)(workers - 1) / (double)(most - 1);
 }
 
-dt_bounds dt_ceilings_at(const dt_analysis_ceilings *c, int64_t workers)
+dt_bounds dt_ceilings_at(const dt_analysis_ceilings *c, dt_precision precision, int64_t workers)
 {
-    dt_bounds bounds = {between(c->fma_one, c->fma_all, workers, c->workers), NAN};
+    dt_bounds bounds = {between(c->rates[precision].fma_one, c->rates[precision].fma_all, workers, c->workers), NAN};
     if (c->levels > 0 && c->level[c->levels - 1] == 0)
         bounds.bandwidth = dt_ceilings_level(c, c->levels - 1, workers);
     return bounds;
@@ -212,7 +211,7 @@ static dt_status add_roofs(dt_analysing *a, int64_t point, const dt_profile_row 
 {
     dt_analysis *all = a->analysis;
     const dt_analysis_point *p = &all->points[point];
-    const dt_bounds bounds = dt_ceilings_at(&all->ceilings, p->workers);
+    const dt_bounds bounds = dt_ceilings_at(&all->ceilings, dt_study_precision(p->point), p->workers);
     double seconds = 0;
     for (size_t i = 0; i < count; i++)
         seconds += rows[i].seconds;
@@ -240,7 +239,7 @@ static dt_status attribute(dt_analysing *a, int64_t point)
     dt_status status = dt_point_profile(a, point, &rows, &count);
     if (status != DT_OK || count == 0)
         return status;
-    const dt_bounds bounds = dt_ceilings_at(&a->analysis->ceilings, p->workers);
+    const dt_bounds bounds = dt_ceilings_at(&a->analysis->ceilings, dt_study_precision(p->point), p->workers);
     p->wall = wall_of(a->analysis, point);
     status = dt_attribute(rows, count, p->wall, &bounds, &p->attribution, a->error);
     if (status != DT_OK)

@@ -116,12 +116,7 @@ void dt_witness_processors(char *text, size_t size)
 {
     dt_processor_set all;
     memset(&all, 0, sizeof all);
-    DIR *tasks = opendir("/proc/self/task");
-    for (struct dirent *entry; tasks && (entry = readdir(tasks));)
-        if (atoi(entry->d_name) > 0)
-            dt_processors_mark_thread(&all, atoi(entry->d_name));
-    if (tasks)
-        closedir(tasks);
+    dt_processors_mark_process(&all);
     dt_processors_text(&all, text, size);
 }
 

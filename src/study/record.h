@@ -20,8 +20,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "deltoid/experiment.h"
 #include "deltoid/status.h"
 
 enum { DT_STUDY_FACTORS_MAX = 16 };
@@ -43,6 +45,11 @@ typedef struct dt_study_point {
     bool deterministic, oversubscribed;
     bool capture; /* quantities are captured while it is measured */
 } dt_study_point;
+
+static inline dt_precision dt_study_precision(const dt_study_point *point)
+{
+    return strcmp(point->precision, "float64") == 0 ? DT_FLOAT64 : DT_FLOAT32;
+}
 
 typedef struct dt_study_visit {
     int64_t visit, block, position, point; /* position: its place in the block's order */
