@@ -24,7 +24,7 @@ static bool first_step(const void *self, int64_t step, int64_t epoch)
     return step == 0;
 }
 
-static void copy_slice(void *self, const dt_step_view *view, dt_slice slice)
+static void copy_slice(void *self, const dt_step_view *view, const dt_slice *slice)
 {
     seen *s = self;
     for (int64_t l = 1; l <= view->layers; l++) {

@@ -85,7 +85,7 @@ static double *wide(step *s, int which, int64_t l)
     return arrays[which];
 }
 
-static void slice(void *self, const dt_step_view *view, dt_slice part)
+static void slice(void *self, const dt_step_view *view, const dt_slice *part)
 {
     step *s = self;
     for (int64_t l = 1; l <= view->layers; l++)

@@ -321,17 +321,17 @@ static void see_samples(void *self, const dt_step_view *view, int64_t first, int
                 dt_step_norm_square(view, l, i, dt_min(view->shard_size, first + count - i), s->scratch[view->worker]);
 }
 
-static void see_slice(void *self, const dt_step_view *view, dt_slice slice)
+static void see_slice(void *self, const dt_step_view *view, const dt_slice *slice)
 {
     static const dt_quantity quantities[4] = {DT_QUANTITY_W, DT_QUANTITY_B, DT_QUANTITY_DW, DT_QUANTITY_DB};
     seen *s = self;
     for (int q = 0; q < 4; q++)
-        dt_step_copy_slice(view, quantities[q], slice.l, slice, s->matrix[slice.l][q]);
-    for (int64_t block = slice.first; block < slice.last; block++)
+        dt_step_copy_slice(view, quantities[q], slice->l, slice, s->matrix[slice->l][q]);
+    for (int64_t block = slice->first; block < slice->last; block++)
         for (int64_t t = 0; t < view->workers; t++) {
-            const dt_slice one = {.first = block, .last = block + 1, .l = slice.l};
+            const dt_slice one = {.first = block, .last = block + 1, .l = slice->l};
             assert_in_range(block, 0, SEEN_BLOCKS - 1);
-            if (dt_step_partial(view, t, one, s->partial[t][block]) && view->worker == 0)
+            if (dt_step_partial(view, t, &one, s->partial[t][block]) && view->worker == 0)
                 s->parts++;
         }
 }

@@ -246,13 +246,13 @@ static void keep_samples(void *self, const dt_step_view *view, int64_t first, in
     __atomic_add_fetch(&w->samples, count, __ATOMIC_RELAXED);
 }
 
-static void keep_slice(void *self, const dt_step_view *view, dt_slice slice)
+static void keep_slice(void *self, const dt_step_view *view, const dt_slice *slice)
 {
     watcher *w = self;
-    if (slice.l == 1) {
+    if (slice->l == 1) {
         dt_step_copy_slice(view, DT_QUANTITY_W, 1, slice, w->W);
         dt_step_copy_slice(view, DT_QUANTITY_B, 1, slice, w->b);
-        if (slice.gradient)
+        if (slice->gradient)
             __atomic_store_n(&w->gradient, true, __ATOMIC_RELAXED);
     }
 }

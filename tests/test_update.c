@@ -238,7 +238,7 @@ static void show_samples(void *self, const dt_step_view *view, int64_t first, in
     show_rows(dt_step_samples(view, DT_QUANTITY_DELTA, 1, first, count), first, s->delta[view->step][0]);
 }
 
-static void show_slice(void *self, const dt_step_view *view, dt_slice slice)
+static void show_slice(void *self, const dt_step_view *view, const dt_slice *slice)
 {
     shown *s = self;
     plain *g = &s->g[view->step], *W = &s->W[view->step];

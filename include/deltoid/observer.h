@@ -43,7 +43,8 @@ typedef struct dt_step_view {
  * dropout, and x with its noise; rows of a probe have neither. */
 dt_matrix_view dt_step_samples(const dt_step_view *view, dt_quantity quantity, int64_t l, int64_t first, int64_t count);
 
-/* A part of the flat parameter vector, within one layer. */
+/* A part of the flat parameter vector, within one layer. Passed by its address: on its way down through some calls a
+ * copy would be read before its parts have left the processor's queue of stores, and wait for all that is in it. */
 typedef struct dt_slice {
     int64_t first, last;  /* blocks; opaque, for dt_step_copy_slice */
     int64_t l;            /* the layer */
@@ -54,7 +55,7 @@ typedef struct dt_slice {
 /* Copies the part of W^l, dW^l (DT_QUANTITY_W, DT_QUANTITY_DW: into a dense (units, inputs) row-major array) or b^l,
  * db^l (DT_QUANTITY_B, DT_QUANTITY_DB: into (units)) that lies in `slice`; what lies outside is left as it is, so that
  * all workers together fill the array. dW and db are the gradient of the minibatch's mean cost, without regulariser. */
-void dt_step_copy_slice(const dt_step_view *view, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
+void dt_step_copy_slice(const dt_step_view *view, dt_quantity quantity, int64_t l, const dt_slice *slice, void *out);
 
 /* What an epoch gave. A figure that does not apply is NaN. */
 typedef struct dt_epoch_report {
@@ -92,10 +93,10 @@ typedef struct dt_observer {
     /* [worker] A part of this worker's slice of the parameters, before the update; as often as it takes to show all of
      * it, each block once, as soon as its gradient is there. With the reduction hogwild there is none: slice.gradient
      * is NULL, W is what all workers take this step with, and `updated` is never called. */
-    void (*slice)(void *self, const dt_step_view *view, dt_slice slice);
+    void (*slice)(void *self, const dt_step_view *view, const dt_slice *slice);
 
     /* [worker] The same part right after its update, W before it in slice.before. May be NULL. */
-    void (*updated)(void *self, const dt_step_view *view, dt_slice slice);
+    void (*updated)(void *self, const dt_step_view *view, const dt_slice *slice);
 
     /* [one] All workers have shown theirs. */
     void (*end)(void *self, const dt_step_view *view);

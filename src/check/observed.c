@@ -56,7 +56,7 @@ static void samples(void *self, const dt_step_view *view, int64_t first, int64_t
     }
 }
 
-static void slice(void *self, const dt_step_view *view, dt_slice part)
+static void slice(void *self, const dt_step_view *view, const dt_slice *part)
 {
     dt_observed *o = self;
     for (int64_t l = 1; l <= o->layers; l++)

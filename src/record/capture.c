@@ -157,14 +157,14 @@ static void take_samples(void *self, const dt_step_view *view, int64_t first, in
         dt_capture_fill_samples(rule->layout, rule->statistics, view, first, count, rule->slot->bytes);
 }
 
-static void take_slice(void *self, const dt_step_view *view, dt_slice part)
+static void take_slice(void *self, const dt_step_view *view, const dt_slice *part)
 {
     capture_rule *rule = self;
     if (rule->slot)
         dt_capture_fill_slice(rule->layout, rule->statistics, view, part, rule->slot->bytes);
 }
 
-static void take_update(void *self, const dt_step_view *view, dt_slice part)
+static void take_update(void *self, const dt_step_view *view, const dt_slice *part)
 {
     capture_rule *rule = self;
     if (rule->slot)

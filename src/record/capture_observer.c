@@ -99,16 +99,16 @@ static void copy_block(const dt_capture_layout *layout, const dt_capture_set *se
 
 /* Each group's sums, before the reduction; NaN in a step without buffers. */
 static void copy_partials(const dt_capture_layout *layout, const dt_capture_set *set, const dt_step_view *view,
-                          dt_slice slice, char *to)
+                          const dt_slice *slice, char *to)
 {
     enum { BLOCK_BYTES = 1024 }; /* of the larger precision */
     _Alignas(DT_CACHE_LINE) char sum[BLOCK_BYTES];
     const size_t worker_bytes = set->bytes / (size_t)layout->groups;
-    for (int64_t block = slice.first; block < slice.last; block++) {
-        const dt_slice one = {.first = block, .last = block + 1, .l = slice.l};
-        const dt_block_view v = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, one);
+    for (int64_t block = slice->first; block < slice->last; block++) {
+        const dt_slice one = {.first = block, .last = block + 1, .l = slice->l};
+        const dt_block_view v = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, &one);
         for (int64_t t = 0; t < layout->groups; t++) {
-            if (!dt_step_partial(view, t, one, sum))
+            if (!dt_step_partial(view, t, &one, sum))
                 memset(sum, 0xff, sizeof sum);
             copy_block(layout, set, &v, 0, sum, to + (size_t)t * worker_bytes);
         }
@@ -116,10 +116,10 @@ static void copy_partials(const dt_capture_layout *layout, const dt_capture_set 
 }
 
 void dt_capture_fill_slice(const dt_capture_layout *layout, dt_statistics *statistics, const dt_step_view *view,
-                           dt_slice slice, char *slot)
+                           const dt_slice *slice, char *slot)
 {
     const size_t block_bytes = dt_step_block_bytes(layout->precision);
-    for (size_t i = layout->first_set[slice.l]; layout->copies_blocks && i < layout->first_set[slice.l + 1]; i++) {
+    for (size_t i = layout->first_set[slice->l]; layout->copies_blocks && i < layout->first_set[slice->l + 1]; i++) {
         const dt_capture_set *set = &layout->sets[i];
         const bool gradient = set->quantity == DT_QUANTITY_DW || set->quantity == DT_QUANTITY_DB;
         char *to = slot + set->offset;

@@ -11,6 +11,6 @@ void dt_capture_fill_begin(const dt_capture_layout *layout, dt_statistics *stati
 void dt_capture_fill_samples(const dt_capture_layout *layout, dt_statistics *statistics, const dt_step_view *view,
                              int64_t first, int64_t count, char *slot);
 void dt_capture_fill_slice(const dt_capture_layout *layout, dt_statistics *statistics, const dt_step_view *view,
-                           dt_slice slice, char *slot);
+                           const dt_slice *slice, char *slot);
 
 #endif

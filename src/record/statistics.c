@@ -209,50 +209,56 @@ static bool wants(const dt_statistics_group *g, dt_statistic statistic)
     return g->layer >> statistic & 1u;
 }
 
-void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, dt_slice slice)
+/* The product of a block's gradient with that before, which it becomes. */
+static void add_products(const dt_statistics *s, const dt_statistics_group *g, const block *d, char *before)
 {
-    dt_statistics_group *g = s->group[slice.l];
-    const dt_block_view W = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, slice);
-    const dt_block_view dW = dt_step_blocks(view, DT_STEP_GRADIENT, 0, slice);
-    const bool cosine =
-        wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) || wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE);
-    for (int64_t n = 0; n < W.count; n++) {
-        const block w = block_at(&W, n, s->block_bytes);
-        add_parameters(s, view->worker, &w, &g[DT_QUANTITY_W], &g[DT_QUANTITY_B]);
-        if (!slice.gradient) /* hogwild */
-            continue;
-        const block d = block_at(&dW, n, s->block_bytes);
-        add_parameters(s, view->worker, &d, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB]);
-        if (!cosine)
-            continue;
-        char *before = s->previous + (size_t)(dW.number + n) * s->block_bytes;
-        const size_t row = (size_t)W.lanes * dt_precision_size(s->layout->precision);
-        if (d.rows > 0) {
-            const double dot = s->k->dot_keep(d.rows * W.lanes, d.x, before);
-            if (g[DT_QUANTITY_DW].part)
-                g[DT_QUANTITY_DW].product[d.index] = dot;
-        }
-        if (d.bias >= 0) {
-            const double dot = s->k->dot_keep(W.lanes, d.x + (size_t)d.bias * row, before + (size_t)d.bias * row);
-            if (g[DT_QUANTITY_DB].part)
-                g[DT_QUANTITY_DB].product[d.panel] = dot;
-        }
-        for (size_t line = 0; line < s->block_bytes; line += DT_CACHE_LINE) /* of the block that comes next */
-            __builtin_prefetch(before + s->block_bytes + line, 1);
+    const size_t row = (size_t)s->k->lanes * dt_precision_size(s->layout->precision);
+    if (d->rows > 0) {
+        const double dot = s->k->dot_keep(d->rows * s->k->lanes, d->x, before);
+        if (g[DT_QUANTITY_DW].part)
+            g[DT_QUANTITY_DW].product[d->index] = dot;
+    }
+    if (d->bias >= 0) {
+        const size_t at = (size_t)d->bias * row;
+        const double dot = s->k->dot_keep(s->k->lanes, d->x + at, before + at);
+        if (g[DT_QUANTITY_DB].part)
+            g[DT_QUANTITY_DB].product[d->panel] = dot;
     }
 }
 
-void dt_statistics_updated(dt_statistics *s, const dt_step_view *view, dt_slice slice)
+void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_slice *slice)
 {
-    dt_statistics_group *g = s->group[slice.l];
+    dt_statistics_group *g = s->group[slice->l];
+    if (!g[DT_QUANTITY_W].part && !g[DT_QUANTITY_B].part && !g[DT_QUANTITY_DW].part && !g[DT_QUANTITY_DB].part)
+        return;
+    const dt_block_view W = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, slice);
+    const bool cosine =
+        wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) || wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE);
+    for (int64_t n = 0; n < W.count; n++) {
+        block b = block_at(&W, n, s->block_bytes);
+        add_parameters(s, view->worker, &b, &g[DT_QUANTITY_W], &g[DT_QUANTITY_B]);
+        if (!slice->gradient) /* hogwild */
+            continue;
+        char *before = s->previous + (size_t)(W.number + n) * s->block_bytes;
+        for (size_t line = 0; cosine && line < s->block_bytes; line += DT_CACHE_LINE) /* of the block below: it comes */
+            __builtin_prefetch(before + s->block_bytes + line, 1);                    /* soon */
+        b.x = (const char *)slice->gradient + (size_t)n * s->block_bytes;
+        add_parameters(s, view->worker, &b, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB]);
+        if (cosine)
+            add_products(s, g, &b, before);
+    }
+}
+
+void dt_statistics_updated(dt_statistics *s, const dt_step_view *view, const dt_slice *slice)
+{
+    dt_statistics_group *g = s->group[slice->l];
     if (!wants(&g[DT_QUANTITY_W], DT_STATISTIC_UPDATE_RATIO) && !wants(&g[DT_QUANTITY_B], DT_STATISTIC_UPDATE_RATIO))
         return;
     const dt_block_view after = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, slice);
-    const dt_block_view before = dt_step_blocks(view, DT_STEP_BEFORE, 0, slice);
     for (int64_t n = 0; n < after.count; n++) {
         const block b = block_at(&after, n, s->block_bytes);
         const size_t row = (size_t)after.lanes * dt_precision_size(s->layout->precision);
-        const char *y = (const char *)before.numbers + (size_t)n * s->block_bytes;
+        const char *y = (const char *)slice->before + (size_t)n * s->block_bytes;
         if (g[DT_QUANTITY_W].part)
             g[DT_QUANTITY_W].product[b.index] = s->k->distance(b.rows * after.lanes, b.x, y);
         if (g[DT_QUANTITY_B].part && b.bias >= 0)

@@ -42,8 +42,8 @@ bool dt_statistics_compares(const dt_capture_layout *layout);
  * `samples` the norms of the samples. */
 void dt_statistics_begin(dt_statistics *s);
 void dt_statistics_samples(dt_statistics *s, const dt_step_view *view, int64_t first, int64_t count, char *slot);
-void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, dt_slice slice);
-void dt_statistics_updated(dt_statistics *s, const dt_step_view *view, dt_slice slice);
+void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_slice *slice);
+void dt_statistics_updated(dt_statistics *s, const dt_step_view *view, const dt_slice *slice);
 void dt_statistics_finish(dt_statistics *s, const dt_step_view *view, char *slot);
 
 /* What a resumed run needs, see dt_capture_state_save: one rule's part of it. Size 0 without a cosine. */

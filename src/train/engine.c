@@ -269,30 +269,30 @@ static bool whole(const dt_experiment *experiment)
 
 /* --- what train/step.h shows --- */
 
-static dt_block_view blocks(const dt_engine *e, dt_step_array array, int i, dt_slice slice)
+static dt_block_view blocks(const dt_engine *e, dt_step_array array, int i, const dt_slice *slice)
 {
-    const dt_layer *layer = &e->network->layer[slice.l];
+    const dt_layer *layer = &e->network->layer[slice->l];
     const char *name;
-    const dt_real *numbers = array == DT_STEP_GRADIENT ? slice.gradient
-                             : array == DT_STEP_BEFORE ? slice.before
-                             : array == DT_STEP_STATE  ? dt_updater_state(e->updater, i, &name) + slice.first * DT_BLOCK
-                                                       : e->network->parameters + slice.first * DT_BLOCK;
+    const dt_real *numbers = array == DT_STEP_GRADIENT ? slice->gradient
+                             : array == DT_STEP_BEFORE ? slice->before
+                             : array == DT_STEP_STATE  ? dt_updater_state(e->updater, i, &name) + slice->first * DT_BLOCK
+                                                       : e->network->parameters + slice->first * DT_BLOCK;
     return (dt_block_view){
         .numbers = numbers,
         .lanes = DT_LANES,
         .units = layer->units,
         .inputs = layer->inputs,
         .column = layer->column,
-        .first = slice.first - layer->first_block,
-        .count = slice.last - slice.first,
-        .number = slice.first,
+        .first = slice->first - layer->first_block,
+        .count = slice->last - slice->first,
+        .number = slice->first,
     };
 }
 
-static bool partial(const dt_engine *e, const dt_step_view *view, int64_t group, dt_slice slice, void *sum)
+static bool partial(const dt_engine *e, const dt_step_view *view, int64_t group, const dt_slice *slice, void *sum)
 {
     return dt_reducer_partial(e->reducer, dt_reducer_plan(e->reducer, view->minibatch), group, view->worker,
-                              (dt_span){slice.first, slice.last}, sum);
+                              (dt_span){slice->first, slice->last}, sum);
 }
 
 static const double *costs(const dt_step_view *view)

@@ -74,10 +74,10 @@ typedef struct dt_engine_ops {
     /* Of a step whose loss is not finite, with the weights that it began with. Outside the team. */
     void (*find_fault)(dt_engine *engine, const int64_t *sample, int64_t batch, dt_fault *fault);
     dt_matrix_view (*samples)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
-    void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
+    void (*copy_slice)(const struct dt_pass *pass, dt_quantity quantity, int64_t l, const dt_slice *slice, void *out);
     /* train/step.h's */
-    dt_block_view (*blocks)(const dt_engine *engine, dt_step_array array, int i, dt_slice slice);
-    bool (*partial)(const dt_engine *engine, const dt_step_view *view, int64_t group, dt_slice slice, void *sum);
+    dt_block_view (*blocks)(const dt_engine *engine, dt_step_array array, int i, const dt_slice *slice);
+    bool (*partial)(const dt_engine *engine, const dt_step_view *view, int64_t group, const dt_slice *slice, void *sum);
     const double *(*costs)(const dt_step_view *view);
     double (*norm_square)(const struct dt_pass *pass, int64_t l, dt_span rows, void *scratch);
     size_t (*norm_scratch)(int64_t layers, const int64_t *units, int64_t samples); /* bytes */

@@ -41,7 +41,7 @@ static void show_gradient(void *context, int64_t l, int64_t block, const dt_real
     for (uint64_t left = s->watching; left; left &= left - 1) {
         const int i = __builtin_ctzll(left);
         if (observers[i].slice)
-            observers[i].slice(observers[i].self, &s->views[i], part);
+            observers[i].slice(observers[i].self, &s->views[i], &part);
     }
     dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
 }
@@ -55,7 +55,7 @@ static void show_update(void *context, int64_t l, int64_t block, const dt_real *
     const uint64_t began = s->laps ? dt_ticks() : 0;
     for (uint64_t left = s->compares; left; left &= left - 1) {
         const int i = __builtin_ctzll(left);
-        observers[i].updated(observers[i].self, &s->views[i], part);
+        observers[i].updated(observers[i].self, &s->views[i], &part);
     }
     dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
 }

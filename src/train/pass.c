@@ -375,16 +375,16 @@ dt_matrix_view dt_pass_samples(const dt_pass *pass, dt_quantity quantity, int64_
     return (dt_matrix_view){array[l] + rows.first * pass->stride[l], dt_span_count(rows), units, pass->stride[l]};
 }
 
-void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_slice slice, void *out)
+void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, const dt_slice *slice, void *out)
 {
     const bool gradient = quantity == DT_QUANTITY_DW || quantity == DT_QUANTITY_DB;
     const bool weights = quantity == DT_QUANTITY_W || quantity == DT_QUANTITY_DW;
-    if (l != slice.l || (gradient && !slice.gradient))
+    if (l != slice->l || (gradient && !slice->gradient))
         return;
-    for (int64_t block = slice.first; block < slice.last; block++) {
-        const int64_t at = (block - slice.first) * DT_BLOCK;
+    for (int64_t block = slice->first; block < slice->last; block++) {
+        const int64_t at = (block - slice->first) * DT_BLOCK;
         const dt_real *from =
-            gradient ? (const dt_real *)slice.gradient + at : pass->network->parameters + block * DT_BLOCK;
+            gradient ? (const dt_real *)slice->gradient + at : pass->network->parameters + block * DT_BLOCK;
         dt_network_export_block(pass->network, from, block, weights ? out : NULL, weights ? NULL : out);
     }
 }

@@ -110,6 +110,6 @@ int64_t dt_pass_answer(const dt_pass *pass, int64_t i);
 #define dt_pass_samples DT_R(dt_pass_samples)
 dt_matrix_view dt_pass_samples(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_span rows);
 #define dt_pass_copy_slice DT_R(dt_pass_copy_slice)
-void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, dt_slice slice, void *out);
+void dt_pass_copy_slice(const dt_pass *pass, dt_quantity quantity, int64_t l, const dt_slice *slice, void *out);
 
 #endif

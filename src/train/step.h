@@ -24,12 +24,12 @@ typedef struct dt_block_view {
     int64_t lanes, units, inputs, column, first, count, number;
 } dt_block_view;
 
-dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int i, dt_slice slice);
+dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int i, const dt_slice *slice);
 
 /* The slice's blocks of what `group` (a worker, where each is alone in its own) had summed over its shards before the
  * reduction (not divided by B), into `sum`: its gradient buffers, added in the order of its shards. Zeros for a group
  * without shards; false where this step has no buffers, because one group has all its shards. */
-bool dt_step_partial(const dt_step_view *view, int64_t group, dt_slice slice, void *sum);
+bool dt_step_partial(const dt_step_view *view, int64_t group, const dt_slice *slice, void *sum);
 
 /* C_i of the samples shown, (view->batch). */
 const double *dt_step_costs(const dt_step_view *view);

@@ -6,17 +6,17 @@ dt_matrix_view dt_step_samples(const dt_step_view *view, dt_quantity quantity, i
     return dt_engine_ops_of(view->precision)->samples(view->pass, quantity, l, (dt_span){first, first + count});
 }
 
-void dt_step_copy_slice(const dt_step_view *view, dt_quantity quantity, int64_t l, dt_slice slice, void *out)
+void dt_step_copy_slice(const dt_step_view *view, dt_quantity quantity, int64_t l, const dt_slice *slice, void *out)
 {
     dt_engine_ops_of(view->precision)->copy_slice(view->pass, quantity, l, slice, out);
 }
 
-dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int i, dt_slice slice)
+dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int i, const dt_slice *slice)
 {
     return dt_engine_ops_of(view->precision)->blocks(view->engine, array, i, slice);
 }
 
-bool dt_step_partial(const dt_step_view *view, int64_t group, dt_slice slice, void *sum)
+bool dt_step_partial(const dt_step_view *view, int64_t group, const dt_slice *slice, void *sum)
 {
     return dt_engine_ops_of(view->precision)->partial(view->engine, view, group, slice, sum);
 }
