@@ -275,8 +275,8 @@ static dt_block_view blocks(const dt_engine *e, dt_step_array array, int i, cons
     const char *name;
     const dt_real *numbers = array == DT_STEP_GRADIENT ? slice->gradient
                              : array == DT_STEP_BEFORE ? slice->before
-                             : array == DT_STEP_STATE  ? dt_updater_state(e->updater, i, &name) + slice->first * DT_BLOCK
-                                                       : e->network->parameters + slice->first * DT_BLOCK;
+                             : array == DT_STEP_STATE ? dt_updater_state(e->updater, i, &name) + slice->first * DT_BLOCK
+                                                      : e->network->parameters + slice->first * DT_BLOCK;
     return (dt_block_view){
         .numbers = numbers,
         .lanes = DT_LANES,
