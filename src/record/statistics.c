@@ -239,7 +239,7 @@ void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_sl
         add_parameters(s, view->worker, &b, &g[DT_QUANTITY_W], &g[DT_QUANTITY_B]);
         if (!slice->gradient) /* hogwild */
             continue;
-        char *before = s->previous + (size_t)(W.number + n) * s->block_bytes;
+        char *before = cosine ? s->previous + (size_t)(W.number + n) * s->block_bytes : NULL;
         for (size_t line = 0; cosine && line < s->block_bytes; line += DT_CACHE_LINE) /* of the block below: it comes */
             __builtin_prefetch(before + s->block_bytes + line, 1);                    /* soon */
         b.x = (const char *)slice->gradient + (size_t)n * s->block_bytes;
