@@ -13,8 +13,6 @@
 
 static const double quick_seconds = 0.5, disagreement = 0.1;
 
-static const char *const precisions[DT_MACHINE_PRECISIONS] = {[DT_FLOAT32] = "float32", [DT_FLOAT64] = "float64"};
-
 /* --- for people --- */
 
 enum { NAME_WIDTH = 40 };
@@ -98,12 +96,12 @@ static void add_arithmetic(dt_text *text, const dt_machine *m)
     char name[64];
     add_columns(text, m, "GFLOP/s");
     for (int p = 0; p < DT_MACHINE_PRECISIONS; p++) {
-        snprintf(name, sizeof name, "fused multiply-add, %s", precisions[p]);
+        snprintf(name, sizeof name, "fused multiply-add, %s", dt_precision_name((dt_precision)p));
         add_rate(text, m, name, &m->fma[p]);
     }
     for (int p = 0; p < DT_MACHINE_PRECISIONS; p++) {
         snprintf(name, sizeof name, "product %" PRId64 "x%" PRId64 "x%" PRId64 ", %s", m->product_shape[0],
-                 m->product_shape[1], m->product_shape[2], precisions[p]);
+                 m->product_shape[1], m->product_shape[2], dt_precision_name((dt_precision)p));
         add_rate(text, m, name, &m->product[p]);
     }
 }
@@ -246,7 +244,7 @@ static void add_json_rates(dt_text *text, const char *key, const dt_machine_rate
     dt_text_add(text, ", \"%s\": {", key);
     for (int p = 0; p < DT_MACHINE_PRECISIONS; p++) {
         dt_text_add(text, "%s", p ? ", " : "");
-        add_json_rate(text, precisions[p], &rates[p]);
+        add_json_rate(text, dt_precision_name((dt_precision)p), &rates[p]);
     }
     dt_text_add(text, "}");
 }

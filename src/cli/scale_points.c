@@ -178,7 +178,7 @@ static dt_status describe(dt_scale_plan *plan, size_t p, const dt_config *config
     point->flop_per_sample = flop_of(units, info.layers);
     point->reduction = dt_arena_duplicate(arena, info.reduction);
     point->why = dt_arena_duplicate(arena, info.choice);
-    point->precision = e->precision == DT_FLOAT64 ? "float64" : "float32";
+    point->precision = dt_precision_name(e->precision);
     point->isa = plan->points[p].isa ? plan->points[p].isa : info.isa;
     point->placement = plan->points[p].placement ? plan->points[p].placement : "none";
     point->units = units_text(e, info.features, arena);

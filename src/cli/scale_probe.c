@@ -21,14 +21,12 @@ dt_status dt_scale_probe(dt_scale *s, const char *when, dt_error *error)
     if (status != DT_OK)
         return status;
     const int64_t all = machine.workers;
-    static const char *const fma[] = {[DT_FLOAT32] = "fma_float32", [DT_FLOAT64] = "fma_float64"};
-    static const char *const product[] = {[DT_FLOAT32] = "product_float32", [DT_FLOAT64] = "product_float64"};
     for (int p = 0; p < DT_MACHINE_PRECISIONS; p++) {
-        add_probe(probes, &n, when, fma[p], 1, -1, &machine.fma[p].one, "GFLOP/s");
-        add_probe(probes, &n, when, product[p], 1, -1, &machine.product[p].one, "GFLOP/s");
+        add_probe(probes, &n, when, dt_study_fma[p], 1, -1, &machine.fma[p].one, "GFLOP/s");
+        add_probe(probes, &n, when, dt_study_product[p], 1, -1, &machine.product[p].one, "GFLOP/s");
         if (all > 1) {
-            add_probe(probes, &n, when, fma[p], all, -1, &machine.fma[p].all, "GFLOP/s");
-            add_probe(probes, &n, when, product[p], all, -1, &machine.product[p].all, "GFLOP/s");
+            add_probe(probes, &n, when, dt_study_fma[p], all, -1, &machine.fma[p].all, "GFLOP/s");
+            add_probe(probes, &n, when, dt_study_product[p], all, -1, &machine.product[p].all, "GFLOP/s");
         }
     }
     for (int i = 0; i < machine.memory_count; i++) {

@@ -11,8 +11,7 @@ void dt_signals_watch(dt_trainer *trainer);
 /* The trainer is about to be destroyed: signals still count, and do no more. */
 void dt_signals_forget(void);
 
-/* For a program that waits for others, and ends by itself: signals are kept in mind, and end the waiting, nothing else.
- */
+/* For a program that waits for others, and ends by itself: signals are kept, and end the waiting, nothing else. */
 void dt_signals_note(void);
 
 /* The first signal that came, 0 while none did. The exit status of a program stopped by signal s is 128 + s. */

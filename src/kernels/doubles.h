@@ -116,10 +116,6 @@ enum { DT_WIDE = 1 };
 
 enum { DT_WIDES = DT_WIDTH / DT_WIDE };
 
-#if DT_PRECISION == 32
-#else
-#endif
-
 /* A vector's numbers, in double. */
 DT_INLINE void dt_widen(dt_vector x, dt_wide w[DT_WIDES])
 {

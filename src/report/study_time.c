@@ -88,7 +88,7 @@ static void add_rates(const dt_analysis *a, dt_precision precision, dt_page *pag
         used |= dt_study_precision(a->points[i].point) == precision;
     for (size_t i = 0; used && i < sizeof rows / sizeof *rows; i++) {
         char name[64];
-        snprintf(name, sizeof name, "%s in %s, GFLOP/s", rows[i].name, precision == DT_FLOAT64 ? "float64" : "float32");
+        snprintf(name, sizeof name, "%s in %s, GFLOP/s", rows[i].name, dt_precision_name(precision));
         dt_html_row_begin(&page->body);
         dt_html_head(&page->body, name);
         dt_html_number(&page->body, 1, rows[i].one / 1e9);

@@ -135,17 +135,15 @@ static void find_drift(const dt_study *study, dt_analysis_ceilings *c)
 static void find_ceilings(const dt_study *study, dt_analysis_ceilings *c)
 {
     static const int order[] = {1, 2, 3, 4, 0};
-    static const char *const fma[] = {[DT_FLOAT32] = "fma_float32", [DT_FLOAT64] = "fma_float64"};
-    static const char *const product[] = {[DT_FLOAT32] = "product_float32", [DT_FLOAT64] = "product_float64"};
     c->workers = 1;
     for (size_t i = 0; i < study->probe_count; i++)
         if (strncmp(study->probes[i].quantity, "fma_", 4) == 0 && study->probes[i].workers > c->workers)
             c->workers = study->probes[i].workers;
     for (int p = 0; p < 2; p++)
-        c->rates[p] = (dt_analysis_rates){.fma_one = best_of(study, fma[p], 1, -1),
-                                          .fma_all = best_of(study, fma[p], c->workers, -1),
-                                          .product_one = best_of(study, product[p], 1, -1),
-                                          .product_all = best_of(study, product[p], c->workers, -1)};
+        c->rates[p] = (dt_analysis_rates){.fma_one = best_of(study, dt_study_fma[p], 1, -1),
+                                          .fma_all = best_of(study, dt_study_fma[p], c->workers, -1),
+                                          .product_one = best_of(study, dt_study_product[p], 1, -1),
+                                          .product_all = best_of(study, dt_study_product[p], c->workers, -1)};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         const double one = fmax(best_of(study, "read", 1, order[i]), best_of(study, "triad", 1, order[i]));
         const double all =

@@ -88,9 +88,8 @@ static void add_points(dt_buffer *out, const dt_analysis *a)
     dt_buffer_add(out, "point");
     for (size_t f = 0; f < a->study->factor_count; f++)
         cell(out, a->study->factors[f].name);
-    dt_buffer_add(out, "\tseries\tworkers\tdeterministic\toversubscribed\tvisits\tflagged\tfailed\telsewhere\tplace\tme"
-                       "dian\tmedian_low\t"
-                       "median_high\tquartile_low\tquartile_high\tp90\tsamples_per_second");
+    dt_buffer_add(out, "\tseries\tworkers\tdeterministic\toversubscribed\tvisits\tflagged\tfailed\telsewhere\tplace\t"
+                       "median\tmedian_low\tmedian_high\tquartile_low\tquartile_high\tp90\tsamples_per_second");
     static const char *const bases[] = {"one", "best"};
     for (int b = 0; b < 2; b++)
         dt_buffer_format(out,

@@ -16,6 +16,9 @@
 #include "deltoid/record.h"
 #include "study/statistics.h"
 
+const char *const dt_study_fma[] = {[DT_FLOAT32] = "fma_float32", [DT_FLOAT64] = "fma_float64"};
+const char *const dt_study_product[] = {[DT_FLOAT32] = "product_float32", [DT_FLOAT64] = "product_float64"};
+
 enum { TABLE_BYTES_MAX = 1 << 30, PATH_BYTES = 4096 };
 
 /* --- the columns --- */

@@ -51,6 +51,9 @@ static inline dt_precision dt_study_precision(const dt_study_point *point)
     return strcmp(point->precision, "float64") == 0 ? DT_FLOAT64 : DT_FLOAT32;
 }
 
+/* Probes' quantities by dt_precision: "fma_float32", ...; "product_float32", ... */
+extern const char *const dt_study_fma[2], *const dt_study_product[2];
+
 typedef struct dt_study_visit {
     int64_t visit, block, position, point; /* position: its place in the block's order */
     int64_t attempt;                       /* from 1: how often this point was measured in this block */

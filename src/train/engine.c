@@ -274,7 +274,6 @@ static dt_block_view blocks(const dt_engine *e, dt_step_array array, int i, cons
     const dt_layer *layer = &e->network->layer[slice->l];
     const char *name;
     const dt_real *numbers = array == DT_STEP_GRADIENT ? slice->gradient
-                             : array == DT_STEP_BEFORE ? slice->before
                              : array == DT_STEP_STATE ? dt_updater_state(e->updater, i, &name) + slice->first * DT_BLOCK
                                                       : e->network->parameters + slice->first * DT_BLOCK;
     return (dt_block_view){

@@ -11,7 +11,6 @@
 
 typedef enum dt_step_array {
     DT_STEP_PARAMETERS, /* W and b, in `slice` before the update, in `updated` after it */
-    DT_STEP_BEFORE,     /* in `updated`: before it */
     DT_STEP_GRADIENT,   /* dW and db: in `slice` alone */
     DT_STEP_STATE       /* array i of the optimizer's: in `slice` before the update */
 } dt_step_array;
@@ -24,6 +23,7 @@ typedef struct dt_block_view {
     int64_t lanes, units, inputs, column, first, count, number;
 } dt_block_view;
 
+/* slice->gradient and slice->before hold the slice's blocks as `numbers` does. */
 dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int i, const dt_slice *slice);
 
 /* The slice's blocks of what `group` (a worker, where each is alone in its own) had summed over its shards before the
