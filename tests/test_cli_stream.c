@@ -247,17 +247,14 @@ static int epochs_of(const char *run)
     return lines - 1;
 }
 
-/* A run that is stopped (SIGSTOP) behind its first epoch and well before its last, however late we look. */
-static pid_t start_long(const char *out)
+#define LONG(file, out) "train", file, "training.epochs=300", "--quiet", "--out", out
+
+/* A run of `file` that is stopped (SIGSTOP) behind its first epoch and well before its last, however late we look. */
+static pid_t start_long_of(const char *file, const char *out)
 {
-    if (access("long", F_OK) != 0) {
-        RUN("train", "bare.yaml", "training.epochs=300", "--quiet", "--out", "long");
-        expect_success();
-    }
     for (int i = 0; i < TRIES; i++) {
         int looks = 0;
-        const pid_t pid = start_program(
-            (const char *const[]){"train", "bare.yaml", "training.epochs=300", "--quiet", "--out", out, NULL});
+        const pid_t pid = start_program((const char *const[]){LONG(file, out), NULL});
         while (epochs_of(out) < 1 && looks++ < 5000)
             pause_shortly();
         assert_int_equal(kill(pid, SIGSTOP), 0);
@@ -269,6 +266,16 @@ static pid_t start_long(const char *out)
     }
     fail_msg("no run could be stopped in time: %s", last.err);
     return -1;
+}
+
+/* Beside the run "long", which nothing happens to. */
+static pid_t start_long(const char *out)
+{
+    if (access("long", F_OK) != 0) {
+        RUN(LONG("bare.yaml", "long"));
+        expect_success();
+    }
+    return start_long_of("bare.yaml", out);
 }
 
 /* As the terminal does to all of a group. */
@@ -325,6 +332,33 @@ static void a_file_that_is_cut(void **state)
     expect_goes_on("cut");
 }
 
+/* An epoch whose evaluation fails is reported first by the run that goes on: no step is made twice, no row is left out.
+ */
+static void a_test_set_that_is_cut(void **state)
+{
+    (void)state;
+    RUN(LONG("e.yaml", "tested"));
+    expect_success();
+    const pid_t pid = start_long_of("e.yaml", "untested");
+    copy_file("test.h5", "kept.h5");
+    assert_int_equal(truncate("test.h5", 20000), 0);
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    wait_program(pid);
+    expect_refusal(3, "deltoid: ");
+    assert_non_null(strstr(last.err, "test.h5: was changed while it was read: it had "));
+    const int before = epochs_of("untested");
+    copy_file("kept.h5", "test.h5");
+    RUN("train", "--resume", "untested");
+    assert_int_equal(last.status, 0);
+    char begins[96];
+    const int steps = (ROWS - ROWS / 10 + 31) / 32;
+    snprintf(begins, sizeof begins, "going on after step %d (epoch %d), ", steps * (before + 1), before + 1);
+    assert_non_null(strstr(last.out, begins));
+    assert_string_equal(last.err, "");
+    expect_same_weights("untested", "tested");
+    assert_int_equal(epochs_of("untested"), EPOCHS);
+}
+
 /* Ctrl-C reaches the reader, too. */
 static void a_run_that_is_interrupted(void **state)
 {
@@ -374,6 +408,7 @@ int main(void)
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(a_reader_that_is_killed),
         cmocka_unit_test(a_file_that_is_cut),
+        cmocka_unit_test(a_test_set_that_is_cut),
         cmocka_unit_test(a_run_that_is_interrupted),
         cmocka_unit_test(a_run_that_is_stopped_and_killed),
     };

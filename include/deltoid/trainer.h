@@ -105,7 +105,8 @@ typedef struct dt_schedule_state {
  */
 typedef struct dt_trainer_position {
     int64_t step;               /* done in all */
-    int64_t epochs, epoch_step; /* whole epochs done, and steps of the one at hand */
+    int64_t epochs, epoch_step; /* epochs done and reported, and steps of the one at hand: all, where its evaluation
+                                 * failed; the run that goes on begins with its report */
     double loss_sum;            /* over the samples of the epoch at hand, before each update; */
     int64_t right, seen;        /* samples answered right, and seen, in it */
     double seconds;             /* of training in all, evaluation included, */

@@ -132,6 +132,7 @@ dt_status dt_trainer_report(dt_trainer *t, dt_error *error)
         .samples_per_second = (double)run->seen / t->trained,
     };
     if (status == DT_OK) { /* what they remember belongs to the checkpoint that an observer may write */
+        t->owes = false;
         dt_schedule_observe(t->experiment, has_validation(t) ? validation.loss : report.train_loss, &t->run.schedule);
         dt_trainer_judge(t, &report);
     }

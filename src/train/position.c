@@ -69,7 +69,7 @@ static bool out_of_patience(const dt_trainer *t)
 
 bool dt_trainer_done(const dt_trainer *t)
 {
-    return t->step >= t->run.total_steps || out_of_patience(t);
+    return !t->owes && (t->step >= t->run.total_steps || out_of_patience(t));
 }
 
 /* One number for the other, layer by layer: nothing is allocated, so that nothing can fail. */
@@ -99,7 +99,8 @@ void dt_trainer_take_last(dt_trainer *t)
 
 void dt_trainer_position_of(const dt_trainer *t, dt_trainer_position *position)
 {
-    const int64_t epoch = t->step / t->info.steps_per_epoch, done = t->step % t->info.steps_per_epoch;
+    const int64_t epoch = (t->step - t->owes) / t->info.steps_per_epoch,
+                  done = t->step - epoch * t->info.steps_per_epoch;
     *position = (dt_trainer_position){
         .step = t->step,
         .epochs = epoch,
@@ -120,7 +121,7 @@ void dt_trainer_position_of(const dt_trainer *t, dt_trainer_position *position)
 static bool is_possible(const dt_trainer *t, const dt_trainer_position *p)
 {
     const int64_t a_epoch = t->info.steps_per_epoch, rows = t->info.train_rows;
-    return p->step >= 0 && p->epochs >= 0 && p->epoch_step >= 0 && p->epoch_step < a_epoch &&
+    return p->step >= 0 && p->epochs >= 0 && p->epoch_step >= 0 && p->epoch_step <= a_epoch &&
            p->epochs <= INT64_MAX / a_epoch - 1 && p->step == p->epochs * a_epoch + p->epoch_step && p->seen >= 0 &&
            p->seen <= rows && p->right >= 0 && p->right <= p->seen && (p->seen > 0) == (p->epoch_step > 0) &&
            p->seconds >= 0 && p->epoch_seconds >= 0 && isfinite(p->loss_sum) && isfinite(p->seconds) &&
@@ -137,6 +138,7 @@ dt_status dt_trainer_set_position(dt_trainer *t, const dt_trainer_position *p, d
             "it had itself",
             (long long)p->step, (long long)p->epoch_step, (long long)p->epochs + 1);
     t->step = p->step;
+    t->owes = p->epoch_step == t->info.steps_per_epoch;
     t->run.loss_sum = p->loss_sum;
     t->run.right = p->right;
     t->run.seen = p->seen;

@@ -149,6 +149,25 @@ static void begin_epoch(dt_trainer *t)
             dt_feed_epoch(run->train->feed, run->epoch);
     }
     t->drawn = run->epoch;
+    t->owes = false;
+}
+
+/* The report of an epoch whose steps are all done. */
+static dt_status end_epoch(dt_trainer *t, dt_error *error)
+{
+    t->owes = true;
+    return dt_trainer_report(t, error);
+}
+
+/* The same, where the steps were another run's. */
+static dt_status end_epoch_before(dt_trainer *t, dt_error *error)
+{
+    dt_run *run = &t->run;
+    run->done = t->info.steps_per_epoch;
+    run->base = t->step - run->done;
+    run->epoch = run->base / run->done;
+    run->learning_rate = dt_learning_rate(t->experiment, t->step - 1, run->done, &run->schedule);
+    return end_epoch(t, error);
 }
 
 /* Inputs for the steps at hand, as many of them as the windows that are in memory hold: the next window is read while
@@ -273,12 +292,14 @@ dt_status dt_trainer_run(dt_trainer *trainer, dt_error *error)
     dt_status status = dt_metric_check(trainer->experiment, &trainer->data, error);
     if (status == DT_OK)
         status = trainer->ops->prepare(trainer->engine, error);
+    if (status == DT_OK && trainer->owes)
+        status = end_epoch_before(trainer, error);
     while (status == DT_OK && !dt_trainer_done(trainer)) {
         dt_trainer_take_last(trainer);
         begin_epoch(trainer);
         status = train_in_epoch(trainer, trainer->info.steps_per_epoch, error);
         if (status == DT_OK || (status == DT_STOPPED && trainer->run.done == trainer->info.steps_per_epoch)) {
-            const dt_status reported = dt_trainer_report(trainer, error);
+            const dt_status reported = end_epoch(trainer, error);
             status = status == DT_OK ? reported : status;
         }
     }

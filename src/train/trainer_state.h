@@ -31,6 +31,7 @@ struct dt_trainer {
     dt_run run;
     dt_pace pace;
     int64_t step;          /* done in all */
+    bool owes;             /* the epoch's steps are done, and its report is not: evaluation failed */
     int64_t drawn;         /* the epoch whose order the sampler holds; -1: none */
     double began, trained; /* seconds: when the run began, 0: it is not running; spent in this epoch's training steps */
     double before;         /* seconds of training up to the run at hand */
