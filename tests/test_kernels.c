@@ -116,14 +116,18 @@ typedef struct blocks {
     int *taken; /* how many times each block came */
 } blocks;
 
-static void take_block(void *context, int64_t l, int64_t block, dt_real *g)
+static void take_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
 {
     blocks *b = context;
+    const int64_t column = dt_blocks_a_panel(b->task->layer.inputs);
     assert_int_equal(l, b->task->layer.l);
-    assert_in_range(block, b->task->first, b->task->last - 1);
-    b->taken[block]++;
-    memcpy(b->g + block * DT_BLOCK, g, DT_BLOCK * sizeof *g);
-    fill(g, DT_BLOCK, poison()); /* as a sink may */
+    assert_in_range(count, 1, DT_RUN);
+    assert_in_range(block, b->task->first, b->task->last - count);
+    assert_int_equal(block / column, (block + count - 1) / column);
+    for (int64_t i = 0; i < count; i++)
+        b->taken[block + i]++;
+    memcpy(b->g + block * DT_BLOCK, g, (size_t)(count * DT_BLOCK) * sizeof *g);
+    fill(g, count * DT_BLOCK, poison()); /* as a sink may */
 }
 
 typedef struct gradient_case {
@@ -282,7 +286,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
             expect_finished(&t.layer, c.units, block, sum + block * DT_BLOCK, &numbers, kind, &want);
         t.layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
         blocks given = {&t, got.vector + t.layer.offset, taken};
-        dt_finish finish = {.sink = take_block, .context = &given};
+        dt_finish finish = {.sink = take_blocks, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};
         else if (kind != GIVEN_AWAY)
@@ -430,7 +434,7 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
         expect_finished(&layer, units, block, sum, &numbers, kind, &want);
         layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
         blocks given = {&task, got.vector + layer.offset, taken};
-        dt_finish finish = {.sink = take_block, .context = &given};
+        dt_finish finish = {.sink = take_blocks, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};
         else if (kind != GIVEN_AWAY)

@@ -245,14 +245,14 @@ static dt_real *own_sums(const dt_gradient_task *task)
 }
 
 /* A group: blocks kb of `panels` panels from `panel` on, the `turn`th of `turns` with the same columns of a. `more`:
- * those of kb + 1 follow. */
+ * those of kb + 1 follow. `given`: where their sums go that are given away, `given_panel` numbers apart. */
 DT_INLINE void form_row(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t kb, bool more,
-                        int64_t turn, int64_t turns, const dt_finish *finish)
+                        int64_t turn, int64_t turns, const dt_finish *finish, dt_real *given, int64_t given_panel)
 {
     const bool far = task->samples > DT_NEAR_SAMPLES;
     const dt_blocks *layer = &task->layer;
     const int64_t column = dt_blocks_a_panel(layer->inputs), block = panel * column + kb;
-    dt_real *vector = finish->W ? finish->W : finish->out, *own = own_sums(task);
+    dt_real *vector = finish->W ? finish->W : finish->out;
     const group g = {
         .left = task->a + kb * DT_LANES,
         .right = task->delta + panel * DT_LANES,
@@ -264,8 +264,8 @@ DT_INLINE void form_row(const dt_gradient_task *task, int64_t panel, int64_t pan
         .turns = more && (task->shared || far) ? turns : 0,
     };
     const target root = {
-        .to = vector ? vector + layer->offset + block * DT_BLOCK : own,
-        .panel = vector ? column * DT_BLOCK : DT_BLOCK,
+        .to = vector ? vector + layer->offset + block * DT_BLOCK : given,
+        .panel = vector ? column * DT_BLOCK : given_panel,
         .step = finish->W != NULL,
         .factor = finish->factor,
         .rate = finish->rate,
@@ -277,13 +277,10 @@ DT_INLINE void form_row(const dt_gradient_task *task, int64_t panel, int64_t pan
     form_group(task, &g, &root);
     for (int64_t w = 0; w < panels; w++) {
         dt_real *sum = root.to + w * root.panel;
-        if (finish->W) {
+        if (finish->W)
             copy_transposed(layer, block + w * column, sum);
-            continue;
-        }
-        clear_rows(sum, g.rows);
-        if (!finish->out)
-            finish->sink(finish->context, layer->l, block + w * column, sum);
+        else
+            clear_rows(sum, g.rows);
     }
 }
 
@@ -303,16 +300,26 @@ static int64_t panels_at_once(const dt_gradient_task *task, int64_t whole)
     return whole == panels + 1 ? whole : dt_min(panels, whole); /* one is never left alone */
 }
 
-/* Rows first .. last-1 of blocks of `panels` panels from `panel` on. */
+/* Rows first .. last-1 of blocks of `panels` panels from `panel` on. Those that are given away go in runs; not where
+ * groups take turns, as others' sums come between a panel's. */
 static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t first, int64_t last,
                         const dt_finish *finish)
 {
-    const int64_t turns = dt_ceil_div(panels, DT_GROUP);
-    for (int64_t kb = first; kb < last; kb++)
-        for (int64_t p = 0, turn = 0, width; p < panels; p += width) {
+    const int64_t turns = dt_ceil_div(panels, DT_GROUP), column = dt_blocks_a_panel(task->layer.inputs);
+    const int64_t most = finish->sink && turns == 1 ? DT_RUN : 1;
+    dt_real *own = own_sums(task);
+    for (int64_t kb = first, run; kb < last; kb += run) {
+        run = dt_min(most, last - kb);
+        for (int64_t p = 0, turn = 0, width; p < panels; p += width, turn++) {
             width = group_width(panels - p);
-            form_row(task, panel + p, width, kb, kb + 1 < last, turn++, turns, finish);
+            for (int64_t i = 0; i < run; i++)
+                form_row(task, panel + p, width, kb + i, kb + i + 1 < last, turn, turns, finish, own + i * DT_BLOCK,
+                         run * DT_BLOCK);
+            for (int64_t w = 0; finish->sink && w < width; w++)
+                finish->sink(finish->context, task->layer.l, (panel + p + w) * column + kb, run,
+                             own + w * run * DT_BLOCK);
         }
+    }
 }
 
 /* The step of one block in place. */
@@ -323,21 +330,24 @@ static void step_block(dt_real *W, const dt_real *sum, const dt_finish *finish)
         dt_store(W + i, dt_fma(rate, dt_mul(dt_load(sum + i), factor), dt_load(W + i)));
 }
 
-/* A block of the gradient from the same block of its transpose. */
-static void finish_narrow_block(const dt_gradient_task *task, int64_t block, const dt_real *transposed, dt_real *room,
-                                const dt_finish *finish)
+/* `count` blocks of the gradient from the same blocks of its transpose. */
+static void finish_narrow(const dt_gradient_task *task, int64_t first, int64_t count, const dt_real *transposed,
+                          dt_real *room, const dt_finish *finish)
 {
     const dt_blocks *layer = &task->layer;
-    dt_real *sum = finish->out ? finish->out + layer->offset + block * DT_BLOCK : room;
-    DT_VARIANT(dt_transpose)(transposed, sum);
-    clear_rows(sum, rows_of(layer, block));
-    if (finish->W) {
-        dt_real *W = finish->W + layer->offset + block * DT_BLOCK;
-        step_block(W, sum, finish);
-        copy_transposed(layer, block, W);
-    } else if (!finish->out) {
-        finish->sink(finish->context, layer->l, block, sum);
+    dt_real *sums = finish->out ? finish->out + layer->offset + first * DT_BLOCK : room;
+    for (int64_t i = 0; i < count; i++) {
+        dt_real *sum = sums + i * DT_BLOCK;
+        DT_VARIANT(dt_transpose)(transposed + i * DT_BLOCK, sum);
+        clear_rows(sum, rows_of(layer, first + i));
+        if (finish->W) {
+            dt_real *W = finish->W + layer->offset + (first + i) * DT_BLOCK;
+            step_block(W, sum, finish);
+            copy_transposed(layer, first + i, W);
+        }
     }
+    if (finish->sink)
+        finish->sink(finish->context, layer->l, first, count, sums);
 }
 
 /* Few enough units that lanes are better spent on inputs. */
@@ -349,7 +359,7 @@ static bool is_narrow(const dt_blocks *layer)
 /* The blocks of a layer of one panel, through those of dW^T: rows are units, panels are blocks' rows of inputs. */
 static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
 {
-    dt_real *own = own_sums(task), *room = own + DT_GROUP * DT_BLOCK;
+    dt_real *own = own_sums(task), *room = own + DT_GROUP * DT_RUN * DT_BLOCK;
     for (int64_t w = 0; w < DT_GROUP; w++)
         clear_rows(own + w * DT_BLOCK, task->layer.units);
     for (int64_t kb = task->first, panels; kb < task->last; kb += panels) {
@@ -364,8 +374,7 @@ static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
             .panels = panels,
         };
         form_group(task, &g, &(target){.to = own, .panel = DT_BLOCK});
-        for (int64_t w = 0; w < panels; w++)
-            finish_narrow_block(task, kb + w, own + w * DT_BLOCK, room, finish);
+        finish_narrow(task, kb, panels, own, room, finish);
     }
 }
 
@@ -408,6 +417,6 @@ void DT_VARIANT(dt_join)(const dt_blocks *layer, int64_t block, const dt_real *l
     dt_real *sum = finish->out ? finish->out + at : scratch;
     for (int64_t i = 0; i < DT_BLOCK; i += DT_WIDTH)
         dt_store(sum + i, dt_add(dt_load(left + i), dt_load(right + i)));
-    if (!finish->out)
-        finish->sink(finish->context, layer->l, block, sum);
+    if (finish->sink)
+        finish->sink(finish->context, layer->l, block, 1, sum);
 }

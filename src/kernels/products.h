@@ -18,9 +18,10 @@
 
 enum {
     DT_GROUP = 3,        /* panels whose gradient tile is formed at once */
+    DT_RUN = 4,          /* blocks, one below the other, that a sink is given at once: at most */
     DT_TREE_LEVELS = 33, /* tiles of partial sums a worker needs for up to 2^32 shards */
-    DT_GRADIENT_SCRATCH =
-        (DT_TREE_LEVELS + 2) * DT_GROUP * DT_BLOCK /* numbers; behind the tiles, a group's whole sums */
+    DT_GRADIENT_SCRATCH = /* numbers; behind the tiles, a group's whole sums */
+    (DT_TREE_LEVELS * DT_GROUP + (DT_GROUP + 1) * DT_RUN) * DT_BLOCK
 };
 
 /* What becomes of the gradient, sum by sum (not yet divided by B). Just one of W, out and sink is not NULL; W and out
@@ -31,9 +32,9 @@ typedef struct dt_finish {
 
     dt_real *out; /* stored */
 
-    /* Given away a block at a time, block number `block` of layer l: g holds DT_BLOCK numbers and may be overwritten.
-     */
-    void (*sink)(void *context, int64_t l, int64_t block, dt_real *g);
+    /* Given away: `count` <= DT_RUN blocks of one panel, from block number `block` of layer l on. g holds their
+     * numbers, block by block, and may be overwritten. */
+    void (*sink)(void *context, int64_t l, int64_t block, int64_t count, dt_real *g);
     void *context;
 } dt_finish;
 
