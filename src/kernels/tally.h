@@ -4,13 +4,12 @@
  * such bytes bit by bit: bit p of a count lies in plane p. Two logical operations a vector and eight keys, however
  * often a key comes.
  *
- * The byte is looked up: in 16 bytes, which takes two operations more to bring the eight keys there and all others out
- * of the way; or with AVX-512 VBMI in 128, in one.
+ * The byte is looked up in 16 bytes, which takes two operations more to bring the eight keys there and all others out
+ * of the way.
  */
 #ifndef DT_KERNELS_TALLY_H
 #define DT_KERNELS_TALLY_H
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/summary.h"
@@ -96,39 +95,22 @@ DT_INLINE int least_of(bytes v)
     return _mm_cvtsi128_si32(_mm_minpos_epu16(pairs)) & 0xff;
 }
 
-/* What the bytes of keys first .. first+7 are looked up in. */
+/* What the bytes of keys first .. first+7 are looked up with. key - first + 0x70: 0x70 to 0x77 for the eight, whose low
+ * halves are looked up; from 0x78 to 0x7f others', whose byte is 0; 0x80 and more, which is where smaller keys end up
+ * too, are looked up as 0. */
 typedef struct key_table {
-    bytes from, high, of_16, of_128[2];
+    bytes from, high, byte;
 } key_table;
 
-/* key - first + 0x70: 0x70 to 0x77 for the eight, whose low halves are looked up; from 0x78 to 0x7f others', whose byte
- * is 0; 0x80 and more, which is where smaller keys end up too, are looked up as 0. */
-DT_INLINE key_table table_from(const bool wide, int first)
+DT_INLINE key_table table_from(int first)
 {
-    key_table t = {.from = bytes_set(first),
-                   .high = bytes_set(0x70),
-                   .of_16 = bytes_table(_mm_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, -128, 64, 32, 16, 8, 4, 2, 1))};
-    if (wide) {
-        uint8_t byte[2 * BYTES + 8] = {0};
-        for (int bit = 0; bit < 8; bit++)
-            byte[first + bit] = (uint8_t)(1 << bit);
-        t.of_128[0] = bytes_load(byte);
-        t.of_128[1] = bytes_load(byte + BYTES);
-    }
-    return t;
+    return (key_table){bytes_set(first), bytes_set(0x70),
+                       bytes_table(_mm_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, -128, 64, 32, 16, 8, 4, 2, 1))};
 }
 
-/* The instruction as such, so that one source is compiled for processors with it and without. */
-DT_INLINE bytes look_up(const bool wide, const key_table *t, bytes key)
+DT_INLINE bytes look_up(const key_table *t, bytes key)
 {
-#if defined(__AVX512F__)
-    if (wide) {
-        __asm__("vpermi2b %2, %1, %0" : "+v"(key) : "v"(t->of_128[0]), "v"(t->of_128[1]));
-        return key;
-    }
-#endif
-    (void)wide;
-    return bytes_look(t->of_16, bytes_add_most(bytes_sub(key, t->from), t->high));
+    return bytes_look(t->byte, bytes_add_most(bytes_sub(key, t->from), t->high));
 }
 
 /* a + b + c = sum + 2 carry, bit by bit; a becomes the sum. */
@@ -140,13 +122,13 @@ DT_INLINE bytes add_three(bytes *a, bytes b, bytes c)
 }
 
 /* Sixteen vectors' bits; what they carry of weight 16. */
-DT_INLINE bytes add_sixteen(const bool wide, const key_table *t, const uint8_t *key, bytes *plane)
+DT_INLINE bytes add_sixteen(const key_table *t, const uint8_t *key, bytes *plane)
 {
     bytes eights[2];
     DT_REPEAT (e, 2) {
         bytes x[8], twos[4];
         DT_REPEAT (j, 8)
-            x[j] = look_up(wide, t, bytes_load(key + (e * 8 + j) * BYTES));
+            x[j] = look_up(t, bytes_load(key + (e * 8 + j) * BYTES));
         DT_REPEAT (j, 4)
             twos[j] = add_three(&plane[0], x[2 * j], x[2 * j + 1]);
         const bytes fours = add_three(&plane[1], twos[0], twos[1]);
@@ -156,15 +138,15 @@ DT_INLINE bytes add_sixteen(const bool wide, const key_table *t, const uint8_t *
 }
 
 /* Keys first .. first+7, at most `last`, of n, a multiple of TALLY_STEP. Returns how many they are. */
-DT_INLINE uint32_t tally_eight(const bool wide, int64_t n, const uint8_t *key, int first, int last, uint32_t *to)
+static uint32_t tally_eight(int64_t n, const uint8_t *key, int first, int last, uint32_t *to)
 {
-    const key_table table = table_from(wide, first);
+    const key_table table = table_from(first);
     uint32_t all = 0;
     bytes plane[PLANES];
     DT_REPEAT (p, PLANES)
         plane[p] = bytes_set(0);
     for (int64_t i = 0; i < n; i += TALLY_STEP) {
-        bytes carry = add_sixteen(wide, &table, key + i, plane);
+        bytes carry = add_sixteen(&table, key + i, plane);
         DT_REPEAT (p, PLANES - ADDED_LOG) {
             const bytes both = bytes_and(plane[ADDED_LOG + p], carry);
             plane[ADDED_LOG + p] = bytes_xor(plane[ADDED_LOG + p], carry);
@@ -192,7 +174,7 @@ DT_INLINE uint32_t tally_one(int64_t n, const uint8_t *key, int k)
 }
 
 /* Key 0 is what is left. */
-DT_INLINE void tally_by(const bool wide, int64_t n, uint8_t *key, uint32_t *to)
+static void tally(int64_t n, uint8_t *key, uint32_t *to)
 {
     if (n < TALLY_LEAST) {
         tally_each(n, key, to);
@@ -217,35 +199,15 @@ DT_INLINE void tally_by(const bool wide, int64_t n, uint8_t *key, uint32_t *to)
             counted += count;
         }
     for (; first <= last; first += 8)
-        counted += wide && last < 2 * BYTES ? tally_eight(wide, whole, key, first, last, to)
-                                            : tally_eight(false, whole, key, first, last, to);
+        counted += tally_eight(whole, key, first, last, to);
     to[0] += (uint32_t)n - counted;
 }
 
-static void tally_plain(int64_t n, uint8_t *key, uint32_t *to)
-{
-    tally_by(false, n, key, to);
-}
-
-#if defined(__AVX512F__)
-static void tally_wide(int64_t n, uint8_t *key, uint32_t *to)
-{
-    tally_by(true, n, key, to);
-}
-
-static void tally_most(int64_t n, uint8_t *key, uint32_t *to)
-{
-    (__builtin_cpu_supports("avx512vbmi") ? tally_wide : tally_plain)(n, key, to);
-}
 #else
-#define tally_most tally_plain
-#endif
-#else
-static void tally_plain(int64_t n, uint8_t *key, uint32_t *to)
+static void tally(int64_t n, uint8_t *key, uint32_t *to)
 {
     tally_each(n, key, to);
 }
-#define tally_most tally_plain
 #endif
 
 #endif

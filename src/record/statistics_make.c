@@ -73,6 +73,8 @@ static bool make_group(dt_statistics *s, int64_t l, int q)
     g->product = take(s, (size_t)g->parts, sizeof *g->product);
     if (!g->part || !g->product)
         return false;
+    for (int64_t i = 0; !s->measures && i < g->parts; i++) /* as it stays of blocks that hold biases alone */
+        g->part[i] = DT_NO_MOMENTS;
     if (g->unit & ~any_histogram && !(g->unit_part = take(s, (size_t)(across * panels * lanes), sizeof *g->unit_part)))
         return false;
     return make_tallies(s, g);
@@ -118,6 +120,8 @@ static bool make(dt_statistics *s, const dt_capture_layout *layout)
     for (int h = 0; h < DT_HISTOGRAMS; h++)
         s->bins[h] = dt_histogram_bins(&layout->rule->histogram, histograms[h]);
     s->edges = dt_bins_of(&layout->rule->histogram);
+    s->k->keys(1, &(double){0}, &s->edges, &s->zero_key[DT_LINEAR]);
+    s->k->log_keys(1, &(double){0}, &s->edges, &s->zero_key[DT_LOG]);
     ask(s);
     bool made = make_norms(s) && make_memory(s);
     for (int64_t l = 0; made && l <= layout->layers; l++)

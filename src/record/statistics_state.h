@@ -39,6 +39,7 @@ struct dt_statistics {
     int64_t samples, shards; /* at most, that are shown */
     int64_t bins[DT_HISTOGRAMS];
     dt_bins edges;
+    uint8_t zero_key[DT_HISTOGRAMS]; /* that of 0 */
     bool dirty;    /* a step has begun and not ended */
     bool measures; /* nothing is allocated, its size added up: */
     size_t bytes;
