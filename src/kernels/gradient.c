@@ -312,9 +312,12 @@ static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t pan
         run = dt_min(most, last - kb);
         for (int64_t p = 0, turn = 0, width; p < panels; p += width, turn++) {
             width = group_width(panels - p);
-            for (int64_t i = 0; i < run; i++)
+            for (int64_t i = 0; i < run; i++) {
+                for (int64_t w = 0; finish->ahead && w < width; w++)
+                    finish->ahead(finish->context, task->layer.l, (panel + p + w) * column + kb + i);
                 form_row(task, panel + p, width, kb + i, kb + i + 1 < last, turn, turns, finish, own + i * DT_BLOCK,
                          run * DT_BLOCK);
+            }
             for (int64_t w = 0; finish->sink && w < width; w++)
                 finish->sink(finish->context, task->layer.l, (panel + p + w) * column + kb, run,
                              own + w * run * DT_BLOCK);

@@ -35,6 +35,10 @@ typedef struct dt_finish {
     /* Given away: `count` <= DT_RUN blocks of one panel, from block number `block` of layer l on. g holds their
      * numbers, block by block, and may be overwritten. */
     void (*sink)(void *context, int64_t l, int64_t block, int64_t count, dt_real *g);
+
+    /* Called before a block's sum is formed, where that takes time enough to ask for what the sink will read. May be
+     * NULL. */
+    void (*ahead)(void *context, int64_t l, int64_t block);
     void *context;
 } dt_finish;
 

@@ -282,6 +282,17 @@ static void add_run(dt_statistics *s, int64_t worker, const run *b, dt_statistic
     }
 }
 
+void dt_statistics_ahead(const dt_statistics *s, const dt_slice *slice)
+{
+    const dt_statistics_group *g = s->group[slice->l];
+    if (!wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) && !wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE))
+        return;
+    const char *before = s->previous + (size_t)slice->first * s->block_bytes;
+    const size_t bytes = (size_t)(slice->last - slice->first) * s->block_bytes;
+    for (size_t line = 0; line < bytes; line += DT_CACHE_LINE)
+        __builtin_prefetch(before + line, 0, 2);
+}
+
 void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_slice *slice)
 {
     dt_statistics_group *g = s->group[slice->l];
@@ -297,9 +308,8 @@ void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_sl
         if (!slice->gradient) /* hogwild */
             continue;
         char *before = cosine ? s->previous + (size_t)(W.number + n) * s->block_bytes : NULL;
-        const size_t bytes = (size_t)b.count * s->block_bytes;
-        for (size_t line = 0; cosine && line < bytes; line += DT_CACHE_LINE) /* of the blocks below: they come soon */
-            __builtin_prefetch(before + bytes + line, 1);
+        if (before && !s->remembers) /* the worker's own memory, touched here first */
+            memset(before, 0, (size_t)b.count * s->block_bytes);
         b.x = (const char *)slice->gradient + (size_t)n * s->block_bytes;
         add_run(s, view->worker, &b, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB], before);
     }

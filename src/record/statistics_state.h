@@ -52,7 +52,7 @@ struct dt_statistics {
     char *scratch;
     size_t scratch_bytes; /* a worker's */
 
-    char *previous; /* gradient, laid out as the parameter vector; NULL: no cosine */
+    char *previous; /* gradient, laid out as the parameter vector, undefined before the first; NULL: no cosine */
     size_t block_bytes, vector_bytes;
     int64_t remembers;                            /* 1: there is one */
     double previous_square[DT_LAYERS_MAX + 1][2]; /* of W, b */

@@ -46,6 +46,18 @@ static void show_gradient(void *context, int64_t l, int64_t block, int64_t count
     dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
 }
 
+static void show_ahead(void *context, int64_t l, int64_t block)
+{
+    const step *s = context;
+    const dt_observer *observers = s->engine->run->observers;
+    const dt_slice part = {.first = block, .last = block + 1, .l = l};
+    for (uint64_t left = s->watching; left; left &= left - 1) {
+        const int i = __builtin_ctzll(left);
+        if (observers[i].ahead)
+            observers[i].ahead(observers[i].self, &s->views[i], &part);
+    }
+}
+
 /* The blocks again, as the optimizer left them. */
 static void show_update(void *context, int64_t l, int64_t block, int64_t count, const dt_real *before)
 {
@@ -459,7 +471,7 @@ void dt_engine_train(dt_worker *worker, void *context)
         .reducer = reducer,
         .pass = free ? &own_pass : e->pass,
         .draws = {.seed = e->experiment->seed},
-        .watch = {.context = &s, .shown = show_gradient},
+        .watch = {.context = &s, .shown = show_gradient, .ahead = show_ahead},
         .update = {.updater = e->updater,
                    .reducer = reducer,
                    .worker = worker,

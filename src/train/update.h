@@ -52,6 +52,7 @@ typedef struct dt_updater {
  */
 typedef struct dt_update_watch {
     void *context;
+    void (*ahead)(void *context, int64_t l, int64_t block);
     void (*shown)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *gradient);
     void (*updated)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *before);
 } dt_update_watch;
