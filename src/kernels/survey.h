@@ -18,7 +18,7 @@ typedef struct findings {
 /* --- one after the other --- */
 
 /* Lanes without a number have the key of 0. */
-static void keys_of_rows(const part *p, const dt_bins *bins, uint8_t *key)
+__attribute__((noinline)) static void keys_of_rows(const part *p, const dt_bins *bins, uint8_t *key)
 {
     const linear_bins linear = linear_of(bins);
     for (int64_t r = 0; key && r < p->rows; r++, key += DT_LANES) {
@@ -27,7 +27,7 @@ static void keys_of_rows(const part *p, const dt_bins *bins, uint8_t *key)
     }
 }
 
-static void log_keys_of_rows(const part *p, const dt_bins *bins, uint8_t *key)
+__attribute__((noinline)) static void log_keys_of_rows(const part *p, const dt_bins *bins, uint8_t *key)
 {
     for (int64_t r = 0; key && r < p->rows; r++, key += DT_LANES) {
         log_keys(p->n, p->x + r * p->stride, bins, key);
@@ -35,7 +35,7 @@ static void log_keys_of_rows(const part *p, const dt_bins *bins, uint8_t *key)
     }
 }
 
-static void survey_moments(const part *p, dt_moments *to)
+__attribute__((noinline)) static void survey_moments(const part *p, dt_moments *to)
 {
     lanes l;
     *to = DT_NO_MOMENTS;
@@ -46,10 +46,13 @@ static void survey_moments(const part *p, dt_moments *to)
 #if defined(__AVX512F__) && DT_PRECISION == 32
 /* --- all at once --- */
 
-/* Chains of 16 lanes. Of the least and the largest one will do, as the order changes nothing. */
+/* Chains of 16 lanes. The least and the largest are those of the numbers' bits, which many processors compare at twice
+ * the rate: as signed integers the largest is the largest number, where one has no sign; as unsigned ones it is the
+ * least, where one has. */
 typedef struct survey_sums {
     __m512 sum[CHAINS], square[CHAINS], product[CHAINS];
-    __m512 min, max, most_before;
+    __m512i most, least;
+    __m512 most_before;
     int64_t zeros, tiny; /* numbers that are 0; that have no exponent */
 } survey_sums;
 
@@ -66,8 +69,8 @@ DT_INLINE void begin_survey(survey_sums *s)
 {
     DT_REPEAT (i, CHAINS)
         s->sum[i] = s->square[i] = s->product[i] = _mm512_setzero_ps();
-    s->min = _mm512_set1_ps(INFINITY);
-    s->max = _mm512_set1_ps(-INFINITY);
+    s->most = _mm512_set1_epi32(INT32_MIN);
+    s->least = _mm512_setzero_si512();
     s->most_before = _mm512_setzero_ps();
     s->zeros = s->tiny = 0;
 }
@@ -75,6 +78,9 @@ DT_INLINE void begin_survey(survey_sums *s)
 /* Row i of four. */
 DT_INLINE void add_row(survey_sums *s, int i, __m512 x, const float *before)
 {
+    const __m512i bits = _mm512_castps_si512(x);
+    s->most = _mm512_max_epi32(s->most, bits);
+    s->least = _mm512_max_epu32(s->least, bits);
     s->sum[i] = _mm512_add_ps(s->sum[i], x);
     s->square[i] = _mm512_fmadd_ps(x, x, s->square[i]);
     if (before) {
@@ -84,14 +90,12 @@ DT_INLINE void add_row(survey_sums *s, int i, __m512 x, const float *before)
     }
 }
 
-/* Four rows; NaN among them spoils the least and the largest. */
+/* Four rows, and their keys. */
 DT_INLINE void add_four(survey_sums *s, const survey_plan *plan, const __m512 x[CHAINS], const float *before,
                         uint8_t *key, uint8_t *log_key)
 {
     DT_REPEAT (i, CHAINS)
         add_row(s, i, x[i], before);
-    s->min = _mm512_min_ps(s->min, _mm512_min_ps(_mm512_min_ps(x[0], x[1]), _mm512_min_ps(x[2], x[3])));
-    s->max = _mm512_max_ps(s->max, _mm512_max_ps(_mm512_max_ps(x[0], x[1]), _mm512_max_ps(x[2], x[3])));
     if (key)
         _mm512_storeu_si512(key, four_keys(plan->fused, x, &plan->bins));
     if (!log_key) {
@@ -109,8 +113,7 @@ DT_INLINE void add_four(survey_sums *s, const survey_plan *plan, const __m512 x[
     _mm512_storeu_si512(log_key, power);
 }
 
-/* Sums of two vectors' lanes, each as join_vectors; and the least and the largest of two's: side by side, at half the
- * operations. */
+/* Sums of two vectors' lanes, each as join_vectors, side by side at half the operations. */
 DT_INLINE void join_sums(__m512 sum, __m512 square, double joined[2])
 {
     dt_wide a[2], b[2];
@@ -124,15 +127,44 @@ DT_INLINE void join_sums(__m512 sum, __m512 square, double joined[2])
     joined[1] = _mm_cvtsd_f64(_mm512_extractf64x2_pd(one, 2));
 }
 
-DT_INLINE void join_min_max(__m512 min, __m512 max, float *least, float *most)
+/* The largest of two vectors' lanes, signed. */
+DT_INLINE void join_largest(__m512i a, __m512i b, int32_t joined[2])
 {
-    const __m512 x = _mm512_xor_ps(min, _mm512_set1_ps(-0.0F));
-    const __m512 eight = _mm512_max_ps(_mm512_shuffle_f32x4(x, max, 0x44), _mm512_shuffle_f32x4(x, max, 0xee));
-    const __m512 four = _mm512_max_ps(eight, _mm512_shuffle_f32x4(eight, eight, 0xb1));
-    const __m512 two = _mm512_max_ps(four, _mm512_permute_ps(four, 0x4e));
-    const __m512 one = _mm512_max_ps(two, _mm512_permute_ps(two, 0xb1));
-    *least = -_mm512_cvtss_f32(one);
-    *most = _mm_cvtss_f32(_mm512_extractf32x4_ps(one, 2));
+    const __m512i eight = _mm512_max_epi32(_mm512_shuffle_i32x4(a, b, 0x44), _mm512_shuffle_i32x4(a, b, 0xee));
+    const __m512i four = _mm512_max_epi32(eight, _mm512_shuffle_i32x4(eight, eight, 0xb1));
+    const __m512i two = _mm512_max_epi32(four, _mm512_shuffle_epi32(four, 0x4e));
+    const __m512i one = _mm512_max_epi32(two, _mm512_shuffle_epi32(two, 0xb1));
+    joined[0] = _mm512_cvtsi512_si32(one);
+    joined[1] = _mm_cvtsi128_si32(_mm512_extracti32x4_epi32(one, 2));
+}
+
+/* The largest, or the least, number of a part. */
+__attribute__((noinline)) static float end_of(const part *p, bool upper)
+{
+    float end = upper ? -INFINITY : INFINITY;
+    for (int64_t r = 0; r < p->rows; r++)
+        for (int64_t c = 0; c < p->n; c++) {
+            const float x = p->x[r * p->stride + c];
+            end = (upper ? x > end : x < end) ? x : end;
+        }
+    return end;
+}
+
+/* The least and the largest of a part's numbers, none of which is NaN. Where all have a sign, or none has, one of them
+ * is 0, or else looked for anew. */
+DT_INLINE void join_ends_of_bits(const survey_plan *plan, const survey_sums *s, const part *p, int64_t zeros,
+                                 float *min, float *max)
+{
+    const __m512i sign = _mm512_set1_epi32(INT32_MIN);
+    int32_t ends[2];
+    join_largest(_mm512_mask_mov_epi32(sign, plan->used, s->most), _mm512_xor_si512(s->least, sign), ends);
+    const int32_t least = ends[1] ^ INT32_MIN;
+    *max = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(ends[0])));
+    *min = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(least)));
+    if (ends[0] < 0)
+        *max = zeros ? 0 : end_of(p, true);
+    if (least >= 0)
+        *min = zeros ? 0 : end_of(p, false);
 }
 
 /* The product, and `before` becomes the numbers. */
@@ -143,7 +175,8 @@ DT_INLINE void keep(const part *p, const survey_sums *s, float most, const findi
         *to->product = one_nan(join_vectors(&product));
     else
         *to->product = sum_of(PRODUCT, p->rows * DT_LANES, p->x, to->before);
-    memcpy(to->before, p->x, (size_t)(p->rows * DT_LANES) * sizeof *p->x);
+    for (int64_t i = 0; i < p->rows * DT_LANES; i += DT_LANES)
+        _mm512_storeu_ps(to->before + i, _mm512_loadu_ps(p->x + i));
 }
 
 /* The keys of rows that are left of fours; and of all rows where those of fours may be wrong, as a number isn't one, or
@@ -156,11 +189,13 @@ DT_INLINE void mend_keys(const survey_plan *plan, const part *p, const part *res
     if (to->key) { /* lanes without a number hold 0 */
         const float least = p->n < DT_LANES && min > 0 ? 0 : min, most = p->n < DT_LANES && max < 0 ? 0 : max;
         const bool near = numbers && (least - b->low) * b->per > -0x1p30F && (most - b->low) * b->per < 0x1p30F;
-        keys_of_rows(near ? rest : p, plan->spec, to->key + (near ? done : 0));
+        if (!near || rest->rows > 0)
+            keys_of_rows(near ? rest : p, plan->spec, to->key + (near ? done : 0));
     }
     if (to->log_key) {
         const bool near = numbers && s->tiny == s->zeros && larger(-min, max) < plan->spec->most;
-        log_keys_of_rows(near ? rest : p, plan->spec, to->log_key + (near ? done : 0));
+        if (!near || rest->rows > 0)
+            log_keys_of_rows(near ? rest : p, plan->spec, to->log_key + (near ? done : 0));
     }
 }
 
@@ -187,8 +222,6 @@ DT_INLINE int64_t add_rest(survey_sums *s, const survey_plan *plan, const part *
         if (i < rest->rows) {
             const __m512 x = _mm512_maskz_loadu_ps(plan->used, rest->x + i * rest->stride);
             add_row(s, i, x, before);
-            s->min = _mm512_min_ps(s->min, x);
-            s->max = _mm512_max_ps(s->max, x);
             zeros += __builtin_popcount(_mm512_mask_cmp_ps_mask(plan->used, x, _mm512_setzero_ps(), _CMP_EQ_OQ));
         }
     return zeros;
@@ -198,7 +231,6 @@ DT_INLINE void survey_part(const survey_plan *plan, const part *p, const finding
 {
     const int64_t fours = p->rows / CHAINS * CHAINS;
     const part rest = {.rows = p->rows - fours, .n = p->n, .stride = p->stride, .x = p->x + fours * p->stride};
-    const __m512 infinite = _mm512_set1_ps(INFINITY);
     survey_sums s;
     float min, max;
     double sums[2];
@@ -206,8 +238,7 @@ DT_INLINE void survey_part(const survey_plan *plan, const part *p, const finding
     add_fours(&s, plan, p, fours, to);
     const int64_t zeros = s.zeros + add_rest(&s, plan, &rest, to->before ? to->before + fours * DT_LANES : NULL);
     join_sums(add_chains(s.sum), add_chains(s.square), sums);
-    join_min_max(_mm512_mask_mov_ps(infinite, plan->used, s.min),
-                 _mm512_mask_mov_ps(_mm512_sub_ps(_mm512_setzero_ps(), infinite), plan->used, s.max), &min, &max);
+    join_ends_of_bits(plan, &s, p, zeros, &min, &max);
     const bool numbers = sums[0] == sums[0];
     const float most = numbers ? larger(-min, max) : INFINITY;
     if (fits(most)) /* + 0.0: 0, whichever */
