@@ -415,23 +415,28 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
                        .panels = dt_whole_panels(units) / DT_LANES,
                        .offset = draw_integer(random, 0, 5) * DT_BLOCK,
                        .transposed_rows = dt_whole_panels(units)};
-    const int64_t block = draw_integer(random, 0, layer.panels * dt_blocks_a_panel(inputs) - 1);
-    const dt_gradient_task task = {.layer = layer, .first = block, .last = block + 1}; /* all that may be given away */
+    const int64_t column = dt_blocks_a_panel(inputs), block = draw_integer(random, 0, layer.panels * column - 1);
+    const int64_t count = draw_integer(random, 1, dt_min(DT_RUN, column - block % column)), n = count * DT_BLOCK;
+    const dt_gradient_task task = {.layer = layer, .first = block, .last = block + count}; /* what may be given away */
     const dt_finish numbers = draw_finish(random);
-    dt_real left[DT_BLOCK], right[DT_BLOCK], sum[DT_BLOCK], room[GUARD + DT_BLOCK + GUARD];
+    dt_real left[DT_RUN * DT_BLOCK], right[DT_RUN * DT_BLOCK], sum[DT_RUN * DT_BLOCK];
+    dt_real room[GUARD + DT_RUN * DT_BLOCK + GUARD];
     int *taken = calloc((size_t)(layer.panels * dt_blocks_a_panel(inputs)), sizeof *taken);
     assert_non_null(taken);
     place before = place_of(&layer), want = place_of(&layer), got = place_of(&layer);
-    draw_block(&layer, units, block, random, left);
-    draw_block(&layer, units, block, random, right);
-    for (int64_t i = 0; i < DT_BLOCK; i++)
+    for (int64_t i = 0; i < count; i++) {
+        draw_block(&layer, units, block + i, random, left + i * DT_BLOCK);
+        draw_block(&layer, units, block + i, random, right + i * DT_BLOCK);
+    }
+    for (int64_t i = 0; i < n; i++)
         sum[i] = left[i] + right[i];
 
     for (finish_kind kind = 0; kind < FINISHES; kind++) {
-        if (kind == STEPPED)
-            draw_block(&layer, units, block, random, before.vector + layer.offset + block * DT_BLOCK);
+        for (int64_t i = 0; i < count && kind == STEPPED; i++)
+            draw_block(&layer, units, block + i, random, before.vector + layer.offset + (block + i) * DT_BLOCK);
         copy_place(&want, &before);
-        expect_finished(&layer, units, block, sum, &numbers, kind, &want);
+        for (int64_t i = 0; i < count; i++)
+            expect_finished(&layer, units, block + i, sum + i * DT_BLOCK, &numbers, kind, &want);
         layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
         blocks given = {&task, got.vector + layer.offset, taken};
         dt_finish finish = {.sink = take_blocks, .context = &given};
@@ -441,17 +446,19 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
             finish = (dt_finish){.W = got.vector, .rate = numbers.rate, .factor = numbers.factor};
         for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
             copy_place(&got, &before);
-            fill(room, GUARD + DT_BLOCK + GUARD, poison());
-            taken[block] = 0;
-            variants[isa]->join(&layer, block, left, right, room + GUARD, &finish);
-            assert_bits(got.vector, want.vector, want.numbers, "%s: join %s, %lld inputs, %lld units, block %lld",
-                        dt_isa_name(isa), finish_names[kind], (long long)inputs, (long long)units, (long long)block);
+            fill(room, GUARD + DT_RUN * DT_BLOCK + GUARD, poison());
+            memset(taken + block, 0, (size_t)count * sizeof *taken);
+            variants[isa]->join(&layer, block, count, left, right, room + GUARD, &finish);
+            assert_bits(got.vector, want.vector, want.numbers,
+                        "%s: join %s, %lld inputs, %lld units, %lld blocks from %lld", dt_isa_name(isa),
+                        finish_names[kind], (long long)inputs, (long long)units, (long long)count, (long long)block);
             assert_bits(got.copy, want.copy, want.copies,
-                        "%s: transposed copy of join, %lld inputs, %lld units, block %lld", dt_isa_name(isa),
-                        (long long)inputs, (long long)units, (long long)block);
-            assert_int_equal(taken[block], kind == GIVEN_AWAY);
+                        "%s: transposed copy of join, %lld inputs, %lld units, %lld blocks from %lld", dt_isa_name(isa),
+                        (long long)inputs, (long long)units, (long long)count, (long long)block);
+            for (int64_t i = 0; i < count; i++)
+                assert_int_equal(taken[block + i], kind == GIVEN_AWAY);
             for (int64_t i = 0; i < GUARD; i++)
-                assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + DT_BLOCK + i], poison()));
+                assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + n + i], poison()));
         }
     }
     forget_place(&before);

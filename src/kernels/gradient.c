@@ -403,23 +403,24 @@ void DT_VARIANT(dt_gradient)(const dt_gradient_task *task, const dt_finish *fini
     }
 }
 
-void DT_VARIANT(dt_join)(const dt_blocks *layer, int64_t block, const dt_real *left, const dt_real *right,
-                         dt_real *scratch, const dt_finish *finish)
+void DT_VARIANT(dt_join)(const dt_blocks *layer, int64_t block, int64_t count, const dt_real *left,
+                         const dt_real *right, dt_real *scratch, const dt_finish *finish)
 {
-    const int64_t at = layer->offset + block * DT_BLOCK;
+    const int64_t at = layer->offset + block * DT_BLOCK, n = count * DT_BLOCK;
     if (finish->W) {
         dt_real *W = finish->W + at;
         const dt_vector factor = dt_broadcast(&finish->factor), rate = dt_broadcast(&finish->rate);
-        for (int64_t i = 0; i < DT_BLOCK; i += DT_WIDTH) {
+        for (int64_t i = 0; i < n; i += DT_WIDTH) {
             const dt_vector sum = dt_add(dt_load(left + i), dt_load(right + i));
             dt_store(W + i, dt_fma(rate, dt_mul(sum, factor), dt_load(W + i)));
         }
-        copy_transposed(layer, block, W);
+        for (int64_t i = 0; i < count; i++)
+            copy_transposed(layer, block + i, W + i * DT_BLOCK);
         return;
     }
     dt_real *sum = finish->out ? finish->out + at : scratch;
-    for (int64_t i = 0; i < DT_BLOCK; i += DT_WIDTH)
+    for (int64_t i = 0; i < n; i += DT_WIDTH)
         dt_store(sum + i, dt_add(dt_load(left + i), dt_load(right + i)));
     if (finish->sink)
-        finish->sink(finish->context, layer->l, block, 1, sum);
+        finish->sink(finish->context, layer->l, block, count, sum);
 }

@@ -73,10 +73,10 @@ typedef struct dt_products {
 
     void (*gradient)(const dt_gradient_task *task, const dt_finish *finish);
 
-    /* The sum left + right of one block of the parameter vector, finished. left and right are DT_BLOCK numbers; so is
-     * `scratch`, this worker's, for a sink. */
-    void (*join)(const dt_blocks *layer, int64_t block, const dt_real *left, const dt_real *right, dt_real *scratch,
-                 const dt_finish *finish);
+    /* The sum left + right of `count` <= DT_RUN blocks of one panel, from `block` of the layer on, finished. left and
+     * right are (count, DT_BLOCK) numbers; so is `scratch`, this worker's, for a sink. */
+    void (*join)(const dt_blocks *layer, int64_t block, int64_t count, const dt_real *left, const dt_real *right,
+                 dt_real *scratch, const dt_finish *finish);
 
     /* sum[i] = left[i] + right[i], n a multiple of DT_LANES; sum may be left or right. */
     void (*add)(int64_t n, const dt_real *left, const dt_real *right, dt_real *sum);
