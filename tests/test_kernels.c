@@ -114,7 +114,18 @@ typedef struct blocks {
     const dt_gradient_task *task;
     dt_real *g; /* from the layer's first block on */
     int *taken; /* how many times each block came */
+    int *asked; /* and how many times it was said that it would */
 } blocks;
+
+/* Said once at most, and before it comes. */
+static void ask_ahead(void *context, int64_t l, int64_t block)
+{
+    blocks *b = context;
+    assert_int_equal(l, b->task->layer.l);
+    assert_in_range(block, b->task->first, b->task->last - 1);
+    assert_int_equal(b->taken[block], 0);
+    assert_int_equal(b->asked[block]++, 0);
+}
 
 static void take_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
 {
@@ -272,8 +283,8 @@ static void check_gradient(gradient_case c, uint64_t *random)
     const dt_finish numbers = draw_finish(random);
     dt_real *sum = reals(count * DT_BLOCK), *room = reals(scratch + 2 * GUARD);
     place before = place_of(&t.layer), want = place_of(&t.layer), got = place_of(&t.layer);
-    int *taken = malloc((size_t)count * sizeof *taken);
-    assert_non_null(taken);
+    int *taken = malloc((size_t)count * sizeof *taken), *asked = malloc((size_t)count * sizeof *asked);
+    assert_true(taken && asked);
     expected_gradient(&t, sum);
     t.scratch = room + GUARD;
     t.layer.transposed_rows = t.layer.panels * DT_LANES;
@@ -285,8 +296,8 @@ static void check_gradient(gradient_case c, uint64_t *random)
         for (int64_t block = t.first; block < t.last; block++)
             expect_finished(&t.layer, c.units, block, sum + block * DT_BLOCK, &numbers, kind, &want);
         t.layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
-        blocks given = {&t, got.vector + t.layer.offset, taken};
-        dt_finish finish = {.sink = take_blocks, .context = &given};
+        blocks given = {&t, got.vector + t.layer.offset, taken, asked};
+        dt_finish finish = {.sink = take_blocks, .ahead = ask_ahead, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};
         else if (kind != GIVEN_AWAY)
@@ -297,6 +308,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
                 copy_place(&got, &before);
                 fill(room, scratch + 2 * GUARD, poison());
                 memset(taken, 0, (size_t)count * sizeof *taken);
+                memset(asked, 0, (size_t)count * sizeof *asked);
                 t.shared = shared;
                 variants[isa]->gradient(&t, &finish);
                 char what[200];
@@ -318,6 +330,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
     free(sum);
     free(room);
     free(taken);
+    free(asked);
     free(d.a);
     free(d.delta);
 }
@@ -438,7 +451,7 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
         for (int64_t i = 0; i < count; i++)
             expect_finished(&layer, units, block + i, sum + i * DT_BLOCK, &numbers, kind, &want);
         layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
-        blocks given = {&task, got.vector + layer.offset, taken};
+        blocks given = {&task, got.vector + layer.offset, taken, NULL};
         dt_finish finish = {.sink = take_blocks, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};

@@ -15,6 +15,8 @@
 #include "base/split.h"
 #include "kernels/tile.h"
 
+_Static_assert(DT_GROUP <= DT_RUN, "a narrow layer's blocks are given away a group at a time");
+
 /* Two accumulators of half the rows fill the registers as one of all rows does. */
 enum { DT_PAIR_ROWS = DT_TILE_ROWS / 2 };
 

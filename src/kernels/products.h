@@ -17,9 +17,9 @@
 #include "kernels/real.h"
 
 enum {
-    DT_GROUP = 3,        /* panels whose gradient tile is formed at once */
-    DT_RUN = 4,          /* blocks, one below the other, that a sink is given at once: at most */
-    DT_TREE_LEVELS = 33, /* tiles of partial sums a worker needs for up to 2^32 shards */
+    DT_GROUP = 3,         /* panels whose gradient tile is formed at once */
+    DT_RUN = 4,           /* blocks, one below the other, that a sink is given at once: at most */
+    DT_TREE_LEVELS = 33,  /* tiles of partial sums a worker needs for up to 2^32 shards */
     DT_GRADIENT_SCRATCH = /* numbers; behind the tiles, a group's whole sums */
     (DT_TREE_LEVELS * DT_GROUP + (DT_GROUP + 1) * DT_RUN) * DT_BLOCK
 };
@@ -36,8 +36,8 @@ typedef struct dt_finish {
      * numbers, block by block, and may be overwritten. */
     void (*sink)(void *context, int64_t l, int64_t block, int64_t count, dt_real *g);
 
-    /* Called before a block's sum is formed, where that takes time enough to ask for what the sink will read. May be
-     * NULL. */
+    /* Called before a block's sum is formed, to ask memory for what the sink will read; once at most, and not where all
+     * of it is at hand before memory could answer. May be NULL. */
     void (*ahead)(void *context, int64_t l, int64_t block);
     void *context;
 } dt_finish;

@@ -64,7 +64,8 @@ static inline dt_bins dt_bins_of(const dt_histogram_spec *spec)
                      .most = ldexp(1, (int)spec->log_high)};
 }
 
-/* `count` parts, each of `rows` <= DT_CHAIN rows of n <= lanes numbers side by side: row r of part p at x + p * apart + r
+/* `count` parts, each of `rows` <= DT_CHAIN rows of n <= lanes numbers side by side: row r of part p at x + p * apart +
+ * r
  * * stride numbers. */
 typedef struct dt_parts {
     const void *x;
@@ -76,7 +77,7 @@ typedef struct dt_parts {
 typedef struct dt_survey {
     const dt_bins *bins;
     uint8_t *key, *log_key;
-    void *before;    /* as x, of whole rows one after the other, which x's then are too: becomes x, and with what it was */
+    void *before; /* as x, of whole rows one after the other, which x's then are too: becomes x, and with what it was */
     double *product; /* sum x before is product[p] */
 } dt_survey;
 

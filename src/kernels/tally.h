@@ -95,9 +95,9 @@ DT_INLINE int least_of(bytes v)
     return _mm_cvtsi128_si32(_mm_minpos_epu16(pairs)) & 0xff;
 }
 
-/* What keys from `first` on are looked up with: key - first + 0x70 is 0x70 to 0x7f for sixteen of them, whose low halves
- * are looked up, eight of them in each table; 0x80 and more, which is where smaller keys end up too, are looked up as
- * 0. */
+/* What keys from `first` on are looked up with: key - first + 0x70 is 0x70 to 0x7f for sixteen of them, whose low
+ * halves are looked up, eight of them in each table; 0x80 and more, which is where smaller keys end up too, are looked
+ * up as 0. */
 typedef struct key_table {
     bytes from, high, byte[TABLES];
 } key_table;

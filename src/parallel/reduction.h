@@ -231,8 +231,8 @@ void dt_reducer_form_unadded(const dt_reducer *reducer, const dt_plan *plan, int
 #define dt_reducer_adds DT_R(dt_reducer_adds)
 bool dt_reducer_adds(const dt_reducer *reducer, const dt_plan *plan);
 
-/* `count` <= DT_RUN blocks of one panel of layer l, whose blocks begin at `first` of the parameter vector, finished with
- * their sum over all groups. */
+/* `count` <= DT_RUN blocks of one panel of layer l, whose blocks begin at `first` of the parameter vector, finished
+ * with their sum over all groups. */
 typedef void dt_run_sum(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
                         int64_t first, int64_t block, int64_t count, const dt_finish *finish);
 

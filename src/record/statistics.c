@@ -9,7 +9,7 @@
 #include "train/step.h"
 
 enum { TOGETHER = 8 }; /* parts that are surveyed at once, at most */
-_Static_assert(TOGETHER * DT_CHAIN * DT_CACHE_LINE / (int)sizeof(float) <= DT_KEYS_AT_ONCE, "there is room for keys");
+_Static_assert(TOGETHER *DT_CHAIN *DT_CACHE_LINE / (int)sizeof(float) <= DT_KEYS_AT_ONCE, "there is room for keys");
 
 /* Surveys parts, and keeps their keys: of lanes without a number, too, which are taken off the tally. */
 static void survey_parts(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, const dt_parts *parts,
@@ -32,8 +32,8 @@ static void survey_parts(const dt_statistics *s, const dt_statistics_group *g, i
 }
 
 /* Parts as one. */
-static void survey_together(const dt_statistics *s, const dt_statistics_group *g, int64_t worker,
-                            const dt_parts *parts, dt_moments *all)
+static void survey_together(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, const dt_parts *parts,
+                            dt_moments *all)
 {
     dt_moments part[TOGETHER];
     survey_parts(s, g, worker, parts, NULL, NULL, part);

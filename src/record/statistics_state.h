@@ -40,8 +40,8 @@ struct dt_statistics {
     int64_t bins[DT_HISTOGRAMS];
     dt_bins edges;
     uint8_t zero_key[DT_HISTOGRAMS]; /* that of 0 */
-    bool dirty;    /* a step has begun and not ended */
-    bool measures; /* nothing is allocated, its size added up: */
+    bool dirty;                      /* a step has begun and not ended */
+    bool measures;                   /* nothing is allocated, its size added up: */
     size_t bytes;
     dt_statistics_group group[DT_LAYERS_MAX + 1][DT_QUANTITIES];
 

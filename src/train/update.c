@@ -154,13 +154,6 @@ static void update_whole(const dt_update *u, int64_t l, int64_t block, int64_t c
 
 /* --- sum --- */
 
-/* To the second-level cache: the nearest is full of what gradients are formed from. */
-static inline void dt_prefetch_block(const dt_real *x)
-{
-    for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES)
-        __builtin_prefetch(x + i, 0, 2);
-}
-
 static bool keeps(const dt_update *u)
 {
     return u->updater->gradient != NULL;
@@ -172,17 +165,25 @@ static void update_blocks(void *context, int64_t l, int64_t block, int64_t count
     update_whole(u, l, u->updater->network->layer[l].first_block + block, count, NULL, 0, u->inverse_batch, sum);
 }
 
-/* Asks for what a block's update reads. */
+/* To the second-level cache: the nearest is full of what gradients are formed from. Inline, as gcc drops calls of a
+ * function that only prefetches. */
+static inline void prefetch_block(const dt_real *x)
+{
+    for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES)
+        __builtin_prefetch(x + i, 0, 2);
+}
+
+/* Asks for what a block's update, and those who watch it, will read. */
 static void fetch_block(void *context, int64_t l, int64_t block)
 {
     const dt_update *u = context;
     const dt_updater *all = u->updater;
     const int64_t number = all->network->layer[l].first_block + block, at = number * DT_BLOCK;
-    dt_prefetch_block(all->network->parameters + at);
+    prefetch_block(all->network->parameters + at);
     for (int i = 0; i < DT_STATES_MAX; i++)
         if (all->state[i])
-            dt_prefetch_block(all->state[i] + at);
-    if (u->watch)
+            prefetch_block(all->state[i] + at);
+    if (u->watch && u->watch->ahead)
         u->watch->ahead(u->watch->context, l, number);
 }
 
@@ -248,7 +249,7 @@ dt_finish dt_update_finish(dt_update *u)
         return (dt_finish){.sink = show_blocks, .ahead = fetch_block, .context = u};
     if (all->optimizer->plain && all->optimizer->plain(all->spec))
         return (dt_finish){.W = all->network->parameters, .rate = -u->hyper.learning_rate, .factor = u->inverse_batch};
-    return (dt_finish){.sink = update_blocks, .context = u};
+    return (dt_finish){.sink = update_blocks, .ahead = fetch_block, .context = u};
 }
 
 /* --- norms --- */

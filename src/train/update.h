@@ -49,6 +49,8 @@ typedef struct dt_updater {
  *                states are still those before the step
  *     updated    after the optimizer's step of the blocks, with what W was `before`; ahead of cut, which belongs to no
  *                optimizer and waits for all blocks. NULL: nobody asks
+ *     ahead      a block will be shown soon: to ask memory for what goes with it. Not where gradients are kept. NULL:
+ *                nobody asks
  */
 typedef struct dt_update_watch {
     void *context;
