@@ -64,9 +64,8 @@ static inline dt_bins dt_bins_of(const dt_histogram_spec *spec)
                      .most = ldexp(1, (int)spec->log_high)};
 }
 
-/* `count` parts, each of `rows` <= DT_CHAIN rows of n <= lanes numbers side by side: row r of part p at x + p * apart +
- * r
- * * stride numbers. */
+/* `count` parts, each of `rows` <= DT_CHAIN rows of n <= lanes numbers side by side: row r of part p lies p apart + r
+ * stride numbers behind x. */
 typedef struct dt_parts {
     const void *x;
     int64_t count, apart, rows, n, stride;
@@ -75,9 +74,9 @@ typedef struct dt_parts {
 /* What is made of parts beside their moments; NULL where it isn't wanted. Of a part's rows * lanes keys those of lanes
  * without a number are keys of 0; they come part by part, within one in any order. */
 typedef struct dt_survey {
-    const dt_bins *bins;
+    const dt_bins *bins; /* where keys are wanted */
     uint8_t *key, *log_key;
-    void *before; /* as x, of whole rows one after the other, which x's then are too: becomes x, and with what it was */
+    void *before;    /* numbers as x's, whose rows then follow each other: becomes x, and with what it was before */
     double *product; /* sum x before is product[p] */
 } dt_survey;
 
