@@ -124,23 +124,23 @@ DT_INLINE __m512i four_keys(const bool fused, const __m512 x[4], const linear_bi
     return _mm512_min_epu8(all, _mm512_set1_epi8((char)((int)bins->count + 1)));
 }
 
-/* Where `of_b` has ones b, else a. */
-DT_INLINE __m512i choose(__m512i a, __m512i b, __m512i of_b)
+/* The high bytes of a's halves in the low ones, b's in the high ones. */
+DT_INLINE __m512i high_bytes(__m512i a, __m512i b)
 {
-    return _mm512_ternarylogic_epi64(a, b, of_b, 0xd8);
+    return _mm512_ternarylogic_epi64(_mm512_srli_epi16(a, 8), b, _mm512_set1_epi16((short)0xff00), 0xd8);
 }
 
-/* The exponents, biased. Bytes are moved and halves added, as some processors have fewer units that shift bits. */
+/* The exponents, biased. */
 DT_INLINE __m512i four_exponents(const __m512 x[4])
 {
-    const __m512i high_half = _mm512_set1_epi32((int)0xffff0000), high_byte = _mm512_set1_epi16((short)0xff00);
     __m512i half[2];
     DT_REPEAT (v, 2) { /* the high half of a number holds its exponent behind the sign */
         const __m512i a = _mm512_castps_si512(x[2 * v]), b = _mm512_castps_si512(x[2 * v + 1]);
-        const __m512i both = choose(_mm512_bsrli_epi128(a, 2), b, high_half);
-        half[v] = _mm512_add_epi16(both, both);
+        const __m512i both =
+            _mm512_ternarylogic_epi64(_mm512_srli_epi32(a, 16), b, _mm512_set1_epi32((int)0xffff0000), 0xd8);
+        half[v] = _mm512_slli_epi16(both, 1);
     }
-    return choose(_mm512_bsrli_epi128(half[0], 1), half[1], high_byte);
+    return high_bytes(half[0], half[1]);
 }
 
 /* Which are 0 or denormal, and how many 0. */

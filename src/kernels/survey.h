@@ -46,13 +46,10 @@ __attribute__((noinline)) static void survey_moments(const part *p, dt_moments *
 #if defined(__AVX512F__) && DT_PRECISION == 32
 /* --- all at once --- */
 
-/* Chains of 16 lanes. The least and the largest are those of the numbers' bits, which many processors compare at twice
- * the rate: as signed integers the largest is the largest number, where one has no sign; as unsigned ones it is the
- * least, where one has. */
+/* Chains of 16 lanes. Of the least and the largest one will do, as the order changes nothing. */
 typedef struct survey_sums {
     __m512 sum[CHAINS], square[CHAINS], product[CHAINS];
-    __m512i most, least;
-    __m512 most_before;
+    __m512 min, max, most_before;
     int64_t zeros, tiny; /* numbers that are 0; that have no exponent */
 } survey_sums;
 
@@ -69,18 +66,17 @@ DT_INLINE void begin_survey(survey_sums *s)
 {
     DT_REPEAT (i, CHAINS)
         s->sum[i] = s->square[i] = s->product[i] = _mm512_setzero_ps();
-    s->most = _mm512_set1_epi32(INT32_MIN);
-    s->least = _mm512_setzero_si512();
+    s->min = _mm512_set1_ps(INFINITY);
+    s->max = _mm512_set1_ps(-INFINITY);
     s->most_before = _mm512_setzero_ps();
     s->zeros = s->tiny = 0;
 }
 
-/* Row i of four. */
+/* Row i of four. NaN spoils neither the least nor the largest. */
 DT_INLINE void add_row(survey_sums *s, int i, __m512 x, const float *before)
 {
-    const __m512i bits = _mm512_castps_si512(x);
-    s->most = _mm512_max_epi32(s->most, bits);
-    s->least = _mm512_max_epu32(s->least, bits);
+    s->min = dt_vector_min(x, s->min);
+    s->max = dt_vector_max(x, s->max);
     s->sum[i] = _mm512_add_ps(s->sum[i], x);
     s->square[i] = _mm512_fmadd_ps(x, x, s->square[i]);
     if (before) {
@@ -113,7 +109,8 @@ DT_INLINE void add_four(survey_sums *s, const survey_plan *plan, const __m512 x[
     _mm512_storeu_si512(log_key, power);
 }
 
-/* Sums of two vectors' lanes, each as join_vectors, side by side at half the operations. */
+/* Sums of two vectors' lanes, each as join_vectors; and the least and the largest of two's: side by side, at half the
+ * operations. */
 DT_INLINE void join_sums(__m512 sum, __m512 square, double joined[2])
 {
     dt_wide a[2], b[2];
@@ -127,44 +124,15 @@ DT_INLINE void join_sums(__m512 sum, __m512 square, double joined[2])
     joined[1] = _mm_cvtsd_f64(_mm512_extractf64x2_pd(one, 2));
 }
 
-/* The largest of two vectors' lanes, signed. */
-DT_INLINE void join_largest(__m512i a, __m512i b, int32_t joined[2])
+DT_INLINE void join_min_max(__m512 min, __m512 max, float *least, float *most)
 {
-    const __m512i eight = _mm512_max_epi32(_mm512_shuffle_i32x4(a, b, 0x44), _mm512_shuffle_i32x4(a, b, 0xee));
-    const __m512i four = _mm512_max_epi32(eight, _mm512_shuffle_i32x4(eight, eight, 0xb1));
-    const __m512i two = _mm512_max_epi32(four, _mm512_shuffle_epi32(four, 0x4e));
-    const __m512i one = _mm512_max_epi32(two, _mm512_shuffle_epi32(two, 0xb1));
-    joined[0] = _mm512_cvtsi512_si32(one);
-    joined[1] = _mm_cvtsi128_si32(_mm512_extracti32x4_epi32(one, 2));
-}
-
-/* The largest, or the least, number of a part. */
-__attribute__((noinline)) static float end_of(const part *p, bool upper)
-{
-    float end = upper ? -INFINITY : INFINITY;
-    for (int64_t r = 0; r < p->rows; r++)
-        for (int64_t c = 0; c < p->n; c++) {
-            const float x = p->x[r * p->stride + c];
-            end = (upper ? x > end : x < end) ? x : end;
-        }
-    return end;
-}
-
-/* The least and the largest of a part's numbers, none of which is NaN. Where all have a sign, or none has, one of them
- * is 0, or else looked for anew. */
-DT_INLINE void join_ends_of_bits(const survey_plan *plan, const survey_sums *s, const part *p, int64_t zeros,
-                                 float *min, float *max)
-{
-    const __m512i sign = _mm512_set1_epi32(INT32_MIN);
-    int32_t ends[2];
-    join_largest(_mm512_mask_mov_epi32(sign, plan->used, s->most), _mm512_xor_si512(s->least, sign), ends);
-    const int32_t least = ends[1] ^ INT32_MIN;
-    *max = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(ends[0])));
-    *min = _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(least)));
-    if (ends[0] < 0)
-        *max = zeros ? 0 : end_of(p, true);
-    if (least >= 0)
-        *min = zeros ? 0 : end_of(p, false);
+    const __m512 x = _mm512_xor_ps(min, _mm512_set1_ps(-0.0F));
+    const __m512 eight = _mm512_max_ps(_mm512_shuffle_f32x4(x, max, 0x44), _mm512_shuffle_f32x4(x, max, 0xee));
+    const __m512 four = _mm512_max_ps(eight, _mm512_shuffle_f32x4(eight, eight, 0xb1));
+    const __m512 two = _mm512_max_ps(four, _mm512_permute_ps(four, 0x4e));
+    const __m512 one = _mm512_max_ps(two, _mm512_permute_ps(two, 0xb1));
+    *least = -_mm512_cvtss_f32(one);
+    *most = _mm_cvtss_f32(_mm512_extractf32x4_ps(one, 2));
 }
 
 /* The product, and `before` becomes the numbers. */
@@ -238,11 +206,13 @@ DT_INLINE void survey_part(const survey_plan *plan, const part *p, const finding
     add_fours(&s, plan, p, fours, to);
     const int64_t zeros = s.zeros + add_rest(&s, plan, &rest, to->before ? to->before + fours * DT_LANES : NULL);
     join_sums(add_chains(s.sum), add_chains(s.square), sums);
-    join_ends_of_bits(plan, &s, p, zeros, &min, &max);
+    join_min_max(_mm512_mask_mov_ps(_mm512_set1_ps(INFINITY), plan->used, s.min),
+                 _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), plan->used, s.max), &min, &max);
+    const float most = larger(-min, max);
     const bool numbers = sums[0] == sums[0];
-    const float most = numbers ? larger(-min, max) : INFINITY;
     if (fits(most)) /* + 0.0: 0, whichever */
-        *to->moments = (dt_moments){sums[0], sums[1], (double)min + 0.0, (double)max + 0.0, zeros};
+        *to->moments =
+            (dt_moments){one_nan(sums[0]), one_nan(sums[1]), (double)min + 0.0, (double)max + 0.0, zeros};
     else
         survey_moments(p, to->moments);
     mend_keys(plan, p, &rest, &s, min, max, numbers, to);
