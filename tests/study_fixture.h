@@ -23,6 +23,7 @@ typedef struct fixture {
     int cores;                 /* more threads are oversubscribed; 0: all fit */
     double sigma, kappa;       /* of all strategies */
     double faster;             /* a strategy that isn't reproducible takes 1 / faster of the time; 0: 1 */
+    double speed;              /* of everything; 0: 1 */
     double noise;              /* deviation of a visit's logarithm */
     int visits;                /* of each point */
     int flag_every;            /* every n-th visit is disturbed, three times as slow; 0: none */
@@ -69,8 +70,9 @@ static inline bool fixture_reproducible(const char *reduction)
 static inline double fixture_seconds(const fixture *f, int network, const char *reduction, int threads)
 {
     const double t = threads, faster = f->faster > 0 && !fixture_reproducible(reduction) ? f->faster : 1;
+    const double speed = f->speed > 0 ? f->speed * faster : faster;
     const double cost = (1 + f->sigma * (t - 1) + f->kappa * t * (t - 1)) / t;
-    return fixture_serial(network) * (strcmp(f->kind, "weak") == 0 ? cost * t : cost) / faster;
+    return fixture_serial(network) * (strcmp(f->kind, "weak") == 0 ? cost * t : cost) / speed;
 }
 
 static inline void *fixture_room(dt_arena *arena, size_t count, size_t size)
