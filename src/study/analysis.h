@@ -8,7 +8,7 @@
  *
  * A visit is a fresh process and counts as one value, the median of its chunks that are neither warm-up nor flagged; a
  * point's sample is its visits' values, so that they are independent. Flagged and failed visits are counted and left
- * out, and so are visits of several workers whose processors lay otherwise than in most of them (analysis_places.c).
+ * out, and so are visits of several workers whose processors lay otherwise than in most of them (study/places.h).
  * Every decision is a rule of study/rules.h.
  *
  * Points with all factors equal but the number of workers are a series; series with the same work (workload, batch
