@@ -12,7 +12,13 @@ do for [p = 1:panels] {
     y_letters = y_logarithmic[p] ? 0 : letters(nice(y_high[p] - y_low[p], 5), y_high[p])
     if (9 * y_letters + 46 > left) { left = 9 * y_letters + 46 }
 }
-right = width - (width < 500 ? 14 : 20)
+# And half of the last number at the x axis, which may stand at the axis' end.
+right_room = width < 500 ? 14 : 20
+do for [p = 1:panels] {
+    x_letters = x_logarithmic[p] ? strlen(sprintf('%.0f', x_high[p])) : letters(nice(x_high[p] - x_low[p], 8), x_high[p])
+    if (4.5 * x_letters + 3 > right_room) { right_room = 4.5 * x_letters + 3 }
+}
+right = width - right_room
 top = height - 54 - 23 * key_rows
 bottom = 6
 gap_x = left - 8

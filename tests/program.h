@@ -78,6 +78,19 @@ static inline void write_text(const char *name, const char *text)
     write_bytes(name, text, strlen(text));
 }
 
+/* IDX files x and y: rows of bytes below 101, labels below `classes`; rows and features below 256. */
+static inline void write_idx(int rows, int features, int classes)
+{
+    unsigned char x[12 + 255 * 255] = {0, 0, 8, 2, 0, 0, 0, (unsigned char)rows, 0, 0, 0, (unsigned char)features};
+    unsigned char y[8 + 255] = {0, 0, 8, 1, 0, 0, 0, (unsigned char)rows};
+    for (int i = 0; i < rows * features; i++)
+        x[12 + i] = (unsigned char)(i * 37 % 101);
+    for (int i = 0; i < rows; i++)
+        y[8 + i] = (unsigned char)(i * 7 % classes);
+    write_bytes("x", x, 12 + (size_t)(rows * features));
+    write_bytes("y", y, 8 + (size_t)rows);
+}
+
 /* Its process; what it says goes to stdout.txt and stderr.txt. */
 static inline pid_t start_program(const char *const *arguments)
 {

@@ -25,7 +25,7 @@ if [ $# -eq 3 ]; then
 fi
 cd "$work"
 
-# Two runs, one of a hostile name; three studies, one of hostile names; one that is measured here, as far as a second goes.
+# Two runs, one of a hostile name; four studies, one of hostile names, one with a number at the end of an axis; one that is measured here, as far as a second goes.
 # shellcheck source=tests/tiny_run.sh
 . "$here/tiny_run.sh"
 run="a run <script>alert(1)<'\"&\`ls\`"
@@ -51,6 +51,7 @@ page run 3 plain
 page runs 1 plain "$run"
 page strong 6 strong
 page batch 7 batch
+page edge 6 edge
 page hostile 6 "<script>alert(1)<b> '&\"\`ls\`"
 page measured "" measured
 

@@ -23,6 +23,7 @@ typedef struct fixture {
     int cores;                 /* more threads are oversubscribed; 0: all fit */
     double sigma, kappa;       /* of all strategies */
     double faster;             /* a strategy that isn't reproducible takes 1 / faster of the time; 0: 1 */
+    double speed;              /* of everything; 0: 1 */
     double noise;              /* deviation of a visit's logarithm */
     int visits;                /* of each point */
     int flag_every;            /* every n-th visit is disturbed, three times as slow; 0: none */
@@ -69,8 +70,9 @@ static inline bool fixture_reproducible(const char *reduction)
 static inline double fixture_seconds(const fixture *f, int network, const char *reduction, int threads)
 {
     const double t = threads, faster = f->faster > 0 && !fixture_reproducible(reduction) ? f->faster : 1;
+    const double speed = f->speed > 0 ? f->speed * faster : faster;
     const double cost = (1 + f->sigma * (t - 1) + f->kappa * t * (t - 1)) / t;
-    return fixture_serial(network) * (strcmp(f->kind, "weak") == 0 ? cost * t : cost) / faster;
+    return fixture_serial(network) * (strcmp(f->kind, "weak") == 0 ? cost * t : cost) / speed;
 }
 
 static inline void *fixture_room(dt_arena *arena, size_t count, size_t size)
@@ -132,7 +134,7 @@ static inline void fixture_phases(dt_study *s, const fixture *f, const dt_study_
     }
 }
 
-/* --- probes: all workers do n times what one does; reading became 3 % slower --- */
+/* --- probes: all workers do n times what one does; reading became 3 % slower, barriers by half --- */
 
 static inline void fixture_machine(dt_study *s, int workers)
 {
@@ -152,7 +154,7 @@ static inline void fixture_machine(dt_study *s, int workers)
                 *p++ = (dt_study_probe){when, "triad", team[k], level, triad, triad, 0.02, "GB/s"};
             }
             if (team[k] > 1)
-                *p++ = (dt_study_probe){when, "barrier_ns", team[k], -1, 210, 200, 0.1, "ns"};
+                *p++ = (dt_study_probe){when, "barrier_ns", team[k], -1, end ? 310 : 210, end ? 300 : 200, 0.1, "ns"};
             s->probe_count = (size_t)(p - s->probes);
         }
 }

@@ -30,21 +30,8 @@ static int set_up(void **state)
     (void)state;
     if (home_make() != 0)
         return -1;
-    unsigned char x[12 + ROWS * FEATURES] = {0, 0, 8, 2, 0, 0, 0, ROWS, 0, 0, 0, FEATURES};
-    unsigned char y[8 + ROWS] = {0, 0, 8, 1, 0, 0, 0, ROWS};
-    for (int i = 0; i < ROWS * FEATURES; i++)
-        x[12 + i] = (unsigned char)(i * 37 % 101);
-    for (int i = 0; i < ROWS; i++)
-        y[8 + i] = (unsigned char)(i * 7 % CLASSES);
-    FILE *f = fopen("x", "wb");
-    if (!f || fwrite(x, 1, sizeof x, f) != sizeof x || fclose(f) != 0)
-        return -1;
-    f = fopen("y", "wb");
-    if (!f || fwrite(y, 1, sizeof y, f) != sizeof y || fclose(f) != 0)
-        return -1;
-    f = fopen("e.yaml", "wb");
-    if (!f || fputs(experiment, f) < 0 || fclose(f) != 0)
-        return -1;
+    write_idx(ROWS, FEATURES, CLASSES);
+    write_text("e.yaml", experiment);
     RUN("train", "e.yaml", "--out", "run", "--quiet");
     return last.status;
 }

@@ -279,7 +279,8 @@ static void check_gradient(gradient_case c, uint64_t *random)
 {
     gradient_data d = gradient_of(c, random);
     dt_gradient_task t = d.task;
-    const int64_t count = t.layer.panels * dt_blocks_a_panel(c.inputs), scratch = DT_GRADIENT_SCRATCH;
+    const int64_t count = t.layer.panels * dt_blocks_a_panel(c.inputs),
+                  scratch = dt_gradient_scratch(dt_ceil_div(t.samples, t.shard_size));
     const dt_finish numbers = draw_finish(random);
     dt_real *sum = reals(count * DT_BLOCK), *room = reals(scratch + 2 * GUARD);
     place before = place_of(&t.layer), want = place_of(&t.layer), got = place_of(&t.layer);
@@ -404,6 +405,21 @@ static void test_gradient_shapes(void **state)
                                        draw_integer(&random, 1, large ? 130 : 50), i % 4 == 0},
                        &random);
     }
+}
+
+/* More rows of blocks than a group has, about whole numbers of groups; one shard, pairs of shards, trees of both. */
+static void test_gradient_groups(void **state)
+{
+    enum { SHARDS = 5, GROUP = DT_GROUP_ROWS * DT_LANES };
+    (void)state;
+    static const int64_t sizes[] = {2, 35};
+    uint64_t random = 12;
+    for (int64_t inputs = GROUP - 2; inputs <= 2 * GROUP + 1;
+         inputs += inputs == GROUP + DT_LANES + 1 ? GROUP - DT_LANES - 3 : 1)
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+            check_gradient((gradient_case){draw_integer(&random, 1, SHARDS * sizes[i]), sizes[i], inputs,
+                                           draw_integer(&random, 1, 4 * DT_LANES), inputs % 2 == 0},
+                           &random);
 }
 
 /* So many samples that groups of panels go through the inputs together. */
@@ -580,6 +596,7 @@ int main(void)
         cmocka_unit_test(test_gradient_pairs),
         cmocka_unit_test(test_gradient_tiles),
         cmocka_unit_test(test_gradient_shapes),
+        cmocka_unit_test(test_gradient_groups),
         cmocka_unit_test(test_gradient_of_many_samples),
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_add),

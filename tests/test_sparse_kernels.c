@@ -199,7 +199,7 @@ static void check_gradient(shape s, bool all_samples, uint64_t *random)
     const int64_t stride = (panels + draw_integer(random, 0, 1)) * DT_LANES, count = panels * column;
     const int64_t offset = draw_integer(random, 0, 3) * DT_BLOCK, numbers = offset + count * DT_BLOCK + GUARD;
     dt_real *delta = reals(s.samples * stride), *leaf = reals(s.samples),
-            *room = reals(DT_GRADIENT_SCRATCH + 2 * GUARD);
+            *room = reals(dt_gradient_scratch(1) + 2 * GUARD);
     dt_real *before = reals(numbers), *want = reals(numbers), *got = reals(numbers);
     int *taken = malloc((size_t)count * sizeof *taken);
     bool *there = malloc((size_t)s.inputs + 1);
@@ -244,7 +244,7 @@ static void check_gradient(shape s, bool all_samples, uint64_t *random)
         expect(&r, s, &t, &finish, kind, there, leaf, want + offset);
         for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
             memcpy(got, before, (size_t)numbers * sizeof *got);
-            fill(room, DT_GRADIENT_SCRATCH + 2 * GUARD, poison());
+            fill(room, dt_gradient_scratch(1) + 2 * GUARD, poison());
             memset(taken, 0, (size_t)count * sizeof *taken);
             variants[isa]->gradient(&t, &finish);
             assert_bits(got, want, numbers,
@@ -256,7 +256,8 @@ static void check_gradient(shape s, bool all_samples, uint64_t *random)
             for (int64_t block = 0; block < count && kind == GIVEN_AWAY; block++)
                 assert_int_equal(taken[block], block >= t.first && block < t.last);
             for (int64_t i = 0; i < GUARD; i++)
-                assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + DT_GRADIENT_SCRATCH + i], poison()));
+                assert_true(same_bits(room[i], poison()) &&
+                            same_bits(room[GUARD + dt_gradient_scratch(1) + i], poison()));
         }
     }
     forget_rows(&r);

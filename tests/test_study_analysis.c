@@ -342,6 +342,13 @@ static void test_ceilings_and_roofline(void **state)
     assert_near(dt_ceilings_at(c, DT_FLOAT32, 4).flops, 400e9, 1e-12);
     assert_near(dt_ceilings_at(c, DT_FLOAT64, 4).flops, 200e9, 1e-12);
     assert_near(dt_ceilings_at(c, DT_FLOAT32, 4).bandwidth, 80e9, 1e-12);
+    assert_near(c->alone.most, 0.03, 1e-12);
+    assert_string_equal(c->alone.which, "read, 1 worker");
+    assert_near(c->between.most, 0.5, 1e-12);
+    char sentence[DT_SENTENCE];
+    dt_analysis_say_contention(a, sentence);
+    assert_non_null(strstr(sentence, " moved by 3 % at most from start to end (read, 1 worker), those between cores, "
+                                     "which follow where these lie, by 50 % (barrier_ns, 16 workers)."));
     int found = 0;
     for (int64_t i = 0; i < a->roof_count; i++) {
         const dt_analysis_roof *r = &a->roofs[i];

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "study/places.h"
 #include "study/series.h"
 #include "study/statistics.h"
 #include "study_samples.h"
@@ -311,9 +312,53 @@ static void test_independence(void **state)
     assert_true(is.p == 1 && is.lag1 == 0 && is.effective == 60);
 }
 
+/* --- places --- */
+
+/* Three near of point 1 and one far; of point 2 far ones only, but at its level most are near; a third level of its
+ * own; one worker; nobody looked. */
+static const dt_placed placed[] = {
+    {1, 1.3, "none", "far"},  {1, 1.2, "none", "near"}, {3, 5.0, "close", "smt"}, {2, 9.0, "none", "far"},
+    {1, 1.1, "none", "near"}, {1, 1.0, "none", "near"}, {0, 2.5, NULL, "far"},    {3, 4.0, "close", "near"},
+    {0, 2.0, NULL, ""},       {2, 8.0, "none", "far"},  {2, 7.0, "none", ""},     {4, 6.0, "spread", ""},
+};
+enum { PLACED = sizeof placed / sizeof *placed };
+
+static void test_the_commonest_place(void **state)
+{
+    (void)state;
+    assert_string_equal(dt_place_commonest(placed, PLACED, "none"), "far"); /* 3 and 3: the first */
+    assert_string_equal(dt_place_commonest(placed + 1, PLACED - 1, "none"), "near");
+    assert_string_equal(dt_place_commonest(placed, PLACED, "close"), "smt");
+    assert_null(dt_place_commonest(placed, PLACED, "spread"));
+    assert_null(dt_place_commonest(placed, 0, "none"));
+}
+
+static void expect_alike(const dt_placed *visits, size_t count, int64_t point, const double *seconds, int64_t n)
+{
+    double got[PLACED];
+    assert_int_equal(dt_place_alike(visits, count, point, got), n);
+    for (int64_t i = 0; i < n; i++)
+        assert_true(got[i] == seconds[i]);
+}
+
+static void test_visits_of_one_place(void **state)
+{
+    (void)state;
+    expect_alike(placed, PLACED, 1, (const double[]){1.3}, 1);
+    expect_alike(placed, PLACED, 2, (const double[]){7, 8, 9}, 3);
+    expect_alike(placed + 1, PLACED - 1, 1, (const double[]){1.0, 1.1, 1.2}, 3);
+    expect_alike(placed + 1, PLACED - 1, 2, (const double[]){7}, 1); /* where nobody looked it is not known */
+    expect_alike(placed, PLACED, 0, (const double[]){2.0, 2.5}, 2);
+    expect_alike(placed, PLACED, 3, (const double[]){5.0}, 1);
+    expect_alike(placed, PLACED, 4, (const double[]){6.0}, 1);
+    expect_alike(placed, PLACED, 5, NULL, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_commonest_place),
+        cmocka_unit_test(test_visits_of_one_place),
         cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_quantiles),
         cmocka_unit_test(test_interval_ranks),

@@ -76,7 +76,7 @@ static bool ours_create(ours *o, const problem *p)
     o->delta = dt_allocate_hot(rows * (size_t)o->delta_stride, sizeof(dt_real));
     o->z = dt_allocate_hot(rows * (size_t)o->delta_stride, sizeof(dt_real));
     o->gradient = dt_allocate_hot(blocks, sizeof(dt_real));
-    o->scratch = dt_allocate_hot(DT_GRADIENT_SCRATCH, sizeof(dt_real));
+    o->scratch = dt_allocate_hot((size_t)dt_gradient_scratch(dt_ceil_div(p->rows, p->shard_size)), sizeof(dt_real));
     o->dense = dt_allocate_hot((size_t)(p->units * (p->inputs + 1)), sizeof(dt_real));
     if (!o->a || !o->below || !o->delta || !o->z || !o->gradient || !o->scratch || !o->dense)
         return false;

@@ -68,10 +68,6 @@ static dt_status scale_all(const dt_scale_plan *plan, const char *out, bool resu
     s.points = dt_arena_allocate(arena, plan->study.point_count, sizeof *s.points);
     if (!s.folder || !s.points)
         return dt_fail_memory(error, "the study");
-    for (size_t p = 0; p < plan->study.point_count; p++)
-        if (!(s.points[p].values =
-                  dt_arena_allocate(arena, (size_t)(2 * plan->rule.most * plan->attempts + 2), sizeof(double))))
-            return dt_fail_memory(error, "the study");
     dt_status status = dt_folder_check(s.folder, resume, error);
     dt_signals_note();
     if (status == DT_OK)

@@ -215,6 +215,7 @@ static dt_status keep(dt_scale *s, const dt_scale_place *place, const measured *
     double *scratch = dt_arena_allocate(arena, (size_t)dt_max(1, r->chunks), sizeof *scratch);
     if (!samples || !scratch)
         return dt_fail_memory(error, "a visit");
+    snprintf(o->place, sizeof o->place, "%s", r->place_before);
     const char *reasons = judge(s, m, clean, o, names, sizeof names);
     o->value = o->ok && !o->flagged ? dt_study_visit_seconds(samples, (size_t)r->chunks, number, scratch) : (double)NAN;
     for (int64_t i = 0; i < r->phases; i++) {

@@ -51,10 +51,31 @@ double *dt_scale_peak(dt_scale *s, const char *isa)
     return &s->peaks[i];
 }
 
-static void add_value(dt_scale_progress *p, double value)
+static dt_status make_room(dt_scale *s, dt_error *error)
 {
-    p->values[p->value_count++] = value;
-    dt_samples_sort(p->values, p->value_count);
+    const size_t room = dt_max(256, 2 * s->placed_room);
+    dt_placed *placed = dt_arena_allocate(s->arena, room, sizeof *placed);
+    double *seconds = dt_arena_allocate(s->arena, room, sizeof *seconds);
+    if (!placed || !seconds)
+        return dt_fail_memory(error, "the study");
+    if (s->placed_count > 0)
+        memcpy(placed, s->placed, s->placed_count * sizeof *placed);
+    s->placed = placed;
+    s->seconds = seconds;
+    s->placed_room = room;
+    return DT_OK;
+}
+
+static dt_status count_visit(dt_scale *s, int64_t point, double seconds, const char *place, dt_error *error)
+{
+    const dt_study_point *p = &s->plan->study.points[point];
+    const char *kept = dt_arena_duplicate(s->arena, place ? place : "");
+    if (!kept)
+        return dt_fail_memory(error, "the study");
+    if (s->placed_count == s->placed_room && make_room(s, error) != DT_OK)
+        return DT_NO_MEMORY;
+    s->placed[s->placed_count++] = (dt_placed){point, seconds, p->workers > 1 ? p->placement : NULL, kept};
+    return DT_OK;
 }
 
 static void note_hash(dt_scale *s, int64_t point, const char *hash)
@@ -93,9 +114,10 @@ static dt_status take_up(dt_scale *s, dt_error *error)
         s->spent += v->seconds;
         s->blocks = dt_max(s->blocks, v->block);
         s->points[v->point].failures += strcmp(v->state, "ok") != 0;
-        if (strcmp(v->state, "ok") == 0 && !v->flagged && isfinite(value) &&
-            s->points[v->point].value_count < s->plan->rule.most)
-            add_value(&s->points[v->point], value);
+        if (strcmp(v->state, "ok") == 0 && !v->flagged && isfinite(value))
+            status = count_visit(s, v->point, value, v->place_before, error);
+        if (status != DT_OK)
+            return status;
         note_hash(s, v->point, v->weights_sha256);
         double *peak = dt_scale_peak(s, s->plan->study.points[v->point].isa);
         *peak = fmax(*peak, v->fma_alone); /* NAN: not known */
@@ -144,18 +166,20 @@ static dt_status visit_point(dt_scale *s, dt_scale_place place, dt_error *error)
         s->spent += outcome.seconds;
         p->failures += !outcome.ok;
         if (isfinite(outcome.value))
-            add_value(p, outcome.value);
+            status = count_visit(s, (int64_t)place.point, outcome.value, outcome.place, error);
         note_hash(s, (int64_t)place.point, outcome.weights);
     }
     return status;
 }
 
+/* Known well enough, by the visits that the analysis will compare. */
 static bool is_done(const dt_scale *s, size_t point, int64_t block)
 {
     const dt_scale_progress *p = &s->points[point];
     if (p->failures >= 2 || (s->plan->metric && block >= s->plan->rule.least))
         return true;
-    return dt_stop_now(&s->plan->rule, p->values, p->value_count, 0) != DT_STOP_NOT;
+    const int64_t count = dt_place_alike(s->placed, s->placed_count, (int64_t)point, s->seconds);
+    return dt_stop_now(&s->plan->rule, s->seconds, count, 0) != DT_STOP_NOT;
 }
 
 dt_status dt_scale_blocks(dt_scale *s, dt_error *error)

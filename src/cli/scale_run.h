@@ -5,11 +5,11 @@
 
 #include "cli/scale_plan.h"
 #include "kernels/isa.h"
+#include "study/places.h"
 
 /* How far a point is. */
 typedef struct dt_scale_progress {
-    double *values; /* (value_count) of visits that count, seconds a step, ascending */
-    int64_t value_count, failures;
+    int64_t failures;
     char hash[65]; /* of the weights, of its first visit */
 } dt_scale_progress;
 
@@ -23,6 +23,9 @@ typedef struct dt_scale {
     const dt_scale_plan *plan;
     const char *folder;
     dt_scale_progress *points;
+    dt_placed *placed; /* (placed_count) all points' visits that ended well and undisturbed; */
+    double *seconds;   /* room for as many */
+    size_t placed_count, placed_room;
     double spent;          /* seconds of visits so far */
     double peaks[DT_ISAS]; /* GFLOP/s of an undisturbed core: the best seen so far with each instruction set */
     int64_t next_visit, blocks;
@@ -62,6 +65,7 @@ typedef struct dt_scale_place {
 typedef struct dt_scale_outcome {
     double seconds; /* that it took */
     double value;   /* seconds a step; NAN where it doesn't count */
+    char place[16]; /* how its first two processors lay */
     bool ok, flagged;
     char weights[65];
 } dt_scale_outcome;

@@ -37,6 +37,7 @@ typedef struct target {
     int64_t panel;  /* numbers from panel to panel of `to` */
     bool step;      /* to <- to + rate (sum factor) */
     dt_real factor, rate;
+    int64_t ahead; /* the lines so far ahead are asked for as a tile begins; negative: none */
 } target;
 
 /* The shards, or pair of shards, that a tile is formed from: its rows from columns of `left` (a), its panels from those
@@ -46,7 +47,25 @@ typedef struct source {
     int64_t left_stride, right_stride;
     int64_t first, second; /* samples of the first shard; of the second, which is no longer, or 0 */
     int64_t apart;         /* samples from the start of the first to that of the second */
+    int64_t ahead;         /* lines of `left` so far ahead are asked for as one is read; 0: none */
 } source;
+
+/* The scratch: a group's whole sums, a block for each panel of it, and sums of 2^level shards of a group that wait to
+ * be joined. */
+DT_INLINE dt_real *own_sums(const dt_gradient_task *task)
+{
+    return task->scratch;
+}
+
+DT_INLINE dt_real *own_blocks(const dt_gradient_task *task)
+{
+    return task->scratch + DT_GROUP_SIZE;
+}
+
+DT_INLINE dt_real *waiting_sums(const dt_gradient_task *task, int64_t level)
+{
+    return task->scratch + DT_GROUP_SIZE + DT_GROUP * DT_BLOCK + level * DT_GROUP_SIZE;
+}
 
 /* Where vector v of row r lies in a block, v counted over panels. */
 DT_INLINE int64_t block_offset(int r, int v)
@@ -54,10 +73,10 @@ DT_INLINE int64_t block_offset(int r, int v)
     return r * DT_LANES + (v % DT_VECTORS_A_PANEL) * DT_WIDTH;
 }
 
-/* Blocks of the scratch lie side by side. */
+/* The same in the scratch, where panels of a group lie side by side. */
 DT_INLINE int64_t scratch_offset(int r, int v)
 {
-    return (v / DT_VECTORS_A_PANEL) * DT_BLOCK + block_offset(r, v);
+    return (v / DT_VECTORS_A_PANEL) * DT_GROUP_PANEL + block_offset(r, v);
 }
 
 /* acc + what it joins, to its target. `scratch` and `to` are at the tile's first row. */
@@ -66,7 +85,7 @@ DT_INLINE void finish_tile(const int rows, const int panels, const dt_real *scra
 {
     const int vectors = panels * DT_VECTORS_A_PANEL;
     for (uint64_t rest = t->joins; rest; rest &= rest - 1) {
-        const dt_real *left = scratch + __builtin_ctzll(rest) * (DT_GROUP * DT_BLOCK);
+        const dt_real *left = scratch + __builtin_ctzll(rest) * DT_GROUP_SIZE;
         DT_REPEAT (r, rows)
             DT_REPEAT (v, vectors)
                 acc[r][v] = dt_add(dt_load(left + scratch_offset(r, v)), acc[r][v]);
@@ -91,13 +110,31 @@ DT_INLINE void finish_tile(const int rows, const int panels, const dt_real *scra
             dt_store(block[v / DT_VECTORS_A_PANEL] + block_offset(r, v), acc[r][v]);
 }
 
+/* Asks for sums that another worker has read, or that are far. */
+DT_INLINE void ask_for_sums(const int rows, const int panels, const dt_real *to, const target *t)
+{
+    if (t->ahead >= 0)
+        DT_REPEAT (r, rows)
+            DT_REPEAT (w, panels)
+                __builtin_prefetch(to + w * t->panel + r * DT_LANES + t->ahead, 1, 3);
+}
+
 DT_INLINE void single_tile(const int rows, const int panels, const source *s, const dt_real *left, const dt_real *right,
                            const dt_real *scratch, dt_real *to, const target *t)
 {
     dt_tile acc;
+    ask_for_sums(rows, panels, to, t);
     dt_tile_clear(rows, panels, acc);
-    DT_UNROLL_2 for (int64_t i = 0; i < s->first; i++)
-        dt_tile_link(rows, panels, left + i * s->left_stride, 1, right + i * s->right_stride, DT_LANES, acc);
+    if (s->ahead) {
+        DT_UNROLL_2 for (int64_t i = 0; i < s->first; i++)
+        {
+            __builtin_prefetch(left + i * s->left_stride + s->ahead, 0, 2);
+            dt_tile_link(rows, panels, left + i * s->left_stride, 1, right + i * s->right_stride, DT_LANES, acc);
+        }
+    } else {
+        DT_UNROLL_2 for (int64_t i = 0; i < s->first; i++)
+            dt_tile_link(rows, panels, left + i * s->left_stride, 1, right + i * s->right_stride, DT_LANES, acc);
+    }
     finish_tile(rows, panels, scratch, to, t, acc);
 }
 
@@ -105,6 +142,7 @@ DT_INLINE void pair_tile(const int rows, const int panels, const source *s, cons
                          const dt_real *scratch, dt_real *to, const target *t)
 {
     dt_tile acc, second;
+    ask_for_sums(rows, panels, to, t);
     dt_tile_clear(rows, panels, acc);
     dt_tile_clear(rows, panels, second);
     const dt_real *left_2 = left + s->apart * s->left_stride, *right_2 = right + s->apart * s->right_stride;
@@ -122,15 +160,17 @@ DT_INLINE void pair_tile(const int rows, const int panels, const source *s, cons
     finish_tile(rows, panels, scratch, to, t, acc);
 }
 
-/* One tile: left and right at its first sample, row and panel; scratch and `to` at its first row. */
-typedef void tile_fn(const source *s, const dt_real *left, const dt_real *right, const dt_real *scratch, dt_real *to,
-                     const target *t);
+/* `tiles` tiles, one below the other: left and right at the first sample, row and panel; scratch and `to` at the first
+ * row. */
+typedef void tiles_fn(int64_t tiles, const source *s, const dt_real *left, const dt_real *right, const dt_real *scratch,
+                      dt_real *to, const target *t);
 
 #define TILE(kind, r, w)                                                                                               \
-    static void kind##_##r##x##w(const source *s, const dt_real *left, const dt_real *right, const dt_real *scratch,   \
-                                 dt_real *to, const target *t)                                                         \
+    static void kind##_##r##x##w(int64_t tiles, const source *s, const dt_real *left, const dt_real *right,            \
+                                 const dt_real *scratch, dt_real *to, const target *t)                                 \
     {                                                                                                                  \
-        kind##_tile(r, w, s, left, right, scratch, to, t);                                                             \
+        for (int64_t i = 0; i < tiles; i++)                                                                            \
+            kind##_tile(r, w, s, left + i * r, right, scratch + i * r * DT_LANES, to + i * r * DT_LANES, t);           \
     }
 #define SINGLE(r, w)       TILE(single, r, w)
 #define PAIR(r, w)         TILE(pair, r, w)
@@ -140,50 +180,69 @@ typedef void tile_fn(const source *s, const dt_real *left, const dt_real *right,
 DT_TILES(SINGLE)
 DT_PAIR_TILES(PAIR)
 
-static tile_fn *const single_tiles[DT_TILE_ROWS][DT_TILE_PANELS] = {DT_TILES(SINGLE_ENTRY)};
-static tile_fn *const pair_tiles[DT_PAIR_ROWS][DT_TILE_PANELS] = {DT_PAIR_TILES(PAIR_ENTRY)};
+static tiles_fn *const single_tiles[DT_TILE_ROWS][DT_TILE_PANELS] = {DT_TILES(SINGLE_ENTRY)};
+static tiles_fn *const pair_tiles[DT_PAIR_ROWS][DT_TILE_PANELS] = {DT_PAIR_TILES(PAIR_ENTRY)};
 
-/* `panels` blocks side by side, whose first `rows` rows are used; left and right as in source, of the first sample. */
+/* Rows as tiles take them: `tiles` of `height` rows, and one of `rest`, which may be 0. */
+typedef struct cut {
+    int64_t tiles, height, rest;
+} cut;
+
+static cut cut_rows(int64_t rows, int64_t most)
+{
+    const int64_t height = dt_tile_height(rows, most), tiles = rows / height;
+    return (cut){tiles, height, rows - tiles * height};
+}
+
+/* Columns of blocks, `panels` of them side by side; left and right as in source, of the first sample. */
 typedef struct group {
     const dt_real *left, *right;
     int64_t left_stride, right_stride;
     int64_t rows, panels;
-    int64_t turn, turns; /* this is one of `turns` groups that share columns of `left` and ask for the next ones. 0:
-                            those are at hand, neither another worker's nor too many for a near cache */
+    int64_t
+        next; /* the lines of `left` are another worker's, or too many for a near cache: those of the next samples are
+                 asked for, and behind the last sample those `next` numbers on in the first. 0: they are at hand */
 } group;
 
-/* Asks for sums of the group's panels, to be written, which another worker has read or which are far. This and the next
- * are inline, as gcc drops calls of a function that only prefetches. */
-DT_INLINE void prefetch_sums(const group *g, const dt_real *to, int64_t panel)
+/* Asks for the lines of `left` that are `ahead` of those of row r. In line, as gcc drops calls of a function that only
+ * prefetches. */
+DT_INLINE void ask_for_columns(const source *s, int64_t r)
 {
-    for (int64_t w = 0; w < g->panels; w++)
-        for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES)
-            __builtin_prefetch(to + w * panel + i, 1, 3);
+    for (int64_t i = 0; i < s->first; i++)
+        __builtin_prefetch(s->left + i * s->left_stride + r + s->ahead, 0, 2);
+    for (int64_t i = s->apart; i < s->apart + s->second; i++)
+        __builtin_prefetch(s->left + i * s->left_stride + r + s->ahead, 0, 2);
 }
 
-/* Asks for the group's part of the next columns of `left`, in the samples at hand: a line in each row. */
-DT_INLINE void prefetch_columns(const source *s, const group *g)
+/* Rows from `first` on, as `rows` cuts them, of all panels of a group. */
+static void form_tiles(const dt_gradient_task *task, const group *g, int64_t first, const cut *rows, const source *from,
+                       const target *to)
 {
-    const dt_span own = dt_split(s->first + s->second, g->turns, g->turn);
-    for (int64_t i = own.first; i < own.last; i++)
-        __builtin_prefetch(s->left + DT_LANES + i * s->left_stride, 0, 2);
-}
-
-/* The tiles of a group from one shard or pair. */
-static void form_tiles(const dt_gradient_task *task, const group *g, const source *from, const target *to)
-{
-    const int64_t most = from->second ? DT_PAIR_ROWS : DT_TILE_ROWS;
-    if (g->turns)
-        prefetch_columns(from, g);
+    tiles_fn *const(*tiles)[DT_TILE_PANELS] = from->second ? pair_tiles : single_tiles;
     for (int64_t w = 0, width; w < g->panels; w += width) {
         width = dt_tile_width(g->panels - w);
-        for (int64_t r = 0; r < g->rows; r += most) {
-            const int64_t height = dt_min(most, g->rows - r);
-            const int64_t at = w * DT_BLOCK + r * DT_LANES;
-            (from->second ? pair_tiles : single_tiles)[height - 1][width - 1](
-                from, from->left + r, from->right + w * DT_LANES, task->scratch + at,
-                to->to + w * to->panel + r * DT_LANES, to);
-        }
+        const dt_real *left = from->left + first, *right = from->right + w * DT_LANES;
+        const dt_real *scratch = waiting_sums(task, 0) + w * DT_GROUP_PANEL + first * DT_LANES;
+        dt_real *sum = to->to + w * to->panel + first * DT_LANES;
+        const int64_t done = rows->tiles * rows->height;
+        tiles[rows->height - 1][width - 1](rows->tiles, from, left, right, scratch, sum, to);
+        if (rows->rest)
+            tiles[rows->rest - 1][width - 1](1, from, left + done, right, scratch + done * DT_LANES,
+                                             sum + done * DT_LANES, to);
+    }
+}
+
+/* The tiles of a group from one shard or pair. Those of a shard ask for what comes after as they go; those of a pair
+ * are too short for that, which made each 3 % slower, and it is done for the rows of a block at once. */
+static void form_unit(const dt_gradient_task *task, const group *g, const source *from, const target *to)
+{
+    const bool asks = from->second && from->ahead;
+    const int64_t rows = asks ? DT_LANES : g->rows;
+    for (int64_t r = 0; r < g->rows; r += rows) {
+        const cut tiles = cut_rows(dt_min(rows, g->rows - r), from->second ? DT_PAIR_ROWS : DT_TILE_ROWS);
+        if (asks)
+            ask_for_columns(from, r);
+        form_tiles(task, g, r, &tiles, from, to);
     }
 }
 
@@ -202,6 +261,9 @@ DT_INLINE void form_group(const dt_gradient_task *task, const group *g, const ta
             .first = dt_min(size, rest),
             .second = base ? dt_min(size, dt_max(0, rest - size)) : 0,
             .apart = size,
+            .ahead = !g->next                   ? 0
+                     : s + (1 << base) < shards ? (size << base) * g->left_stride
+                                                : g->next - sample * g->left_stride,
         };
         /* The counter's trailing ones are the equal subtrees that this one joins; the last one joins all that still
          * stand, which are the counter's ones. */
@@ -209,12 +271,12 @@ DT_INLINE void form_group(const dt_gradient_task *task, const group *g, const ta
         if (s + (1 << base) >= shards) {
             target last = *root;
             last.joins = counter << base;
-            form_tiles(task, g, &from, &last);
+            form_unit(task, g, &from, &last);
         } else {
             const int64_t level = base + __builtin_popcountll(carry);
             const target sum = {
-                .joins = carry << base, .to = task->scratch + level * (DT_GROUP * DT_BLOCK), .panel = DT_BLOCK};
-            form_tiles(task, g, &from, &sum);
+                .joins = carry << base, .to = waiting_sums(task, level), .panel = DT_GROUP_PANEL, .ahead = -1};
+            form_unit(task, g, &from, &sum);
         }
     }
 }
@@ -240,49 +302,47 @@ static int64_t rows_of(const dt_blocks *layer, int64_t kb)
     return dt_min(DT_LANES, layer->inputs + 1 - kb * DT_LANES);
 }
 
-/* Room for a group's whole sums, behind the levels of the tree. */
-static dt_real *own_sums(const dt_gradient_task *task)
-{
-    return task->scratch + DT_TREE_LEVELS * (DT_GROUP * DT_BLOCK);
-}
-
-/* A group: blocks kb of `panels` panels from `panel` on, the `turn`th of `turns` with the same columns of a. `more`:
- * those of kb + 1 follow. `given`: where their sums go that are given away, `given_panel` numbers apart. */
-DT_INLINE void form_row(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t kb, bool more,
-                        int64_t turn, int64_t turns, const dt_finish *finish, dt_real *given, int64_t given_panel)
+/* A group: blocks kb .. kb + blocks - 1 of `panels` panels from `panel` on. */
+DT_INLINE void form_rows(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t kb, int64_t blocks,
+                         const dt_finish *finish)
 {
     const bool far = task->samples > DT_NEAR_SAMPLES;
     const dt_blocks *layer = &task->layer;
     const int64_t column = dt_blocks_a_panel(layer->inputs), block = panel * column + kb;
-    dt_real *vector = finish->W ? finish->W : finish->out;
+    const int64_t rows = (blocks - 1) * DT_LANES + rows_of(layer, kb + blocks - 1);
+    dt_real *vector = finish->W ? finish->W : finish->out, *own = own_sums(task);
     const group g = {
         .left = task->a + kb * DT_LANES,
         .right = task->delta + panel * DT_LANES,
         .left_stride = task->a_stride,
         .right_stride = task->delta_stride,
-        .rows = rows_of(layer, kb),
+        .rows = rows,
         .panels = panels,
-        .turn = turn,
-        .turns = more && (task->shared || far) ? turns : 0,
+        .next = task->shared || far ? blocks * DT_LANES : 0,
     };
     const target root = {
-        .to = vector ? vector + layer->offset + block * DT_BLOCK : given,
-        .panel = vector ? column * DT_BLOCK : given_panel,
+        .to = vector ? vector + layer->offset + block * DT_BLOCK : own,
+        .panel = vector ? column * DT_BLOCK : DT_GROUP_PANEL,
         .step = finish->W != NULL,
         .factor = finish->factor,
         .rate = finish->rate,
+        .ahead = far            ? 0
+                 : task->shared ? DT_BLOCK
+                                : -1,
     };
-    if (far) /* there is time enough to fetch these */
-        prefetch_sums(&g, root.to, root.panel);
-    else if (task->shared && more)
-        prefetch_sums(&g, root.to + DT_BLOCK, root.panel);
+    for (int64_t w = 0; finish->ahead && w < panels; w++)
+        for (int64_t i = 0; i < blocks; i++)
+            finish->ahead(finish->context, layer->l, block + w * column + i);
     form_group(task, &g, &root);
     for (int64_t w = 0; w < panels; w++) {
-        dt_real *sum = root.to + w * root.panel;
-        if (finish->W)
-            copy_transposed(layer, block + w * column, sum);
-        else
-            clear_rows(sum, g.rows);
+        dt_real *sums = root.to + w * root.panel;
+        for (int64_t i = 0; i < blocks; i++)
+            if (finish->W)
+                copy_transposed(layer, block + w * column + i, sums + i * DT_BLOCK);
+            else
+                clear_rows(sums + i * DT_BLOCK, rows - i * DT_LANES);
+        if (finish->sink)
+            finish->sink(finish->context, layer->l, block + w * column, blocks, sums);
     }
 }
 
@@ -302,27 +362,15 @@ static int64_t panels_at_once(const dt_gradient_task *task, int64_t whole)
     return whole == panels + 1 ? whole : dt_min(panels, whole); /* one is never left alone */
 }
 
-/* Rows first .. last-1 of blocks of `panels` panels from `panel` on. Those that are given away go in runs; not where
- * groups take turns, as others' sums come between a panel's. */
+/* Rows first .. last-1 of blocks of `panels` panels from `panel` on. */
 static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t first, int64_t last,
                         const dt_finish *finish)
 {
-    const int64_t turns = dt_ceil_div(panels, DT_GROUP), column = dt_blocks_a_panel(task->layer.inputs);
-    const int64_t most = finish->sink && turns == 1 ? DT_RUN : 1;
-    dt_real *own = own_sums(task);
-    for (int64_t kb = first, run; kb < last; kb += run) {
-        run = dt_min(most, last - kb);
-        for (int64_t p = 0, turn = 0, width; p < panels; p += width, turn++) {
+    for (int64_t kb = first, blocks; kb < last; kb += blocks) {
+        blocks = dt_min(DT_GROUP_ROWS, last - kb);
+        for (int64_t p = 0, width; p < panels; p += width) {
             width = group_width(panels - p);
-            for (int64_t i = 0; i < run; i++) {
-                for (int64_t w = 0; finish->ahead && w < width; w++)
-                    finish->ahead(finish->context, task->layer.l, (panel + p + w) * column + kb + i);
-                form_row(task, panel + p, width, kb + i, kb + i + 1 < last, turn, turns, finish, own + i * DT_BLOCK,
-                         run * DT_BLOCK);
-            }
-            for (int64_t w = 0; finish->sink && w < width; w++)
-                finish->sink(finish->context, task->layer.l, (panel + p + w) * column + kb, run,
-                             own + w * run * DT_BLOCK);
+            form_rows(task, panel + p, width, kb, blocks, finish);
         }
     }
 }
@@ -335,7 +383,7 @@ static void step_block(dt_real *W, const dt_real *sum, const dt_finish *finish)
         dt_store(W + i, dt_fma(rate, dt_mul(dt_load(sum + i), factor), dt_load(W + i)));
 }
 
-/* `count` blocks of the gradient from the same blocks of its transpose. */
+/* `count` blocks of the gradient from the same blocks of its transpose, a group's panel apart. */
 static void finish_narrow(const dt_gradient_task *task, int64_t first, int64_t count, const dt_real *transposed,
                           dt_real *room, const dt_finish *finish)
 {
@@ -343,7 +391,7 @@ static void finish_narrow(const dt_gradient_task *task, int64_t first, int64_t c
     dt_real *sums = finish->out ? finish->out + layer->offset + first * DT_BLOCK : room;
     for (int64_t i = 0; i < count; i++) {
         dt_real *sum = sums + i * DT_BLOCK;
-        DT_VARIANT(dt_transpose)(transposed + i * DT_BLOCK, sum);
+        DT_VARIANT(dt_transpose)(transposed + i * DT_GROUP_PANEL, sum);
         clear_rows(sum, rows_of(layer, first + i));
         if (finish->W) {
             dt_real *W = finish->W + layer->offset + (first + i) * DT_BLOCK;
@@ -364,9 +412,9 @@ static bool is_narrow(const dt_blocks *layer)
 /* The blocks of a layer of one panel, through those of dW^T: rows are units, panels are blocks' rows of inputs. */
 static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
 {
-    dt_real *own = own_sums(task), *room = own + DT_GROUP * DT_RUN * DT_BLOCK;
+    dt_real *own = own_sums(task), *room = own_blocks(task);
     for (int64_t w = 0; w < DT_GROUP; w++)
-        clear_rows(own + w * DT_BLOCK, task->layer.units);
+        clear_rows(own + w * DT_GROUP_PANEL, task->layer.units);
     for (int64_t kb = task->first, panels; kb < task->last; kb += panels) {
         const int64_t rest = task->last - kb;
         panels = group_width(rest);
@@ -378,7 +426,7 @@ static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
             .rows = task->layer.units,
             .panels = panels,
         };
-        form_group(task, &g, &(target){.to = own, .panel = DT_BLOCK});
+        form_group(task, &g, &(target){.to = own, .panel = DT_GROUP_PANEL, .ahead = -1});
         finish_narrow(task, kb, panels, own, room, finish);
     }
 }

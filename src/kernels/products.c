@@ -33,16 +33,10 @@ DT_TILES(PRODUCT_TILE)
 #define PRODUCT_ENTRY(r, w) [r - 1][w - 1] = product_##r##x##w,
 static product_tile_fn *const product_tiles[DT_TILE_ROWS][DT_TILE_PANELS] = {DT_TILES(PRODUCT_ENTRY)};
 
-/* How many rows a tile takes so that `rows` fall into tiles of nearly equal height. */
-static int64_t even_height(int64_t rows)
-{
-    return rows ? dt_ceil_div(rows, dt_ceil_div(rows, DT_TILE_ROWS)) : 1;
-}
-
 static void product(int64_t rows, int64_t panels, int64_t depth, const dt_real *A, int64_t a_stride, const dt_real *B,
                     int64_t b_panel, dt_real *C, int64_t c_stride)
 {
-    const int64_t height = even_height(rows);
+    const int64_t height = dt_tile_height(rows, DT_TILE_ROWS);
     for (int64_t w = 0, width; w < panels; w += width) {
         width = dt_tile_width(panels - w);
         for (int64_t i = 0; i < rows; i += height)

@@ -17,12 +17,22 @@
 #include "kernels/real.h"
 
 enum {
-    DT_GROUP = 3,         /* panels whose gradient tile is formed at once */
-    DT_RUN = 4,           /* blocks, one below the other, that a sink is given at once: at most */
-    DT_TREE_LEVELS = 33,  /* tiles of partial sums a worker needs for up to 2^32 shards */
-    DT_GRADIENT_SCRATCH = /* numbers; behind the tiles, a group's whole sums */
-    (DT_TREE_LEVELS * DT_GROUP + (DT_GROUP + 1) * DT_RUN) * DT_BLOCK
+    DT_GROUP = 3,                              /* panels whose gradient is formed together, */
+    DT_GROUP_ROWS = 8,                         /* and rows of blocks of them */
+    DT_GROUP_PANEL = DT_GROUP_ROWS * DT_BLOCK, /* numbers of one panel of a group, */
+    DT_GROUP_SIZE = DT_GROUP * DT_GROUP_PANEL, /* and of all */
+    DT_RUN = DT_GROUP_ROWS,                    /* blocks, one below the other, that a sink is given at once: at most */
 };
+
+/* Numbers of scratch that gradients of up to `shards` shards need: a group's whole sums, a block for each of its
+ * panels, and a group for each level of the tree where partial sums wait. */
+static inline int64_t dt_gradient_scratch(int64_t shards)
+{
+    int64_t levels = 0;
+    while ((shards - 1) >> levels)
+        levels++;
+    return (1 + levels) * DT_GROUP_SIZE + DT_GROUP * DT_BLOCK;
+}
 
 /* What becomes of the gradient, sum by sum (not yet divided by B). Just one of W, out and sink is not NULL; W and out
  * are laid out as the parameter vector. */
@@ -62,7 +72,7 @@ typedef struct dt_gradient_task {
     int64_t samples, shard_size; /* the last shard may be short; the first one starts an aligned subtree */
     int64_t first, last;         /* blocks of this layer to form */
     bool shared;                 /* other workers read and write a, delta and the sums, too */
-    dt_real *scratch;            /* DT_GRADIENT_SCRATCH numbers, this worker's */
+    dt_real *scratch;            /* dt_gradient_scratch(shards) numbers, this worker's */
 } dt_gradient_task;
 
 typedef struct dt_products {

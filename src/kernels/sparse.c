@@ -202,7 +202,7 @@ static void step_blocks(const dt_sparse_task *task, const dt_finish *finish, int
 static void form_blocks(const dt_sparse_task *task, const dt_finish *finish, int64_t panel, dt_span kb)
 {
     const dt_sparse_columns *x = task->columns;
-    dt_real *room = task->scratch + DT_TREE_LEVELS * DT_GROUP * DT_BLOCK;
+    dt_real *room = task->scratch + DT_GROUP_SIZE; /* behind the stack of sum_column */
     int64_t c = column_from(x, kb.first * DT_LANES);
     for (int64_t k = kb.first; k < kb.last; k++) {
         const int64_t block = panel * dt_blocks_a_panel(task->layer.inputs) + k;

@@ -49,7 +49,7 @@ typedef struct dt_sparse_task {
     int64_t delta_stride;
     dt_span samples;     /* to sum over: those of an aligned subtree of shards */
     int64_t first, last; /* blocks of the layer to form */
-    dt_real *scratch;    /* DT_GRADIENT_SCRATCH numbers, this worker's */
+    dt_real *scratch;    /* dt_gradient_scratch(1) numbers, this worker's */
 } dt_sparse_task;
 
 typedef struct dt_sparse_products {

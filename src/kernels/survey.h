@@ -211,8 +211,7 @@ DT_INLINE void survey_part(const survey_plan *plan, const part *p, const finding
     const float most = larger(-min, max);
     const bool numbers = sums[0] == sums[0];
     if (fits(most)) /* + 0.0: 0, whichever */
-        *to->moments =
-            (dt_moments){one_nan(sums[0]), one_nan(sums[1]), (double)min + 0.0, (double)max + 0.0, zeros};
+        *to->moments = (dt_moments){one_nan(sums[0]), one_nan(sums[1]), (double)min + 0.0, (double)max + 0.0, zeros};
     else
         survey_moments(p, to->moments);
     mend_keys(plan, p, &rest, &s, min, max, numbers, to);

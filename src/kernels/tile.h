@@ -15,6 +15,13 @@ DT_INLINE int64_t dt_tile_width(int64_t panels)
     return panels == most + 1 && most > 1 ? most - 1 : panels < most ? panels : most;
 }
 
+/* Rows of a tile, at most `most`, so that `rows` of them fall into tiles of nearly equal height. */
+DT_INLINE int64_t dt_tile_height(int64_t rows, int64_t most)
+{
+    const int64_t tiles = (rows + most - 1) / most;
+    return tiles ? (rows + tiles - 1) / tiles : 1;
+}
+
 /* acc[r][v] = 0 */
 DT_INLINE void dt_tile_clear(const int rows, const int panels, dt_tile acc)
 {

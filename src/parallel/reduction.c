@@ -71,12 +71,16 @@ static void plan_destroy(dt_plan *plan)
     dt_release(plan->program);
 }
 
-/* A worker's scratch: the tree's tiles, or the join's stack, whichever is longer. */
-static int64_t scratch_count(const dt_reducer *r)
+int64_t dt_reducer_scratch(const dt_division *division)
 {
-    const int64_t tiles = DT_GRADIENT_SCRATCH;
+    return dt_gradient_scratch(dt_ceil_div(division->samples, division->shard_size));
+}
+
+/* A worker's scratch: what the gradient needs, or the join's stack, whichever is longer. */
+static int64_t scratch_count(const dt_reducer *r, const dt_division *division)
+{
     const int64_t stack = (int64_t)dt_max(r->plans[0].depth, r->plans[1].depth) * DT_RUN * DT_BLOCK;
-    return dt_max(tiles, stack);
+    return dt_max(dt_reducer_scratch(division), stack);
 }
 
 /* One block, as long as the parameter vector, but for what needs no buffers. */
@@ -110,7 +114,7 @@ dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, 
         if (!(r->buffer[i] = as_parameters(r)))
             goto fail;
     for (size_t t = 0; t < workers; t++)
-        if (!(r->scratch[t] = dt_allocate((size_t)scratch_count(r), sizeof(dt_real))))
+        if (!(r->scratch[t] = dt_allocate((size_t)scratch_count(r, division), sizeof(dt_real))))
             goto fail;
     if (strategy->shared && r->groups > 1 && !(r->shared = as_parameters(r)))
         goto fail;

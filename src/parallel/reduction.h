@@ -128,6 +128,10 @@ typedef struct dt_division {
 #define dt_reducer_buffers DT_R(dt_reducer_buffers)
 int64_t dt_reducer_buffers(const dt_reduction *strategy, const dt_division *division);
 
+/* Numbers of scratch that a worker's gradients need for such minibatches. */
+#define dt_reducer_scratch DT_R(dt_reducer_scratch)
+int64_t dt_reducer_scratch(const dt_division *division);
+
 #define dt_reducer_create DT_R(dt_reducer_create)
 dt_status dt_reducer_create(dt_reducer **reducer, const dt_reduction *strategy, const dt_network *network,
                             const dt_division *division, const dt_layer_rows *rows, dt_error *error);

@@ -152,8 +152,13 @@ void dt_analysis_say_contention(const dt_analysis *a, char s[DT_SENTENCE])
                       " Of the others %lld had their processors otherwise placed than most and are left out, too, so "
                       "that like is compared with like.",
                       (long long)a->elsewhere);
-    if (isfinite(a->ceilings.drift) && n < DT_SENTENCE)
+    const dt_analysis_drift *alone = &a->ceilings.alone, *between = &a->ceilings.between;
+    if (isfinite(alone->most) && n < DT_SENTENCE)
+        n += snprintf(s + n, DT_SENTENCE - (size_t)n,
+                      " The machine's probes of cores and memory moved by %.0f %% at most from start to end (%s)%s",
+                      100 * alone->most, alone->which, isfinite(between->most) ? "" : ".");
+    if (isfinite(alone->most) && isfinite(between->most) && n < DT_SENTENCE)
         snprintf(s + n, DT_SENTENCE - (size_t)n,
-                 " The machine's probes moved by %.0f %% at most from start to end (%s).", 100 * a->ceilings.drift,
-                 a->ceilings.drifted);
+                 ", those between cores, which follow where these lie, by %.0f %% (%s).", 100 * between->most,
+                 between->which);
 }

@@ -8,7 +8,7 @@
  *
  * A visit is a fresh process and counts as one value, the median of its chunks that are neither warm-up nor flagged; a
  * point's sample is its visits' values, so that they are independent. Flagged and failed visits are counted and left
- * out, and so are visits of several workers whose processors lay otherwise than in most of them (analysis_places.c).
+ * out, and so are visits of several workers whose processors lay otherwise than in most of them (study/places.h).
  * Every decision is a rule of study/rules.h.
  *
  * Points with all factors equal but the number of workers are a series; series with the same work (workload, batch
@@ -110,6 +110,12 @@ typedef struct dt_analysis_rates {
     double fma_one, fma_all, product_one, product_all;
 } dt_analysis_rates;
 
+/* How far a kind of probes moved from the study's start to its end. */
+typedef struct dt_analysis_drift {
+    double most;    /* largest |end / start - 1|; NAN: none was measured twice */
+    char which[64]; /* that one */
+} dt_analysis_drift;
+
 /* Probes at the study's start (machine.tsv): the best readings. */
 typedef struct dt_analysis_ceilings {
     dt_analysis_rates rates[2];                              /* by dt_precision */
@@ -118,8 +124,7 @@ typedef struct dt_analysis_ceilings {
     double one[DT_ANALYSIS_LEVELS], all[DT_ANALYSIS_LEVELS]; /* bytes a second, the better of read and triad */
     int64_t workers;                                         /* of `all` */
     double cache;                                            /* bytes of the last cache for each worker; 0: not known */
-    double drift;     /* largest |end / start - 1| of the probes measured twice; NAN */
-    char drifted[64]; /* which */
+    dt_analysis_drift alone, between;                        /* of cores and memory; of what passes between cores */
 } dt_analysis_ceilings;
 
 /* Of a point, in its own precision: with its workers, between one's and all's by their number, all's beyond. */
@@ -201,7 +206,7 @@ dt_status dt_analysis_print(const dt_analysis *analysis, void (*add)(void *conte
 const dt_analysis_best *dt_analysis_best_of(const dt_analysis *analysis, int64_t point);
 
 /* Sentences that stand in a report as well; whole, without newline. */
-enum { DT_SENTENCE = 400 };
+enum { DT_SENTENCE = 640 };
 void dt_analysis_say_answer(const dt_analysis *analysis, int64_t work, char sentence[DT_SENTENCE]);
 /* Of works[work].best[best]: the best deterministic strategy at that many workers, its efficiency against the best
  * serial program, and what determinism costs: its time over that of the best of all. */

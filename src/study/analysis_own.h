@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "study/analysis.h"
+#include "study/places.h"
 
 typedef struct dt_analysing {
     const dt_study *study;
@@ -26,7 +27,7 @@ dt_status dt_analyse_limits(dt_analysing *a);  /* analysis_phases.c: what limits
 const char *dt_analysis_ranged(double value, dt_interval interval, int decimals, const char *missing, char text[48]);
 
 /* Sets the points' place and elsewhere. */
-void dt_analyse_places(dt_analysis *a);
+dt_status dt_analyse_places(dt_analysing *a);
 
 /* A visit counts where it ended well, nothing disturbed it, and its processors lay as in the visits it is compared
  * with.
@@ -38,9 +39,8 @@ static inline bool dt_visit_failed(const dt_study_visit *visit)
 
 static inline bool dt_visit_elsewhere(const dt_analysis *a, const dt_study_visit *visit)
 {
-    const char *place = a->points[visit->point].place;
-    return !dt_visit_failed(visit) && !visit->flagged && place && visit->place_before && *visit->place_before &&
-           strcmp(visit->place_before, place) != 0;
+    return !dt_visit_failed(visit) && !visit->flagged &&
+           dt_place_differs(a->points[visit->point].place, visit->place_before);
 }
 
 /* By its number, or NULL. */

@@ -94,7 +94,8 @@ static dt_status gather_samples(dt_analysing *a)
         p->workers = p->point->workers;
         p->hash = "";
     }
-    dt_analyse_places(a->analysis);
+    if (dt_analyse_places(a) != DT_OK)
+        return DT_NO_MEMORY;
     for (int64_t i = 0; i < a->analysis->point_count; i++) {
         dt_analysis_point *p = &a->analysis->points[i];
         int64_t visits = 0;

@@ -130,7 +130,7 @@ bool dt_engine_measure(const dt_experiment *experiment, const dt_engine_sizes *s
         !measure_passes(experiment, sizes, dt_engine_copies_of_x(reduction, sizes), &passes))
         return false;
     info->bytes_of_buffers = buffers / workers + (buffers % workers > 0); /* a group's are its members' */
-    info->bytes_per_worker = info->bytes_of_buffers + DT_GRADIENT_SCRATCH * sizeof(dt_real) +
+    info->bytes_per_worker = info->bytes_of_buffers + (size_t)dt_reducer_scratch(&division) * sizeof(dt_real) +
                              (dt_runs_free(reduction, sizes->workers) ? network : 0);
     info->activation_bytes = passes;
     info->reduction = reduction->entry.name;
