@@ -114,16 +114,31 @@ typedef struct blocks {
     const dt_gradient_task *task;
     dt_real *g; /* from the layer's first block on */
     int *taken; /* how many times each block came */
+    int *asked; /* and how many times it was said that it would */
 } blocks;
 
-static void take_block(void *context, int64_t l, int64_t block, dt_real *g)
+/* Said once at most, and before it comes. */
+static void ask_ahead(void *context, int64_t l, int64_t block)
 {
     blocks *b = context;
     assert_int_equal(l, b->task->layer.l);
     assert_in_range(block, b->task->first, b->task->last - 1);
-    b->taken[block]++;
-    memcpy(b->g + block * DT_BLOCK, g, DT_BLOCK * sizeof *g);
-    fill(g, DT_BLOCK, poison()); /* as a sink may */
+    assert_int_equal(b->taken[block], 0);
+    assert_int_equal(b->asked[block]++, 0);
+}
+
+static void take_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
+{
+    blocks *b = context;
+    const int64_t column = dt_blocks_a_panel(b->task->layer.inputs);
+    assert_int_equal(l, b->task->layer.l);
+    assert_in_range(count, 1, DT_RUN);
+    assert_in_range(block, b->task->first, b->task->last - count);
+    assert_int_equal(block / column, (block + count - 1) / column);
+    for (int64_t i = 0; i < count; i++)
+        b->taken[block + i]++;
+    memcpy(b->g + block * DT_BLOCK, g, (size_t)(count * DT_BLOCK) * sizeof *g);
+    fill(g, count * DT_BLOCK, poison()); /* as a sink may */
 }
 
 typedef struct gradient_case {
@@ -269,8 +284,8 @@ static void check_gradient(gradient_case c, uint64_t *random)
     const dt_finish numbers = draw_finish(random);
     dt_real *sum = reals(count * DT_BLOCK), *room = reals(scratch + 2 * GUARD);
     place before = place_of(&t.layer), want = place_of(&t.layer), got = place_of(&t.layer);
-    int *taken = malloc((size_t)count * sizeof *taken);
-    assert_non_null(taken);
+    int *taken = malloc((size_t)count * sizeof *taken), *asked = malloc((size_t)count * sizeof *asked);
+    assert_true(taken && asked);
     expected_gradient(&t, sum);
     t.scratch = room + GUARD;
     t.layer.transposed_rows = t.layer.panels * DT_LANES;
@@ -282,8 +297,8 @@ static void check_gradient(gradient_case c, uint64_t *random)
         for (int64_t block = t.first; block < t.last; block++)
             expect_finished(&t.layer, c.units, block, sum + block * DT_BLOCK, &numbers, kind, &want);
         t.layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
-        blocks given = {&t, got.vector + t.layer.offset, taken};
-        dt_finish finish = {.sink = take_block, .context = &given};
+        blocks given = {&t, got.vector + t.layer.offset, taken, asked};
+        dt_finish finish = {.sink = take_blocks, .ahead = ask_ahead, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};
         else if (kind != GIVEN_AWAY)
@@ -294,6 +309,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
                 copy_place(&got, &before);
                 fill(room, scratch + 2 * GUARD, poison());
                 memset(taken, 0, (size_t)count * sizeof *taken);
+                memset(asked, 0, (size_t)count * sizeof *asked);
                 t.shared = shared;
                 variants[isa]->gradient(&t, &finish);
                 char what[200];
@@ -315,6 +331,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
     free(sum);
     free(room);
     free(taken);
+    free(asked);
     free(d.a);
     free(d.delta);
 }
@@ -427,43 +444,50 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
                        .panels = dt_whole_panels(units) / DT_LANES,
                        .offset = draw_integer(random, 0, 5) * DT_BLOCK,
                        .transposed_rows = dt_whole_panels(units)};
-    const int64_t block = draw_integer(random, 0, layer.panels * dt_blocks_a_panel(inputs) - 1);
-    const dt_gradient_task task = {.layer = layer, .first = block, .last = block + 1}; /* all that may be given away */
+    const int64_t column = dt_blocks_a_panel(inputs), block = draw_integer(random, 0, layer.panels * column - 1);
+    const int64_t count = draw_integer(random, 1, dt_min(DT_RUN, column - block % column)), n = count * DT_BLOCK;
+    const dt_gradient_task task = {.layer = layer, .first = block, .last = block + count}; /* what may be given away */
     const dt_finish numbers = draw_finish(random);
-    dt_real left[DT_BLOCK], right[DT_BLOCK], sum[DT_BLOCK], room[GUARD + DT_BLOCK + GUARD];
+    dt_real left[DT_RUN * DT_BLOCK], right[DT_RUN * DT_BLOCK], sum[DT_RUN * DT_BLOCK];
+    dt_real room[GUARD + DT_RUN * DT_BLOCK + GUARD];
     int *taken = calloc((size_t)(layer.panels * dt_blocks_a_panel(inputs)), sizeof *taken);
     assert_non_null(taken);
     place before = place_of(&layer), want = place_of(&layer), got = place_of(&layer);
-    draw_block(&layer, units, block, random, left);
-    draw_block(&layer, units, block, random, right);
-    for (int64_t i = 0; i < DT_BLOCK; i++)
+    for (int64_t i = 0; i < count; i++) {
+        draw_block(&layer, units, block + i, random, left + i * DT_BLOCK);
+        draw_block(&layer, units, block + i, random, right + i * DT_BLOCK);
+    }
+    for (int64_t i = 0; i < n; i++)
         sum[i] = left[i] + right[i];
 
     for (finish_kind kind = 0; kind < FINISHES; kind++) {
-        if (kind == STEPPED)
-            draw_block(&layer, units, block, random, before.vector + layer.offset + block * DT_BLOCK);
+        for (int64_t i = 0; i < count && kind == STEPPED; i++)
+            draw_block(&layer, units, block + i, random, before.vector + layer.offset + (block + i) * DT_BLOCK);
         copy_place(&want, &before);
-        expect_finished(&layer, units, block, sum, &numbers, kind, &want);
+        for (int64_t i = 0; i < count; i++)
+            expect_finished(&layer, units, block + i, sum + i * DT_BLOCK, &numbers, kind, &want);
         layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
-        blocks given = {&task, got.vector + layer.offset, taken};
-        dt_finish finish = {.sink = take_block, .context = &given};
+        blocks given = {&task, got.vector + layer.offset, taken, NULL};
+        dt_finish finish = {.sink = take_blocks, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};
         else if (kind != GIVEN_AWAY)
             finish = (dt_finish){.W = got.vector, .rate = numbers.rate, .factor = numbers.factor};
         for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
             copy_place(&got, &before);
-            fill(room, GUARD + DT_BLOCK + GUARD, poison());
-            taken[block] = 0;
-            variants[isa]->join(&layer, block, left, right, room + GUARD, &finish);
-            assert_bits(got.vector, want.vector, want.numbers, "%s: join %s, %lld inputs, %lld units, block %lld",
-                        dt_isa_name(isa), finish_names[kind], (long long)inputs, (long long)units, (long long)block);
+            fill(room, GUARD + DT_RUN * DT_BLOCK + GUARD, poison());
+            memset(taken + block, 0, (size_t)count * sizeof *taken);
+            variants[isa]->join(&layer, block, count, left, right, room + GUARD, &finish);
+            assert_bits(got.vector, want.vector, want.numbers,
+                        "%s: join %s, %lld inputs, %lld units, %lld blocks from %lld", dt_isa_name(isa),
+                        finish_names[kind], (long long)inputs, (long long)units, (long long)count, (long long)block);
             assert_bits(got.copy, want.copy, want.copies,
-                        "%s: transposed copy of join, %lld inputs, %lld units, block %lld", dt_isa_name(isa),
-                        (long long)inputs, (long long)units, (long long)block);
-            assert_int_equal(taken[block], kind == GIVEN_AWAY);
+                        "%s: transposed copy of join, %lld inputs, %lld units, %lld blocks from %lld", dt_isa_name(isa),
+                        (long long)inputs, (long long)units, (long long)count, (long long)block);
+            for (int64_t i = 0; i < count; i++)
+                assert_int_equal(taken[block + i], kind == GIVEN_AWAY);
             for (int64_t i = 0; i < GUARD; i++)
-                assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + DT_BLOCK + i], poison()));
+                assert_true(same_bits(room[i], poison()) && same_bits(room[GUARD + n + i], poison()));
         }
     }
     forget_place(&before);

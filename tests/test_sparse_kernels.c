@@ -134,14 +134,18 @@ typedef struct blocks {
     int *taken;
 } blocks;
 
-static void take_block(void *context, int64_t l, int64_t block, dt_real *g)
+static void take_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
 {
     blocks *b = context;
+    const int64_t column = dt_blocks_a_panel(b->task->layer.inputs);
     assert_int_equal(l, b->task->layer.l);
-    assert_in_range(block, b->task->first, b->task->last - 1);
-    b->taken[block]++;
-    memcpy(b->g + block * DT_BLOCK, g, DT_BLOCK * sizeof *g);
-    fill(g, DT_BLOCK, poison()); /* as a sink may */
+    assert_in_range(count, 1, DT_RUN);
+    assert_in_range(block, b->task->first, b->task->last - count);
+    assert_int_equal(block / column, (block + count - 1) / column);
+    for (int64_t i = 0; i < count; i++)
+        b->taken[block + i]++;
+    memcpy(b->g + block * DT_BLOCK, g, (size_t)(count * DT_BLOCK) * sizeof *g);
+    fill(g, count * DT_BLOCK, poison()); /* as a sink may */
 }
 
 /* sum_i delta_ij x_ik over the task's samples: a chain for each shard, and the tree of those shards. */
@@ -229,7 +233,7 @@ static void check_gradient(shape s, bool all_samples, uint64_t *random)
             for (int64_t j = 0; j < panels * DT_LANES && there[k]; j++)
                 before[offset + j / DT_LANES * column * DT_BLOCK + k * DT_LANES + j % DT_LANES] = draw_real(random);
         blocks given = {&t, got + offset, taken};
-        dt_finish finish = {.sink = take_block, .context = &given};
+        dt_finish finish = {.sink = take_blocks, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got};
         else if (kind == STEPPED)

@@ -98,7 +98,8 @@ static void products(void **state)
             size += a * a + b * b;
         }
         for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
-            const double both[2] = {variants[isa]->dot(n, x, y), variants[isa]->distance(n, x, y)};
+            double both[2] = {variants[isa]->dot(n, x, y)};
+            variants[isa]->distances(1, n, x, y, &both[1]);
             if (isa == 0)
                 memcpy(first, both, sizeof both);
             assert_same(both, first, sizeof both, "products", isa);
@@ -108,24 +109,19 @@ static void products(void **state)
     }
 }
 
-/* Each key is counted, with the instructions that this processor has and with those of the name alone. */
+/* Each key is counted. */
 static void expect_counts(const dt_summaries *k, int64_t n, const uint8_t *key)
 {
     static uint8_t copy[DT_KEYS_AT_ONCE];
-    uint32_t tally[2][DT_TALLY] = {{0}}, wanted[DT_KEYS] = {0};
+    uint32_t tally[DT_TALLY] = {0}, wanted[DT_KEYS] = {0};
     memset(copy, 7, sizeof copy);
     memcpy(copy, key, (size_t)n);
-    k->tally(n, copy, tally[0]);
-    memset(copy, 9, sizeof copy);
-    memcpy(copy, key, (size_t)n);
-    k->tally_plain(n, copy, tally[1]);
+    k->tally(n, copy, tally);
     for (int64_t i = 0; i < n; i++)
         wanted[key[i]]++;
     for (int i = 0; i < DT_KEYS; i++)
-        for (int t = 0; t < 2; t++)
-            if (tally[t][i] + tally[t][DT_KEYS + i] + tally[t][2 * DT_KEYS + i] + tally[t][3 * DT_KEYS + i] !=
-                wanted[i])
-                fail_msg("key %d of %lld, plain %d: not counted %u times", i, (long long)n, t, wanted[i]);
+        if (tally[i] + tally[DT_KEYS + i] + tally[2 * DT_KEYS + i] + tally[3 * DT_KEYS + i] != wanted[i])
+            fail_msg("key %d of %lld: not counted %u times", i, (long long)n, wanted[i]);
 }
 
 /* Few and many different keys, beginning below 128 and above, with one besides that a third have: as many at once as
@@ -234,56 +230,122 @@ static void keys(void **state)
 
 /* --- all in one pass --- */
 
-static void expect_survey(dt_isa isa, int64_t rows, int64_t n, const dt_real *x, const dt_histogram_spec *h, int wanted)
+typedef struct part_case {
+    const char *isa;
+    const dt_real *x;
+    int64_t rows, n, stride;
+} part_case;
+
+enum { PARTS = 5, MOST = PARTS * 2 * DT_CHAIN, WITH_KEYS = 1, WITH_LOG_KEYS = 2, WITH_BEFORE = 4 };
+
+/* Keys of a part's rows, and of 0 for lanes that hold no number, as often as one by one. */
+static void expect_keys(const dt_summaries *k, const part_case *c, const dt_bins *bins, bool log, const uint8_t *key)
 {
-    static uint8_t key[2][DT_KEYS_AT_ONCE], each[DT_KEYS_AT_ONCE];
-    const dt_bins bins = dt_bins_of(h);
-    dt_moments all = DT_NO_MOMENTS, apart = DT_NO_MOMENTS, generic = DT_NO_MOMENTS;
-    variants[isa]->survey(rows, n, x, STRIDE, &bins, &all, wanted & 1 ? key[0] : NULL, wanted & 2 ? key[1] : NULL);
-    variants[isa]->moments(rows, n, x, STRIDE, &apart, NULL);
-    variants[0]->moments(rows, n, x, STRIDE, &generic, NULL);
-    assert_same(&all, &apart, sizeof all, "survey and moments", isa);
-    assert_same(&all, &generic, sizeof all, "survey", isa);
-    for (int log = 0; log < 2; log++) {
-        int count[DT_KEYS] = {0};
-        if (!(wanted >> log & 1))
-            continue;
-        for (int64_t i = 0; i < rows * n; i++)
-            count[key[log][i]]++;
-        for (int64_t r = 0; r < rows; r++) {
-            (log ? variants[isa]->log_keys : variants[isa]->keys)(n, x + r * STRIDE, &bins, each);
-            for (int64_t c = 0; c < n; c++)
-                count[each[c]]--;
+    const dt_real zero[DT_LANES] = {0};
+    uint8_t each[DT_LANES];
+    int count[DT_KEYS] = {0};
+    for (int64_t i = 0; i < c->rows * DT_LANES; i++)
+        count[key[i]]++;
+    for (int64_t r = 0; r < c->rows; r++)
+        for (int padding = 0; padding < 2; padding++) {
+            const int64_t n = padding ? DT_LANES - c->n : c->n;
+            (log ? k->log_keys : k->keys)(n, padding ? zero : c->x + r * c->stride, bins, each);
+            for (int64_t j = 0; j < n; j++)
+                count[each[j]]--;
         }
-        for (int k = 0; k < DT_KEYS; k++)
-            if (count[k] != 0)
-                fail_msg("%s survey, %lld x %lld: %d too many of key %d (log %d)", dt_isa_name(isa), (long long)rows,
-                         (long long)n, count[k], k, log);
-    }
+    for (int i = 0; i < DT_KEYS; i++)
+        if (count[i] != 0)
+            fail_msg("%s: survey of %lld x %lld has %d too many of key %d (log %d)", c->isa, (long long)c->rows,
+                     (long long)c->n, count[i], i, log);
 }
 
-/* The same moments and keys as apart; where all is common, where one number isn't, and where many aren't. */
+static void expect_survey(dt_isa isa, int64_t rows, int64_t n, int64_t stride, const dt_real *x, const dt_real *y,
+                          const dt_histogram_spec *h, int wanted)
+{
+    static uint8_t key[2][PARTS * DT_CHAIN * DT_LANES];
+    static dt_real before[PARTS * DT_CHAIN * DT_LANES];
+    const dt_summaries *k = variants[isa];
+    const dt_bins bins = dt_bins_of(h);
+    const dt_parts parts = {.x = x, .count = PARTS, .apart = rows * stride, .rows = rows, .n = n, .stride = stride};
+    const int64_t size = rows * DT_LANES;
+    dt_moments moments[PARTS];
+    double product[PARTS];
+    memcpy(before, y, sizeof before);
+    k->survey(&parts,
+              &(dt_survey){&bins, wanted & WITH_KEYS ? key[0] : NULL, wanted & WITH_LOG_KEYS ? key[1] : NULL,
+                           wanted & WITH_BEFORE ? before : NULL, product},
+              moments);
+    for (int p = 0; p < PARTS; p++) {
+        const part_case c = {dt_isa_name(isa), x + p * parts.apart, rows, n, stride};
+        for (dt_isa other = 0; other <= isa; other += isa > 0 ? isa : 1) {
+            dt_moments apart = DT_NO_MOMENTS;
+            variants[other]->moments(rows, n, c.x, stride, &apart, NULL);
+            assert_same(&moments[p], &apart, sizeof apart, "survey", isa);
+        }
+        for (int log = 0; log < 2; log++)
+            if (wanted >> log & 1)
+                expect_keys(k, &c, &bins, log, key[log] + p * size);
+        if (wanted & WITH_BEFORE) {
+            const double dot = variants[0]->dot(size, c.x, y + p * size);
+            assert_same(&product[p], &dot, sizeof dot, "product with what was before", isa);
+            assert_memory_equal(before + p * size, c.x, (size_t)size * sizeof *before);
+        }
+    }
+    const size_t used = wanted & WITH_BEFORE ? (size_t)(PARTS * size) : 0;
+    assert_memory_equal(before + used, y + used, sizeof before - used * sizeof *before);
+}
+
+/* The same moments, keys and products as apart; where all is common, where one number isn't, and where many aren't.
+ * Lanes without a number are 0 where a gradient before is kept, as in blocks. */
 static void surveys(void **state)
 {
     (void)state;
-    enum { MOST = 70 };
-    static dt_real x[MOST * STRIDE];
+    static dt_real x[MOST * STRIDE], y[PARTS * DT_CHAIN * DT_LANES];
     uint64_t random = 5;
     for (size_t h = 0; h < sizeof specs / sizeof *specs; h++)
         for (int kind = 0; kind < 60; kind++) {
             const double scale = ldexp(1, (int)draw_integer(&random, -8, 2));
+            const int sign = kind % 3; /* both, none, all */
             for (int64_t i = 0; i < MOST * STRIDE; i++)
-                x[i] = (dt_real)(scale * (double)draw_integer(&random, kind % 2 ? -1000 : 0, 1000) / 1000);
+                x[i] = (dt_real)(scale *
+                                 (double)draw_integer(&random, sign == 1 ? kind % 2 : -1000,
+                                                      sign == 2 ? -(kind % 2) : 1000) /
+                                 1000);
+            for (size_t i = 0; i < sizeof y / sizeof *y; i++)
+                y[i] = (dt_real)(scale * (double)draw_integer(&random, -1000, 1000));
             if (kind < 40) /* one, in a row of four or in one that is left */
                 x[draw_integer(&random, 0, 40) * STRIDE + draw_integer(&random, 0, DT_LANES - 1)] =
                     special(kind % 20, &specs[h]);
             for (int64_t i = 0; kind >= 50 && i < MOST * STRIDE; i++)
                 x[i] = special(draw_integer(&random, 0, 4000), &specs[h]);
+            y[draw_integer(&random, 0, 400)] = kind % 5 ? 1 : special(kind / 5, &specs[h]);
             for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-                for (int64_t rows = 0; rows <= MOST; rows += rows < 6 ? 1 : 16)
-                    for (int64_t n = 1; n <= DT_LANES; n += DT_LANES / 2 - 1)
-                        expect_survey(isa, rows, n == DT_LANES - 1 ? DT_LANES : n, x, &specs[h], kind % 4);
+                for (int64_t rows = 1; rows <= DT_CHAIN; rows += rows < 6 ? 1 : 13)
+                    for (int64_t n = 1; n <= DT_LANES; n += DT_LANES / 2 - 1) {
+                        const int64_t lanes = n == DT_LANES - 1 ? DT_LANES : n;
+                        const bool whole = lanes == DT_LANES;
+                        expect_survey(isa, rows, lanes, STRIDE, x, y, &specs[h], kind % 4);
+                        if (whole)
+                            expect_survey(isa, rows, lanes, DT_LANES, x, y, &specs[h], kind % 4 | WITH_BEFORE);
+                    }
         }
+}
+
+/* Of a panel with fewer units than lanes. */
+static void narrow_panels(void **state)
+{
+    (void)state;
+    static dt_real x[MOST * DT_LANES], y[PARTS * DT_CHAIN * DT_LANES];
+    uint64_t random = 6;
+    for (int64_t n = 1; n < DT_LANES; n++) {
+        for (int64_t i = 0; i < MOST * DT_LANES; i++)
+            x[i] = i % DT_LANES < n ? (dt_real)((double)draw_integer(&random, n % 2 ? 1 : -1000, 1000) / 1000) : 0;
+        for (size_t i = 0; i < sizeof y / sizeof *y; i++)
+            y[i] = (int64_t)i % DT_LANES < n ? (dt_real)((double)draw_integer(&random, -1000, 1000) / 1000) : 0;
+        for (size_t h = 0; h < sizeof specs / sizeof *specs; h++)
+            for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+                expect_survey(isa, n + 1, n, DT_LANES, x, y, &specs[h], WITH_KEYS | WITH_LOG_KEYS | WITH_BEFORE);
+    }
 }
 
 /* Numbers whose squares float32 has not: nothing is lost of their norm, their products or their distance, nor of one
@@ -319,26 +381,32 @@ static void squares_out_of_range(void **state)
             near(all.sum, sum, sizes[s] * ROWS * DT_LANES);
             near(unit[3].square, of_unit, of_unit);
             near(variants[isa]->dot(COUNT, x, y), dot, dot);
-            near(variants[isa]->distance(COUNT, x, y), distance, distance);
+            double found;
+            variants[isa]->distances(1, COUNT, x, y, &found);
+            near(found, distance, distance);
             assert_true(variants[isa]->dot(COUNT, x, x) == variants[0]->dot(COUNT, x, x));
         }
     }
 }
 
-/* The product is that with y as it was, and y becomes x. */
-static void kept(void **state)
+/* Those of many parts are those of each. */
+static void distances(void **state)
 {
     (void)state;
-    static dt_real x[COUNT], y[COUNT], copy[COUNT];
+    enum { COUNTS = 7 };
+    static dt_real x[COUNT], y[COUNT];
     fill_all(x, 1);
     fill_all(y, 2);
     for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-        for (int64_t n = 0; n <= COUNT; n += 1 + n / 3) {
-            memcpy(copy, y, sizeof copy);
-            const double dot = variants[isa]->dot(n, x, y), again = variants[isa]->dot_keep(n, x, copy);
-            assert_memory_equal(&dot, &again, sizeof dot);
-            assert_memory_equal(copy, x, (size_t)n * sizeof *x);
-            assert_memory_equal(copy + n, y + n, (size_t)(COUNT - n) * sizeof *y);
+        for (int64_t n = 1; n <= COUNT / COUNTS; n += 1 + n / 3) {
+            double together[COUNTS + 1] = {[COUNTS] = 7};
+            variants[isa]->distances(COUNTS, n, x, y, together);
+            for (int p = 0; p < COUNTS; p++) {
+                double alone;
+                variants[0]->distances(1, n, x + p * n, y + p * n, &alone);
+                assert_same(&together[p], &alone, sizeof alone, "distances", isa);
+            }
+            assert_true(together[COUNTS] == 7);
         }
 }
 
@@ -367,9 +435,9 @@ static void nans(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moments), cmocka_unit_test(products), cmocka_unit_test(tallies),
-        cmocka_unit_test(keys),    cmocka_unit_test(surveys),  cmocka_unit_test(squares_out_of_range),
-        cmocka_unit_test(kept),    cmocka_unit_test(nans),
+        cmocka_unit_test(moments),       cmocka_unit_test(products),  cmocka_unit_test(tallies),
+        cmocka_unit_test(keys),          cmocka_unit_test(surveys),   cmocka_unit_test(squares_out_of_range),
+        cmocka_unit_test(narrow_panels), cmocka_unit_test(distances), cmocka_unit_test(nans),
     };
     return cmocka_run_group_tests(tests, all_isas, NULL);
 }

@@ -15,6 +15,8 @@
 #include "base/split.h"
 #include "kernels/tile.h"
 
+_Static_assert(DT_GROUP <= DT_RUN, "a narrow layer's blocks are given away a group at a time");
+
 /* Two accumulators of half the rows fill the registers as one of all rows does. */
 enum { DT_PAIR_ROWS = DT_TILE_ROWS / 2 };
 
@@ -48,20 +50,21 @@ typedef struct source {
     int64_t ahead;         /* lines of `left` so far ahead are asked for as one is read; 0: none */
 } source;
 
-/* The scratch: a group's whole sums, a block, and sums of 2^level shards of a group that wait to be joined. */
+/* The scratch: a group's whole sums, a block for each panel of it, and sums of 2^level shards of a group that wait to
+ * be joined. */
 DT_INLINE dt_real *own_sums(const dt_gradient_task *task)
 {
     return task->scratch;
 }
 
-DT_INLINE dt_real *own_block(const dt_gradient_task *task)
+DT_INLINE dt_real *own_blocks(const dt_gradient_task *task)
 {
     return task->scratch + DT_GROUP_SIZE;
 }
 
 DT_INLINE dt_real *waiting_sums(const dt_gradient_task *task, int64_t level)
 {
-    return task->scratch + DT_GROUP_SIZE + DT_BLOCK + level * DT_GROUP_SIZE;
+    return task->scratch + DT_GROUP_SIZE + DT_GROUP * DT_BLOCK + level * DT_GROUP_SIZE;
 }
 
 /* Where vector v of row r lies in a block, v counted over panels. */
@@ -327,18 +330,20 @@ DT_INLINE void form_rows(const dt_gradient_task *task, int64_t panel, int64_t pa
                  : task->shared ? DT_BLOCK
                                 : -1,
     };
+    for (int64_t w = 0; finish->ahead && w < panels; w++)
+        for (int64_t i = 0; i < blocks; i++)
+            finish->ahead(finish->context, layer->l, block + w * column + i);
     form_group(task, &g, &root);
-    for (int64_t w = 0; w < panels; w++)
-        for (int64_t i = 0; i < blocks; i++) {
-            dt_real *sum = root.to + w * root.panel + i * DT_BLOCK;
-            if (finish->W) {
-                copy_transposed(layer, block + w * column + i, sum);
-                continue;
-            }
-            clear_rows(sum, rows - i * DT_LANES);
-            if (!finish->out)
-                finish->sink(finish->context, layer->l, block + w * column + i, sum);
-        }
+    for (int64_t w = 0; w < panels; w++) {
+        dt_real *sums = root.to + w * root.panel;
+        for (int64_t i = 0; i < blocks; i++)
+            if (finish->W)
+                copy_transposed(layer, block + w * column + i, sums + i * DT_BLOCK);
+            else
+                clear_rows(sums + i * DT_BLOCK, rows - i * DT_LANES);
+        if (finish->sink)
+            finish->sink(finish->context, layer->l, block + w * column, blocks, sums);
+    }
 }
 
 /* Panels of the next group, of those left: as tiles do. */
@@ -378,21 +383,24 @@ static void step_block(dt_real *W, const dt_real *sum, const dt_finish *finish)
         dt_store(W + i, dt_fma(rate, dt_mul(dt_load(sum + i), factor), dt_load(W + i)));
 }
 
-/* A block of the gradient from the same block of its transpose. */
-static void finish_narrow_block(const dt_gradient_task *task, int64_t block, const dt_real *transposed, dt_real *room,
-                                const dt_finish *finish)
+/* `count` blocks of the gradient from the same blocks of its transpose, a group's panel apart. */
+static void finish_narrow(const dt_gradient_task *task, int64_t first, int64_t count, const dt_real *transposed,
+                          dt_real *room, const dt_finish *finish)
 {
     const dt_blocks *layer = &task->layer;
-    dt_real *sum = finish->out ? finish->out + layer->offset + block * DT_BLOCK : room;
-    DT_VARIANT(dt_transpose)(transposed, sum);
-    clear_rows(sum, rows_of(layer, block));
-    if (finish->W) {
-        dt_real *W = finish->W + layer->offset + block * DT_BLOCK;
-        step_block(W, sum, finish);
-        copy_transposed(layer, block, W);
-    } else if (!finish->out) {
-        finish->sink(finish->context, layer->l, block, sum);
+    dt_real *sums = finish->out ? finish->out + layer->offset + first * DT_BLOCK : room;
+    for (int64_t i = 0; i < count; i++) {
+        dt_real *sum = sums + i * DT_BLOCK;
+        DT_VARIANT(dt_transpose)(transposed + i * DT_GROUP_PANEL, sum);
+        clear_rows(sum, rows_of(layer, first + i));
+        if (finish->W) {
+            dt_real *W = finish->W + layer->offset + (first + i) * DT_BLOCK;
+            step_block(W, sum, finish);
+            copy_transposed(layer, first + i, W);
+        }
     }
+    if (finish->sink)
+        finish->sink(finish->context, layer->l, first, count, sums);
 }
 
 /* Few enough units that lanes are better spent on inputs. */
@@ -404,7 +412,7 @@ static bool is_narrow(const dt_blocks *layer)
 /* The blocks of a layer of one panel, through those of dW^T: rows are units, panels are blocks' rows of inputs. */
 static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
 {
-    dt_real *own = own_sums(task), *room = own_block(task);
+    dt_real *own = own_sums(task), *room = own_blocks(task);
     for (int64_t w = 0; w < DT_GROUP; w++)
         clear_rows(own + w * DT_GROUP_PANEL, task->layer.units);
     for (int64_t kb = task->first, panels; kb < task->last; kb += panels) {
@@ -419,8 +427,7 @@ static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
             .panels = panels,
         };
         form_group(task, &g, &(target){.to = own, .panel = DT_GROUP_PANEL, .ahead = -1});
-        for (int64_t w = 0; w < panels; w++)
-            finish_narrow_block(task, kb + w, own + w * DT_GROUP_PANEL, room, finish);
+        finish_narrow(task, kb, panels, own, room, finish);
     }
 }
 
@@ -446,23 +453,24 @@ void DT_VARIANT(dt_gradient)(const dt_gradient_task *task, const dt_finish *fini
     }
 }
 
-void DT_VARIANT(dt_join)(const dt_blocks *layer, int64_t block, const dt_real *left, const dt_real *right,
-                         dt_real *scratch, const dt_finish *finish)
+void DT_VARIANT(dt_join)(const dt_blocks *layer, int64_t block, int64_t count, const dt_real *left,
+                         const dt_real *right, dt_real *scratch, const dt_finish *finish)
 {
-    const int64_t at = layer->offset + block * DT_BLOCK;
+    const int64_t at = layer->offset + block * DT_BLOCK, n = count * DT_BLOCK;
     if (finish->W) {
         dt_real *W = finish->W + at;
         const dt_vector factor = dt_broadcast(&finish->factor), rate = dt_broadcast(&finish->rate);
-        for (int64_t i = 0; i < DT_BLOCK; i += DT_WIDTH) {
+        for (int64_t i = 0; i < n; i += DT_WIDTH) {
             const dt_vector sum = dt_add(dt_load(left + i), dt_load(right + i));
             dt_store(W + i, dt_fma(rate, dt_mul(sum, factor), dt_load(W + i)));
         }
-        copy_transposed(layer, block, W);
+        for (int64_t i = 0; i < count; i++)
+            copy_transposed(layer, block + i, W + i * DT_BLOCK);
         return;
     }
     dt_real *sum = finish->out ? finish->out + at : scratch;
-    for (int64_t i = 0; i < DT_BLOCK; i += DT_WIDTH)
+    for (int64_t i = 0; i < n; i += DT_WIDTH)
         dt_store(sum + i, dt_add(dt_load(left + i), dt_load(right + i)));
-    if (!finish->out)
-        finish->sink(finish->context, layer->l, block, sum);
+    if (finish->sink)
+        finish->sink(finish->context, layer->l, block, count, sum);
 }

@@ -21,16 +21,17 @@ enum {
     DT_GROUP_ROWS = 8,                         /* and rows of blocks of them */
     DT_GROUP_PANEL = DT_GROUP_ROWS * DT_BLOCK, /* numbers of one panel of a group, */
     DT_GROUP_SIZE = DT_GROUP * DT_GROUP_PANEL, /* and of all */
+    DT_RUN = DT_GROUP_ROWS,                    /* blocks, one below the other, that a sink is given at once: at most */
 };
 
-/* Numbers of scratch that gradients of up to `shards` shards need: a group's whole sums, a block, and a group for each
- * level of the tree where partial sums wait. */
+/* Numbers of scratch that gradients of up to `shards` shards need: a group's whole sums, a block for each of its
+ * panels, and a group for each level of the tree where partial sums wait. */
 static inline int64_t dt_gradient_scratch(int64_t shards)
 {
     int64_t levels = 0;
     while ((shards - 1) >> levels)
         levels++;
-    return (1 + levels) * DT_GROUP_SIZE + DT_BLOCK;
+    return (1 + levels) * DT_GROUP_SIZE + DT_GROUP * DT_BLOCK;
 }
 
 /* What becomes of the gradient, sum by sum (not yet divided by B). Just one of W, out and sink is not NULL; W and out
@@ -41,9 +42,13 @@ typedef struct dt_finish {
 
     dt_real *out; /* stored */
 
-    /* Given away a block at a time, block number `block` of layer l: g holds DT_BLOCK numbers and may be overwritten.
-     */
-    void (*sink)(void *context, int64_t l, int64_t block, dt_real *g);
+    /* Given away: `count` <= DT_RUN blocks of one panel, from block number `block` of layer l on. g holds their
+     * numbers, block by block, and may be overwritten. */
+    void (*sink)(void *context, int64_t l, int64_t block, int64_t count, dt_real *g);
+
+    /* Called before a block's sum is formed, to ask memory for what the sink will read; once at most, and not where all
+     * of it is at hand before memory could answer. May be NULL. */
+    void (*ahead)(void *context, int64_t l, int64_t block);
     void *context;
 } dt_finish;
 
@@ -78,10 +83,10 @@ typedef struct dt_products {
 
     void (*gradient)(const dt_gradient_task *task, const dt_finish *finish);
 
-    /* The sum left + right of one block of the parameter vector, finished. left and right are DT_BLOCK numbers; so is
-     * `scratch`, this worker's, for a sink. */
-    void (*join)(const dt_blocks *layer, int64_t block, const dt_real *left, const dt_real *right, dt_real *scratch,
-                 const dt_finish *finish);
+    /* The sum left + right of `count` <= DT_RUN blocks of one panel, from `block` of the layer on, finished. left and
+     * right are (count, DT_BLOCK) numbers; so is `scratch`, this worker's, for a sink. */
+    void (*join)(const dt_blocks *layer, int64_t block, int64_t count, const dt_real *left, const dt_real *right,
+                 dt_real *scratch, const dt_finish *finish);
 
     /* sum[i] = left[i] + right[i], n a multiple of DT_LANES; sum may be left or right. */
     void (*add)(int64_t n, const dt_real *left, const dt_real *right, dt_real *sum);

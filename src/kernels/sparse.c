@@ -216,8 +216,8 @@ static void form_blocks(const dt_sparse_task *task, const dt_finish *finish, int
             DT_REPEAT (v, DT_VECTORS_A_PANEL)
                 dt_store(sum + (x->column[c] - k * DT_LANES) * DT_LANES + v * DT_WIDTH, acc[v]);
         }
-        if (!finish->out)
-            finish->sink(finish->context, task->layer.l, block, sum);
+        if (finish->sink)
+            finish->sink(finish->context, task->layer.l, block, 1, sum);
     }
 }
 

@@ -64,6 +64,22 @@ static inline dt_bins dt_bins_of(const dt_histogram_spec *spec)
                      .most = ldexp(1, (int)spec->log_high)};
 }
 
+/* `count` parts, each of `rows` <= DT_CHAIN rows of n <= lanes numbers side by side: row r of part p lies p apart + r
+ * stride numbers behind x. */
+typedef struct dt_parts {
+    const void *x;
+    int64_t count, apart, rows, n, stride;
+} dt_parts;
+
+/* What is made of parts beside their moments; NULL where it isn't wanted. Of a part's rows * lanes keys those of lanes
+ * without a number are keys of 0; they come part by part, within one in any order. */
+typedef struct dt_survey {
+    const dt_bins *bins; /* where keys are wanted */
+    uint8_t *key, *log_key;
+    void *before;    /* numbers as x's, whose rows then follow each other: becomes x, and with what it was before */
+    double *product; /* sum x before is product[p] */
+} dt_survey;
+
 typedef struct dt_summaries {
     int64_t lanes;
 
@@ -71,10 +87,8 @@ typedef struct dt_summaries {
      * c of the rows into unit[c]; either may be NULL. */
     void (*moments)(int64_t rows, int64_t n, const void *x, int64_t stride, dt_moments *all, dt_moments *unit);
 
-    /* The same into *all (of the same bits), and in the same pass their rows * n keys in any order to `key` and
-     * `log_key`, where they aren't NULL. */
-    void (*survey)(int64_t rows, int64_t n, const void *x, int64_t stride, const dt_bins *bins, dt_moments *all,
-                   uint8_t *key, uint8_t *log_key);
+    /* Those of part p (of the same bits) to moments[p], and what else is wanted, in one pass. */
+    void (*survey)(const dt_parts *parts, const dt_survey *wanted, dt_moments *moments);
 
     /* Equal bins between low and high: key 0 below low, 1 + floor((x - low) bins / (high - low)), bins + 1 from high
      * on; computed in the numbers' own precision. NaN: bins + 1. */
@@ -88,14 +102,9 @@ typedef struct dt_summaries {
      * different keys the longer it takes, but key 0 costs nothing, wherever the others lie. */
     void (*tally)(int64_t n, uint8_t *key, uint32_t *tally); /* [DT_TALLY] */
 
-    /* The same with no instructions beyond those of the instruction set's name: what `tally` does on processors that
-     * have no more. */
-    void (*tally_plain)(int64_t n, uint8_t *key, uint32_t *tally);
-
-    /* sum x y, and sum (x - y)^2; and sum x y where y becomes x. */
+    /* sum x y; and of `count` parts of n numbers, one after the other, sum (x - y)^2 to sum[p]. */
     double (*dot)(int64_t n, const void *x, const void *y);
-    double (*distance)(int64_t n, const void *x, const void *y);
-    double (*dot_keep)(int64_t n, const void *x, void *y);
+    void (*distances)(int64_t count, int64_t n, const void *x, const void *y, double *sum);
 } dt_summaries;
 
 const dt_summaries *dt_summaries_of(dt_precision precision);

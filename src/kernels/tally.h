@@ -4,13 +4,13 @@
  * such bytes bit by bit: bit p of a count lies in plane p. Two logical operations a vector and eight keys, however
  * often a key comes.
  *
- * The byte is looked up: in 16 bytes, which takes two operations more to bring the eight keys there and all others out
- * of the way; or with AVX-512 VBMI in 128, in one.
+ * The byte is looked up in 16 bytes, which takes two operations more to bring the keys there and all others out of the
+ * way: sixteen keys, of which a table has the bytes of eight. Where there are registers enough both halves are counted
+ * at once.
  */
 #ifndef DT_KERNELS_TALLY_H
 #define DT_KERNELS_TALLY_H
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "kernels/summary.h"
@@ -38,8 +38,7 @@ static void tally_each(int64_t n, const uint8_t *key, uint32_t *to)
 #if defined(__AVX512F__) || defined(__AVX2__)
 #if defined(__AVX512F__)
 typedef __m512i bytes;
-typedef __mmask64 bytes_mask;
-enum { BYTES = 64, PLANES = 8 };
+enum { BYTES = 64, PLANES = 8, TABLES = 2 };
 #define bytes_load(p)        _mm512_loadu_si512(p)
 #define bytes_min(a, b)      _mm512_min_epu8(a, b)
 #define bytes_max(a, b)      _mm512_max_epu8(a, b)
@@ -56,8 +55,8 @@ enum { BYTES = 64, PLANES = 8 };
 #define bytes_bits(m)        ((uint64_t)(m))
 #define bytes_bit(v, bit)    ((uint64_t)_mm512_test_epi8_mask(v, bytes_set(1 << (bit))))
 #else
-typedef __m256i bytes, bytes_mask;
-enum { BYTES = 32, PLANES = 9 };
+typedef __m256i bytes;
+enum { BYTES = 32, PLANES = 9, TABLES = 1 };
 #define bytes_load(p)        _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define bytes_min(a, b)      _mm256_min_epu8(a, b)
 #define bytes_max(a, b)      _mm256_max_epu8(a, b)
@@ -96,39 +95,25 @@ DT_INLINE int least_of(bytes v)
     return _mm_cvtsi128_si32(_mm_minpos_epu16(pairs)) & 0xff;
 }
 
-/* What the bytes of keys first .. first+7 are looked up in. */
+/* What keys from `first` on are looked up with: key - first + 0x70 is 0x70 to 0x7f for sixteen of them, whose low
+ * halves are looked up, eight of them in each table; 0x80 and more, which is where smaller keys end up too, are looked
+ * up as 0. */
 typedef struct key_table {
-    bytes from, high, of_16, of_128[2];
+    bytes from, high, byte[TABLES];
 } key_table;
 
-/* key - first + 0x70: 0x70 to 0x77 for the eight, whose low halves are looked up; from 0x78 to 0x7f others', whose byte
- * is 0; 0x80 and more, which is where smaller keys end up too, are looked up as 0. */
-DT_INLINE key_table table_from(const bool wide, int first)
+DT_INLINE key_table table_from(int first)
 {
-    key_table t = {.from = bytes_set(first),
-                   .high = bytes_set(0x70),
-                   .of_16 = bytes_table(_mm_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, -128, 64, 32, 16, 8, 4, 2, 1))};
-    if (wide) {
-        uint8_t byte[2 * BYTES + 8] = {0};
-        for (int bit = 0; bit < 8; bit++)
-            byte[first + bit] = (uint8_t)(1 << bit);
-        t.of_128[0] = bytes_load(byte);
-        t.of_128[1] = bytes_load(byte + BYTES);
-    }
+    const __m128i bits = _mm_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, -128, 64, 32, 16, 8, 4, 2, 1);
+    key_table t = {.from = bytes_set(first), .high = bytes_set(0x70), .byte = {bytes_table(bits)}};
+    if (TABLES > 1)
+        t.byte[TABLES - 1] = bytes_table(_mm_bslli_si128(bits, 8));
     return t;
 }
 
-/* The instruction as such, so that one source is compiled for processors with it and without. */
-DT_INLINE bytes look_up(const bool wide, const key_table *t, bytes key)
+DT_INLINE bytes place_of(const key_table *t, bytes key)
 {
-#if defined(__AVX512F__)
-    if (wide) {
-        __asm__("vpermi2b %2, %1, %0" : "+v"(key) : "v"(t->of_128[0]), "v"(t->of_128[1]));
-        return key;
-    }
-#endif
-    (void)wide;
-    return bytes_look(t->of_16, bytes_add_most(bytes_sub(key, t->from), t->high));
+    return bytes_add_most(bytes_sub(key, t->from), t->high);
 }
 
 /* a + b + c = sum + 2 carry, bit by bit; a becomes the sum. */
@@ -139,43 +124,53 @@ DT_INLINE bytes add_three(bytes *a, bytes b, bytes c)
     return carry;
 }
 
-/* Sixteen vectors' bits; what they carry of weight 16. */
-DT_INLINE bytes add_sixteen(const bool wide, const key_table *t, const uint8_t *key, bytes *plane)
+/* Eight vectors' bits, looked up in one table; what they carry of weight 8. */
+DT_INLINE bytes add_eight(bytes table, const bytes place[8], bytes *plane)
 {
-    bytes eights[2];
-    DT_REPEAT (e, 2) {
-        bytes x[8], twos[4];
-        DT_REPEAT (j, 8)
-            x[j] = look_up(wide, t, bytes_load(key + (e * 8 + j) * BYTES));
-        DT_REPEAT (j, 4)
-            twos[j] = add_three(&plane[0], x[2 * j], x[2 * j + 1]);
-        const bytes fours = add_three(&plane[1], twos[0], twos[1]);
-        eights[e] = add_three(&plane[2], fours, add_three(&plane[1], twos[2], twos[3]));
-    }
-    return add_three(&plane[3], eights[0], eights[1]);
+    bytes twos[4];
+    DT_REPEAT (j, 4)
+        twos[j] = add_three(&plane[0], bytes_look(table, place[2 * j]), bytes_look(table, place[2 * j + 1]));
+    const bytes fours = add_three(&plane[1], twos[0], twos[1]);
+    return add_three(&plane[2], fours, add_three(&plane[1], twos[2], twos[3]));
 }
 
-/* Keys first .. first+7, at most `last`, of n, a multiple of TALLY_STEP. Returns how many they are. */
-DT_INLINE uint32_t tally_eight(const bool wide, int64_t n, const uint8_t *key, int first, int last, uint32_t *to)
+/* Sixteen vectors' bits. */
+DT_INLINE void add_sixteen(const int tables, const key_table *t, const uint8_t *key, bytes plane[TABLES][PLANES])
 {
-    const key_table table = table_from(wide, first);
-    uint32_t all = 0;
-    bytes plane[PLANES];
-    DT_REPEAT (p, PLANES)
-        plane[p] = bytes_set(0);
-    for (int64_t i = 0; i < n; i += TALLY_STEP) {
-        bytes carry = add_sixteen(wide, &table, key + i, plane);
+    bytes eights[TABLES][2];
+    DT_REPEAT (e, 2) {
+        bytes place[8];
+        DT_REPEAT (j, 8)
+            place[j] = place_of(t, bytes_load(key + (e * 8 + j) * BYTES));
+        DT_REPEAT (w, tables)
+            eights[w][e] = add_eight(t->byte[w], place, plane[w]);
+    }
+    DT_REPEAT (w, tables) {
+        bytes carry = add_three(&plane[w][3], eights[w][0], eights[w][1]);
         DT_REPEAT (p, PLANES - ADDED_LOG) {
-            const bytes both = bytes_and(plane[ADDED_LOG + p], carry);
-            plane[ADDED_LOG + p] = bytes_xor(plane[ADDED_LOG + p], carry);
+            const bytes both = bytes_and(plane[w][ADDED_LOG + p], carry);
+            plane[w][ADDED_LOG + p] = bytes_xor(plane[w][ADDED_LOG + p], carry);
             carry = both;
         }
     }
-    for (int bit = 0; bit < 8 && first + bit <= last; bit++) {
+}
+
+/* Keys first .. first + 8 tables - 1, at most `last`, of n, a multiple of TALLY_STEP. Returns how many they are. */
+DT_INLINE uint32_t tally_some(const int tables, int64_t n, const uint8_t *key, int first, int last, uint32_t *to)
+{
+    const key_table table = table_from(first);
+    uint32_t all = 0;
+    bytes plane[TABLES][PLANES];
+    DT_REPEAT (w, tables)
+        DT_REPEAT (p, PLANES)
+            plane[w][p] = bytes_set(0);
+    for (int64_t i = 0; i < n; i += TALLY_STEP)
+        add_sixteen(tables, &table, key + i, plane);
+    for (int i = 0; i < 8 * tables && first + i <= last; i++) {
         uint32_t count = 0;
         for (int p = 0; p < PLANES && n >> p >= BYTES; p++)
-            count += (uint32_t)__builtin_popcountll(bytes_bit(plane[p], bit)) << p;
-        to[first + bit] += count;
+            count += (uint32_t)__builtin_popcountll(bytes_bit(plane[i / 8][p], i % 8)) << p;
+        to[first + i] += count;
         all += count;
     }
     return all;
@@ -192,7 +187,7 @@ DT_INLINE uint32_t tally_one(int64_t n, const uint8_t *key, int k)
 }
 
 /* Key 0 is what is left. */
-DT_INLINE void tally_by(const bool wide, int64_t n, uint8_t *key, uint32_t *to)
+static void tally(int64_t n, uint8_t *key, uint32_t *to)
 {
     if (n < TALLY_LEAST) {
         tally_each(n, key, to);
@@ -216,36 +211,18 @@ DT_INLINE void tally_by(const bool wide, int64_t n, uint8_t *key, uint32_t *to)
             to[first] += count;
             counted += count;
         }
+    for (; first <= last - 8 && TABLES > 1; first += 8 * TABLES)
+        counted += tally_some(TABLES, whole, key, first, last, to);
     for (; first <= last; first += 8)
-        counted += wide && last < 2 * BYTES ? tally_eight(wide, whole, key, first, last, to)
-                                            : tally_eight(false, whole, key, first, last, to);
+        counted += tally_some(1, whole, key, first, last, to);
     to[0] += (uint32_t)n - counted;
 }
 
-static void tally_plain(int64_t n, uint8_t *key, uint32_t *to)
-{
-    tally_by(false, n, key, to);
-}
-
-#if defined(__AVX512F__)
-static void tally_wide(int64_t n, uint8_t *key, uint32_t *to)
-{
-    tally_by(true, n, key, to);
-}
-
-static void tally_most(int64_t n, uint8_t *key, uint32_t *to)
-{
-    (__builtin_cpu_supports("avx512vbmi") ? tally_wide : tally_plain)(n, key, to);
-}
 #else
-#define tally_most tally_plain
-#endif
-#else
-static void tally_plain(int64_t n, uint8_t *key, uint32_t *to)
+static void tally(int64_t n, uint8_t *key, uint32_t *to)
 {
     tally_each(n, key, to);
 }
-#define tally_most tally_plain
 #endif
 
 #endif

@@ -2,11 +2,11 @@
  * by number, by atomic additions. Which comes first is chance, and so are the sum's last bits. */
 #include "parallel/reduction.h"
 
-static void add_block(void *context, int64_t l, int64_t block, dt_real *g)
+static void add_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
 {
     const dt_reducer *reducer = context;
     dt_real *sum = reducer->shared + dt_reducer_place(reducer, reducer->network->layer[l].first_block + block);
-    for (int64_t i = 0; i < DT_BLOCK; i++) {
+    for (int64_t i = 0; i < count * DT_BLOCK; i++) {
 #pragma omp atomic
         sum[i] += g[i];
     }
@@ -16,7 +16,7 @@ static void local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker
 {
     dt_reducer own = *reducer; /* a context isn't const */
     if (dt_reducer_adds(reducer, plan))
-        dt_reducer_form_own(reducer, plan, worker, &(dt_finish){.sink = add_block, .context = &own}, laps);
+        dt_reducer_form_own(reducer, plan, worker, &(dt_finish){.sink = add_blocks, .context = &own}, laps);
 }
 
 const dt_reduction dt_reduction_atomic = {

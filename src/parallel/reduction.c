@@ -79,7 +79,7 @@ int64_t dt_reducer_scratch(const dt_division *division)
 /* A worker's scratch: what the gradient needs, or the join's stack, whichever is longer. */
 static int64_t scratch_count(const dt_reducer *r, const dt_division *division)
 {
-    const int64_t stack = (int64_t)dt_max(r->plans[0].depth, r->plans[1].depth) * DT_BLOCK;
+    const int64_t stack = (int64_t)dt_max(r->plans[0].depth, r->plans[1].depth) * DT_RUN * DT_BLOCK;
     return dt_max(dt_reducer_scratch(division), stack);
 }
 
@@ -370,10 +370,10 @@ bool dt_reducer_partial(const dt_reducer *reducer, const dt_plan *plan, int64_t 
     return true;
 }
 
-/* A dt_block_sum: the block, `at` numbers into the buffers, summed by the plan's program; its last addition
- * finishes it. */
-static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
-                       int64_t first, int64_t of_all, const dt_finish *finish)
+/* A dt_run_sum: the blocks, `at` numbers into the buffers, summed by the plan's program; its last addition finishes
+ * them. */
+static void join_run(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
+                     int64_t first, int64_t of_all, int64_t count, const dt_finish *finish)
 {
     const dt_products *products = reducer->network->products;
     const int64_t block = of_all - first;   /* of the layer */
@@ -386,11 +386,11 @@ static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t w
             continue;
         }
         top--;
-        dt_real *sum = reducer->scratch[worker] + (top - 1) * DT_BLOCK;
+        dt_real *sum = reducer->scratch[worker] + (top - 1) * count * DT_BLOCK;
         if (i == plan->program_length - 1)
-            products->join(layer, block, stack[top - 1], stack[top], sum, finish);
+            products->join(layer, block, count, stack[top - 1], stack[top], sum, finish);
         else
-            products->add(DT_BLOCK, stack[top - 1], stack[top], sum);
+            products->add(count * DT_BLOCK, stack[top - 1], stack[top], sum);
         stack[top - 1] = sum;
     }
 }
@@ -398,5 +398,5 @@ static void join_block(const dt_reducer *reducer, const dt_plan *plan, int64_t w
 void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                      dt_laps *laps)
 {
-    dt_reducer_sum_blocks(reducer, plan, worker, finish, laps, join_block);
+    dt_reducer_sum_runs(reducer, plan, worker, finish, laps, join_run);
 }

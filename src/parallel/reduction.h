@@ -235,15 +235,15 @@ void dt_reducer_form_unadded(const dt_reducer *reducer, const dt_plan *plan, int
 #define dt_reducer_adds DT_R(dt_reducer_adds)
 bool dt_reducer_adds(const dt_reducer *reducer, const dt_plan *plan);
 
-/* One block of layer l, whose blocks begin at `first` of the parameter vector, finished with its sum over all groups.
- */
-typedef void dt_block_sum(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
-                          int64_t first, int64_t block, const dt_finish *finish);
+/* `count` <= DT_RUN blocks of one panel of layer l, whose blocks begin at `first` of the parameter vector, finished
+ * with their sum over all groups. */
+typedef void dt_run_sum(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
+                        int64_t first, int64_t block, int64_t count, const dt_finish *finish);
 
-/* The frame of a `sum`: what is added up block by block, by `sum_block`, and all else formed. Inline, so that each
- * strategy has its own loop. */
-static inline void dt_reducer_sum_blocks(const dt_reducer *reducer, const dt_plan *plan, int64_t worker,
-                                         const dt_finish *finish, dt_laps *laps, dt_block_sum *sum_block);
+/* The frame of a `sum`: what is added up run by run, by `sum_run`, and all else formed. Inline, so that each strategy
+ * has its own loop. */
+static inline void dt_reducer_sum_runs(const dt_reducer *reducer, const dt_plan *plan, int64_t worker,
+                                       const dt_finish *finish, dt_laps *laps, dt_run_sum *sum_run);
 
 /* Forms the worker's share of its group's contribution, over all of the group's shards at once, and finishes each block
  * of it, of layers that are added up. Not in the order of the whole minibatch's tree: for strategies that don't keep
@@ -279,8 +279,8 @@ void dt_reducer_form_all(const dt_reducer *reducer, const dt_plan *plan, int64_t
 void dt_reducer_join(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                      dt_laps *laps);
 
-static inline void dt_reducer_sum_blocks(const dt_reducer *reducer, const dt_plan *plan, int64_t worker,
-                                         const dt_finish *finish, dt_laps *laps, dt_block_sum *sum_block)
+static inline void dt_reducer_sum_runs(const dt_reducer *reducer, const dt_plan *plan, int64_t worker,
+                                       const dt_finish *finish, dt_laps *laps, dt_run_sum *sum_run)
 {
     const dt_network *n = reducer->network;
     if (!dt_reducer_adds(reducer, plan)) {
@@ -291,8 +291,13 @@ static inline void dt_reducer_sum_blocks(const dt_reducer *reducer, const dt_pla
     for (int64_t l = dt_reducer_first_added(reducer); l <= n->layers; l++) {
         const dt_blocks layer = dt_network_blocks(n, l);
         const dt_span own = dt_reducer_slice(reducer, l, worker);
-        for (int64_t block = own.first; block < own.last; block++)
-            sum_block(reducer, plan, worker, &layer, n->layer[l].first_block, block, finish);
+        const int64_t first = n->layer[l].first_block, column = n->layer[l].column;
+        for (int64_t block = own.first, count; block < own.last; block += count) {
+            count = dt_min(DT_RUN, dt_min(own.last - block, column - (block - first) % column));
+            for (int64_t i = 0; finish->ahead && i < count; i++)
+                finish->ahead(finish->context, l, block + i - first);
+            sum_run(reducer, plan, worker, &layer, first, block, count, finish);
+        }
         dt_lap(laps, DT_PHASE_UPDATE, l);
     }
 }

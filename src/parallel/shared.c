@@ -13,18 +13,18 @@ void dt_reducer_clear(const dt_reducer *reducer, int64_t worker)
     }
 }
 
-static void take_block(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
-                       int64_t first, int64_t block, const dt_finish *finish)
+static void take_blocks(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_blocks *layer,
+                        int64_t first, int64_t block, int64_t count, const dt_finish *finish)
 {
-    static const dt_real zeros[DT_BLOCK];
+    static const dt_real zeros[DT_RUN * DT_BLOCK];
     dt_real *sum = reducer->shared + dt_reducer_place(reducer, block);
     (void)plan;
-    reducer->network->products->join(layer, block - first, sum, zeros, reducer->scratch[worker], finish);
-    memset(sum, 0, DT_BLOCK * sizeof *sum);
+    reducer->network->products->join(layer, block - first, count, sum, zeros, reducer->scratch[worker], finish);
+    memset(sum, 0, (size_t)(count * DT_BLOCK) * sizeof *sum);
 }
 
 void dt_reducer_take_shared(const dt_reducer *reducer, const dt_plan *plan, int64_t worker, const dt_finish *finish,
                             dt_laps *laps)
 {
-    dt_reducer_sum_blocks(reducer, plan, worker, finish, laps, take_block);
+    dt_reducer_sum_runs(reducer, plan, worker, finish, laps, take_blocks);
 }

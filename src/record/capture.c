@@ -157,6 +157,12 @@ static void take_samples(void *self, const dt_step_view *view, int64_t first, in
         dt_capture_fill_samples(rule->layout, rule->statistics, view, first, count, rule->slot->bytes);
 }
 
+static void expect_slice(void *self, const dt_step_view *view, const dt_slice *part)
+{
+    (void)view;
+    dt_statistics_ahead(((const capture_rule *)self)->statistics, part);
+}
+
 static void take_slice(void *self, const dt_step_view *view, const dt_slice *part)
 {
     capture_rule *rule = self;
@@ -209,6 +215,7 @@ static dt_status observe(dt_capture *capture, dt_trainer *trainer, dt_error *err
                                 .begin = begin,
                                 .samples = take_samples,
                                 .slice = take_slice,
+                                .ahead = expect_slice,
                                 .updated = dt_statistics_compares(capture->rules[i].layout) ? take_update : NULL,
                                 .end = end,
                                 .epoch = epoch_done};

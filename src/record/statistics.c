@@ -8,34 +8,64 @@
 #include "record/statistics_state.h"
 #include "train/step.h"
 
-/* Sums up `rows` rows of n <= lanes numbers, and keeps their keys. */
-static void survey_some(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, int64_t rows, int64_t n,
-                        const char *x, int64_t stride, dt_moments *all)
+enum { TOGETHER = 8 }; /* parts that are surveyed at once, at most */
+_Static_assert(TOGETHER *DT_CHAIN *DT_CACHE_LINE / (int)sizeof(float) <= DT_KEYS_AT_ONCE, "there is room for keys");
+
+/* Surveys parts, and keeps their keys: of lanes without a number, too, which are taken off the tally. */
+static void survey_parts(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, const dt_parts *parts,
+                         void *before, double *product, dt_moments *to)
 {
+    const int64_t lanes = s->k->lanes, rows = parts->count * parts->rows;
     uint8_t *key[DT_HISTOGRAMS] = {NULL};
     for (int h = 0; h < DT_HISTOGRAMS; h++) {
         if (!g->keys[h])
             continue;
         dt_keys *keys = &g->keys[h][worker];
-        if (keys->count + rows * n > DT_KEYS_AT_ONCE)
+        if (keys->count + rows * lanes > DT_KEYS_AT_ONCE)
             dt_count_kept(s, g, h, worker);
         key[h] = keys->key + keys->count;
-        keys->count += rows * n;
+        keys->count += rows * lanes;
+        if (parts->n < lanes)
+            g->tally[h][worker * DT_TALLY + s->zero_key[h]] -= (uint32_t)(rows * (lanes - parts->n));
     }
-    s->k->survey(rows, n, x, stride, &s->edges, all, key[DT_LINEAR], key[DT_LOG]);
+    s->k->survey(parts, &(dt_survey){&s->edges, key[DT_LINEAR], key[DT_LOG], before, product}, to);
 }
 
-/* The same of a row of n numbers: `lanes` wide as far as they go. */
-static void survey_row(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, int64_t n, const char *x,
-                       dt_moments *all)
+/* Parts as one. */
+static void survey_together(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, const dt_parts *parts,
+                            dt_moments *all)
 {
-    enum { ROWS = 4 * DT_CHAIN }; /* at once */
+    dt_moments part[TOGETHER];
+    survey_parts(s, g, worker, parts, NULL, NULL, part);
+    for (int64_t i = 0; i < parts->count; i++)
+        dt_moments_join(all, &part[i]);
+}
+
+/* Rows of samples: the lanes run along them, and across samples over what is left at their ends. */
+static void survey_rows(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, const dt_matrix_view *v,
+                        dt_moments *all)
+{
     const size_t element = dt_precision_size(s->layout->precision);
-    const int64_t lanes = g->lanes, whole = n / lanes;
-    for (int64_t r = 0; r < whole; r += ROWS)
-        survey_some(s, g, worker, dt_min(ROWS, whole - r), lanes, x + (size_t)(r * lanes) * element, lanes, all);
-    if (n % lanes)
-        survey_some(s, g, worker, 1, n % lanes, x + (size_t)(whole * lanes) * element, lanes, all);
+    const int64_t lanes = g->lanes, whole = g->units / lanes, left = g->units % lanes;
+    const char *x = v->data;
+    for (int64_t r = 0; r < whole; r += DT_CHAIN)
+        for (int64_t i = 0; i < v->rows; i += TOGETHER) {
+            const dt_parts parts = {.x = x + (size_t)(i * v->stride + r * lanes) * element,
+                                    .count = dt_min(TOGETHER, v->rows - i),
+                                    .apart = v->stride,
+                                    .rows = dt_min(DT_CHAIN, whole - r),
+                                    .n = lanes,
+                                    .stride = lanes};
+            survey_together(s, g, worker, &parts, all);
+        }
+    for (int64_t i = 0; left > 0 && i < v->rows; i += DT_CHAIN) {
+        const dt_parts parts = {.x = x + (size_t)(i * v->stride + whole * lanes) * element,
+                                .count = 1,
+                                .rows = dt_min(DT_CHAIN, v->rows - i),
+                                .n = left,
+                                .stride = v->stride};
+        survey_together(s, g, worker, &parts, all);
+    }
 }
 
 /* Counts rows of n numbers, number j of unit first + j. */
@@ -72,9 +102,8 @@ static void add_rows(const dt_statistics *s, dt_statistics_group *g, int64_t wor
     g->part[shard] = DT_NO_MOMENTS;
     for (int64_t j = 0; unit && j < g->units; j++)
         unit[j] = DT_NO_MOMENTS;
-    for (int64_t r = 0; of_layer(g) && r < rows.rows; r++)
-        survey_row(s, g, worker, g->units, (const char *)rows.data + (size_t)(r * rows.stride) * element,
-                   &g->part[shard]);
+    if (of_layer(g))
+        survey_rows(s, g, worker, &rows, &g->part[shard]);
     count_units(s, g, worker, rows.rows, g->units, rows.data, rows.stride, 0);
     for (int64_t j = 0; unit && j < g->units; j += g->lanes)
         s->k->moments(rows.rows, dt_min(g->lanes, g->units - j), (const char *)rows.data + (size_t)j * element,
@@ -159,49 +188,66 @@ void dt_statistics_samples(dt_statistics *s, const dt_step_view *view, int64_t f
         add_norms(s, view, first, n, slot);
 }
 
-/* Numbers of one block: its `rows` of weights, and where its bias row lies (-1: in another block). */
-typedef struct block {
+/* Blocks of one panel, one below the other: of their rows the first `rows` hold weights, and row `bias` the biases (-1:
+ * none of them does). */
+typedef struct run {
     const char *x;
-    int64_t index, panel, rows, bias, lanes;
-} block;
+    int64_t index, count, panel, rows, bias, units;
+} run;
 
-static block block_at(const dt_block_view *v, int64_t n, size_t block_bytes)
+/* The run that begins with block n of those shown. */
+static run run_at(const dt_block_view *v, int64_t n, size_t block_bytes)
 {
-    const int64_t index = v->first + n, k = index % v->column * v->lanes, panel = index / v->column;
-    const int64_t bias = v->inputs - k;
-    return (block){.x = (const char *)v->numbers + (size_t)n * block_bytes,
-                   .index = index,
-                   .panel = panel,
-                   .rows = dt_max(0, dt_min(v->lanes, bias)),
-                   .bias = bias >= 0 && bias < v->lanes ? bias : -1,
-                   .lanes = dt_min(v->lanes, v->units - panel * v->lanes)};
+    const int64_t index = v->first + n, panel = index / v->column, within = index % v->column;
+    const int64_t count = dt_min(TOGETHER, dt_min(v->count - n, v->column - within));
+    const int64_t bias = v->inputs - within * v->lanes;
+    return (run){.x = (const char *)v->numbers + (size_t)n * block_bytes,
+                 .index = index,
+                 .count = count,
+                 .panel = panel,
+                 .rows = dt_max(0, dt_min(count * v->lanes, bias)),
+                 .bias = bias >= 0 && bias < count * v->lanes ? bias : -1,
+                 .units = dt_min(v->lanes, v->units - panel * v->lanes)};
 }
 
-/* `rows` rows of a block, as part `part` of the group. */
-static void add_block(const dt_statistics *s, dt_statistics_group *g, int64_t worker, const block *b, int64_t part,
-                      int64_t rows, const char *x)
+/* Rows of a run that are parts of W's group or of the bias' alike: `count` parts of `rows` rows from row `first` on. */
+typedef struct piece {
+    bool bias;
+    int64_t first, count, rows;
+    int64_t part; /* the first one's number in the group */
+} piece;
+
+enum { PIECES = 3 };
+
+/* Whole blocks of weights, the weights above the biases, the biases. Returns how many pieces there are. */
+static int pieces_of(const run *b, int64_t lanes, piece to[PIECES])
 {
-    const int64_t width = dt_ceil_div(g->units, g->lanes) * g->lanes, first = b->panel * g->lanes;
-    dt_moments *unit = g->unit_part ? g->unit_part + b->index % g->column * width + first : NULL;
-    g->part[part] = DT_NO_MOMENTS;
-    for (int64_t j = 0; unit && j < b->lanes; j++)
-        unit[j] = DT_NO_MOMENTS;
-    if (of_layer(g))
-        survey_some(s, g, worker, rows, b->lanes, x, g->lanes, &g->part[part]);
-    count_units(s, g, worker, rows, b->lanes, x, g->lanes, first);
-    if (unit)
-        s->k->moments(rows, b->lanes, x, g->lanes, NULL, unit);
+    const int64_t whole = b->rows / lanes, left = b->rows % lanes;
+    int n = 0;
+    if (whole > 0)
+        to[n++] = (piece){.count = whole, .rows = lanes, .part = b->index};
+    if (left > 0)
+        to[n++] = (piece){.first = whole * lanes, .count = 1, .rows = left, .part = b->index + whole};
+    if (b->bias >= 0)
+        to[n++] = (piece){.bias = true, .first = b->bias, .count = 1, .rows = 1, .part = b->panel};
+    return n;
 }
 
-/* A block's weights and biases, to the groups of one array. */
-static void add_parameters(dt_statistics *s, int64_t worker, const block *b, dt_statistics_group *W,
-                           dt_statistics_group *bias)
+/* The same of each of the panel's units, from the first of them on. */
+static void add_units(const dt_statistics *s, dt_statistics_group *g, int64_t worker, const run *b, const piece *p,
+                      const char *x)
 {
-    const size_t row = (size_t)s->k->lanes * dt_precision_size(s->layout->precision);
-    if (W->part)
-        add_block(s, W, worker, b, b->index, b->rows, b->x);
-    if (bias->part && b->bias >= 0)
-        add_block(s, bias, worker, b, b->panel, 1, b->x + (size_t)b->bias * row);
+    const int64_t lanes = g->lanes, width = dt_ceil_div(g->units, lanes) * lanes, unit = b->panel * lanes;
+    const size_t row = (size_t)lanes * dt_precision_size(s->layout->precision);
+    for (int64_t i = 0; i < p->count; i++, x += (size_t)p->rows * row) {
+        count_units(s, g, worker, p->rows, b->units, x, lanes, unit);
+        if (!g->unit_part)
+            continue;
+        dt_moments *to = g->unit_part + (b->index + p->first / lanes + i) % g->column * width + unit;
+        for (int64_t j = 0; j < b->units; j++)
+            to[j] = DT_NO_MOMENTS;
+        s->k->moments(p->rows, b->units, x, lanes, NULL, to);
+    }
 }
 
 static bool wants(const dt_statistics_group *g, dt_statistic statistic)
@@ -209,21 +255,42 @@ static bool wants(const dt_statistics_group *g, dt_statistic statistic)
     return g->layer >> statistic & 1u;
 }
 
-/* The product of a block's gradient with that before, which it becomes. */
-static void add_products(const dt_statistics *s, const dt_statistics_group *g, const block *d, char *before)
+/* A run to the groups of one array. `before`: the gradient before at the run's place, or NULL. */
+static void add_run(dt_statistics *s, int64_t worker, const run *b, dt_statistics_group *W, dt_statistics_group *bias,
+                    char *before)
 {
-    const size_t row = (size_t)s->k->lanes * dt_precision_size(s->layout->precision);
-    if (d->rows > 0) {
-        const double dot = s->k->dot_keep(d->rows * s->k->lanes, d->x, before);
-        if (g[DT_QUANTITY_DW].part)
-            g[DT_QUANTITY_DW].product[d->index] = dot;
+    const int64_t lanes = s->k->lanes;
+    const size_t row = (size_t)lanes * dt_precision_size(s->layout->precision);
+    piece pieces[PIECES];
+    for (int i = 0, n = pieces_of(b, lanes, pieces); i < n; i++) {
+        const piece *p = &pieces[i];
+        dt_statistics_group *g = p->bias ? bias : W;
+        if (!g->part)
+            continue;
+        const size_t at = (size_t)p->first * row;
+        const dt_parts parts = {.x = b->x + at,
+                                .count = p->count,
+                                .apart = p->rows * lanes,
+                                .rows = p->rows,
+                                .n = b->units,
+                                .stride = lanes};
+        if (of_layer(g))
+            survey_parts(s, g, worker, &parts, before && wants(g, DT_STATISTIC_COSINE) ? before + at : NULL,
+                         g->product + p->part, g->part + p->part);
+        if (g->unit)
+            add_units(s, g, worker, b, p, b->x + at);
     }
-    if (d->bias >= 0) {
-        const size_t at = (size_t)d->bias * row;
-        const double dot = s->k->dot_keep(s->k->lanes, d->x + at, before + at);
-        if (g[DT_QUANTITY_DB].part)
-            g[DT_QUANTITY_DB].product[d->panel] = dot;
-    }
+}
+
+void dt_statistics_ahead(const dt_statistics *s, const dt_slice *slice)
+{
+    const dt_statistics_group *g = s->group[slice->l];
+    if (!wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) && !wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE))
+        return;
+    const char *before = s->previous + (size_t)slice->first * s->block_bytes;
+    const size_t bytes = (size_t)(slice->last - slice->first) * s->block_bytes;
+    for (size_t line = 0; line < bytes; line += DT_CACHE_LINE)
+        __builtin_prefetch(before + line, 0, 2);
 }
 
 void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_slice *slice)
@@ -234,18 +301,17 @@ void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_sl
     const dt_block_view W = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, slice);
     const bool cosine =
         wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) || wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE);
-    for (int64_t n = 0; n < W.count; n++) {
-        block b = block_at(&W, n, s->block_bytes);
-        add_parameters(s, view->worker, &b, &g[DT_QUANTITY_W], &g[DT_QUANTITY_B]);
+    run b;
+    for (int64_t n = 0; n < W.count; n += b.count) {
+        b = run_at(&W, n, s->block_bytes);
+        add_run(s, view->worker, &b, &g[DT_QUANTITY_W], &g[DT_QUANTITY_B], NULL);
         if (!slice->gradient) /* hogwild */
             continue;
         char *before = cosine ? s->previous + (size_t)(W.number + n) * s->block_bytes : NULL;
-        for (size_t line = 0; cosine && line < s->block_bytes; line += DT_CACHE_LINE) /* of the block below: it comes */
-            __builtin_prefetch(before + s->block_bytes + line, 1);                    /* soon */
+        if (before && !s->remembers) /* the worker's own memory, touched here first */
+            memset(before, 0, (size_t)b.count * s->block_bytes);
         b.x = (const char *)slice->gradient + (size_t)n * s->block_bytes;
-        add_parameters(s, view->worker, &b, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB]);
-        if (cosine)
-            add_products(s, g, &b, before);
+        add_run(s, view->worker, &b, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB], before);
     }
 }
 
@@ -255,14 +321,18 @@ void dt_statistics_updated(dt_statistics *s, const dt_step_view *view, const dt_
     if (!wants(&g[DT_QUANTITY_W], DT_STATISTIC_UPDATE_RATIO) && !wants(&g[DT_QUANTITY_B], DT_STATISTIC_UPDATE_RATIO))
         return;
     const dt_block_view after = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, slice);
-    for (int64_t n = 0; n < after.count; n++) {
-        const block b = block_at(&after, n, s->block_bytes);
-        const size_t row = (size_t)after.lanes * dt_precision_size(s->layout->precision);
-        const char *y = (const char *)slice->before + (size_t)n * s->block_bytes;
-        if (g[DT_QUANTITY_W].part)
-            g[DT_QUANTITY_W].product[b.index] = s->k->distance(b.rows * after.lanes, b.x, y);
-        if (g[DT_QUANTITY_B].part && b.bias >= 0)
-            g[DT_QUANTITY_B].product[b.panel] =
-                s->k->distance(after.lanes, b.x + (size_t)b.bias * row, y + (size_t)b.bias * row);
+    const size_t row = (size_t)after.lanes * dt_precision_size(s->layout->precision);
+    run b;
+    for (int64_t n = 0; n < after.count; n += b.count) {
+        const char *before = (const char *)slice->before + (size_t)n * s->block_bytes;
+        piece pieces[PIECES];
+        b = run_at(&after, n, s->block_bytes);
+        for (int i = 0, count = pieces_of(&b, after.lanes, pieces); i < count; i++) {
+            const piece *p = &pieces[i];
+            const dt_statistics_group *to = &g[p->bias ? DT_QUANTITY_B : DT_QUANTITY_W];
+            const size_t at = (size_t)p->first * row;
+            if (to->part)
+                s->k->distances(p->count, p->rows * after.lanes, b.x + at, before + at, to->product + p->part);
+        }
     }
 }

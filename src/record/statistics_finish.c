@@ -205,7 +205,11 @@ void dt_statistics_state_save(const dt_statistics *s, void *bytes)
         return;
     memcpy(to, &s->remembers, sizeof s->remembers);
     memcpy(to += sizeof s->remembers, s->previous_square[1], squares_bytes(s));
-    memcpy(to + squares_bytes(s), s->previous, s->vector_bytes);
+    to += squares_bytes(s);
+    if (s->remembers)
+        memcpy(to, s->previous, s->vector_bytes);
+    else
+        memset(to, 0, s->vector_bytes);
 }
 
 void dt_statistics_state_load(dt_statistics *s, const void *bytes)

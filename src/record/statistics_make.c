@@ -13,14 +13,29 @@ bool dt_statistics_compares(const dt_capture_layout *layout)
            1u;
 }
 
-/* Zeroed memory; where it is only measured, the size alone, and a pointer that nobody follows. */
+/* Where memory is only measured: adds up its size, and gives a pointer that nobody follows. */
+static void *measured(dt_statistics *s, size_t bytes)
+{
+    s->bytes = bytes < SIZE_MAX - s->bytes ? s->bytes + bytes : SIZE_MAX;
+    return s;
+}
+
+/* Zeroed memory. */
 static void *take(dt_statistics *s, size_t count, size_t size)
 {
     size_t bytes;
     if (!s->measures)
         return dt_allocate_zeroed(count, size);
-    s->bytes = dt_multiply(count, size, &bytes) && bytes < SIZE_MAX - s->bytes ? s->bytes + bytes : SIZE_MAX;
-    return s;
+    return measured(s, dt_multiply(count, size, &bytes) ? bytes : SIZE_MAX);
+}
+
+/* Memory that every step goes through, not touched yet. */
+static void *take_hot(dt_statistics *s, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!s->measures)
+        return dt_allocate_hot(count, size);
+    return measured(s, dt_multiply(count, size, &bytes) && bytes <= PTRDIFF_MAX ? dt_hot_bytes(bytes) : SIZE_MAX);
 }
 
 /* What the layout's sets need. */
@@ -73,6 +88,8 @@ static bool make_group(dt_statistics *s, int64_t l, int q)
     g->product = take(s, (size_t)g->parts, sizeof *g->product);
     if (!g->part || !g->product)
         return false;
+    for (int64_t i = 0; !s->measures && i < g->parts; i++) /* as it stays of blocks that hold biases alone */
+        g->part[i] = DT_NO_MOMENTS;
     if (g->unit & ~any_histogram && !(g->unit_part = take(s, (size_t)(across * panels * lanes), sizeof *g->unit_part)))
         return false;
     return make_tallies(s, g);
@@ -104,7 +121,7 @@ static bool make_memory(dt_statistics *s)
           1u))
         return true;
     s->vector_bytes = (size_t)dt_step_block_count(layout->precision, layout->layers, layout->units) * s->block_bytes;
-    return (s->previous = take(s, s->vector_bytes, 1)) != NULL;
+    return (s->previous = take_hot(s, s->vector_bytes, 1)) != NULL;
 }
 
 /* All of it but the object itself. */
@@ -118,6 +135,8 @@ static bool make(dt_statistics *s, const dt_capture_layout *layout)
     for (int h = 0; h < DT_HISTOGRAMS; h++)
         s->bins[h] = dt_histogram_bins(&layout->rule->histogram, histograms[h]);
     s->edges = dt_bins_of(&layout->rule->histogram);
+    s->k->keys(1, &(double){0}, &s->edges, &s->zero_key[DT_LINEAR]);
+    s->k->log_keys(1, &(double){0}, &s->edges, &s->zero_key[DT_LOG]);
     ask(s);
     bool made = make_norms(s) && make_memory(s);
     for (int64_t l = 0; made && l <= layout->layers; l++)

@@ -39,8 +39,9 @@ struct dt_statistics {
     int64_t samples, shards; /* at most, that are shown */
     int64_t bins[DT_HISTOGRAMS];
     dt_bins edges;
-    bool dirty;    /* a step has begun and not ended */
-    bool measures; /* nothing is allocated, its size added up: */
+    uint8_t zero_key[DT_HISTOGRAMS]; /* that of 0 */
+    bool dirty;                      /* a step has begun and not ended */
+    bool measures;                   /* nothing is allocated, its size added up: */
     size_t bytes;
     dt_statistics_group group[DT_LAYERS_MAX + 1][DT_QUANTITIES];
 
@@ -51,7 +52,7 @@ struct dt_statistics {
     char *scratch;
     size_t scratch_bytes; /* a worker's */
 
-    char *previous; /* gradient, laid out as the parameter vector; NULL: no cosine */
+    char *previous; /* gradient, laid out as the parameter vector, undefined before the first; NULL: no cosine */
     size_t block_bytes, vector_bytes;
     int64_t remembers;                            /* 1: there is one */
     double previous_square[DT_LAYERS_MAX + 1][2]; /* of W, b */

@@ -31,12 +31,12 @@ typedef struct step {
     dt_update update;
 } step;
 
-/* Shows a block of the gradient, while it is in the nearest cache, to those who watch this step. */
-static void show_gradient(void *context, int64_t l, int64_t block, const dt_real *gradient)
+/* Shows blocks of the gradient, while they are in the nearest cache, to those who watch this step. */
+static void show_gradient(void *context, int64_t l, int64_t block, int64_t count, const dt_real *gradient)
 {
     const step *s = context;
     const dt_observer *observers = s->engine->run->observers;
-    const dt_slice part = {.first = block, .last = block + 1, .l = l, .gradient = gradient};
+    const dt_slice part = {.first = block, .last = block + count, .l = l, .gradient = gradient};
     const uint64_t began = s->laps ? dt_ticks() : 0;
     for (uint64_t left = s->watching; left; left &= left - 1) {
         const int i = __builtin_ctzll(left);
@@ -46,12 +46,24 @@ static void show_gradient(void *context, int64_t l, int64_t block, const dt_real
     dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
 }
 
-/* The block again, as the optimizer left it. */
-static void show_update(void *context, int64_t l, int64_t block, const dt_real *before)
+static void show_ahead(void *context, int64_t l, int64_t block)
 {
     const step *s = context;
     const dt_observer *observers = s->engine->run->observers;
-    const dt_slice part = {.first = block, .last = block + 1, .l = l, .before = before};
+    const dt_slice part = {.first = block, .last = block + 1, .l = l};
+    for (uint64_t left = s->watching; left; left &= left - 1) {
+        const int i = __builtin_ctzll(left);
+        if (observers[i].ahead)
+            observers[i].ahead(observers[i].self, &s->views[i], &part);
+    }
+}
+
+/* The blocks again, as the optimizer left them. */
+static void show_update(void *context, int64_t l, int64_t block, int64_t count, const dt_real *before)
+{
+    const step *s = context;
+    const dt_observer *observers = s->engine->run->observers;
+    const dt_slice part = {.first = block, .last = block + count, .l = l, .before = before};
     const uint64_t began = s->laps ? dt_ticks() : 0;
     for (uint64_t left = s->compares; left; left &= left - 1) {
         const int i = __builtin_ctzll(left);
@@ -328,8 +340,7 @@ static void show_together(step *s)
     show_samples(s);
     for (int64_t l = 1; l <= s->engine->network->layers; l++) {
         const dt_span own = dt_reducer_slice(s->reducer, l, s->worker->index);
-        for (int64_t block = own.first; block < own.last; block++)
-            show_gradient(s, l, block, NULL);
+        show_gradient(s, l, own.first, dt_span_count(own), NULL);
     }
     dt_lap(s->laps, DT_PHASE_WATCH, 0);
     meet(s, true);
@@ -460,7 +471,7 @@ void dt_engine_train(dt_worker *worker, void *context)
         .reducer = reducer,
         .pass = free ? &own_pass : e->pass,
         .draws = {.seed = e->experiment->seed},
-        .watch = {.context = &s, .shown = show_gradient},
+        .watch = {.context = &s, .shown = show_gradient, .ahead = show_ahead},
         .update = {.updater = e->updater,
                    .reducer = reducer,
                    .worker = worker,

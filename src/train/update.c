@@ -127,28 +127,29 @@ static void update_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, i
     all->optimizer->update(rows * DT_LANES, hyper, factor, all->network->parameters + at, sum, state);
 }
 
-/* The optimizer's step of a block with gradient g = sum factor; the transposed copy and those who watch updates follow.
- * hyper[0] is for the block's part of W^l, `bias` rows, hyper[1] for its row of b^l; NULL hyper: the step's, for both.
- * `block` counts through the network. */
-static void update_whole(const dt_update *u, int64_t l, int64_t block, const dt_hyper *hyper, int64_t bias,
-                         dt_real factor, dt_real *sum)
+/* The optimizer's step of `count` <= DT_RUN blocks with gradient g = sum factor; the transposed copies and those who
+ * watch updates follow. hyper[0] is for one block's part of W^l, `bias` rows, hyper[1] for its row of b^l; NULL hyper:
+ * the step's, for all. `block` counts through the network. */
+static void update_whole(const dt_update *u, int64_t l, int64_t block, int64_t count, const dt_hyper *hyper,
+                         int64_t bias, dt_real factor, dt_real *sum)
 {
     dt_network *n = u->updater->network;
     const int64_t at = block * DT_BLOCK;
     const bool compares = u->watch && u->watch->updated;
-    dt_real before[DT_BLOCK];
+    dt_real before[DT_RUN * DT_BLOCK];
     if (compares)
-        memcpy(before, n->parameters + at, sizeof before);
+        memcpy(before, n->parameters + at, (size_t)(count * DT_BLOCK) * sizeof *before);
     if (!hyper) {
-        update_rows(u, &u->hyper, at, DT_LANES, factor, sum);
+        update_rows(u, &u->hyper, at, count * DT_LANES, factor, sum);
     } else {
         update_rows(u, &hyper[0], at, bias, factor, sum);
         if (bias < DT_LANES)
             update_rows(u, &hyper[1], at + bias * DT_LANES, 1, factor, sum + bias * DT_LANES);
     }
-    dt_network_transpose(n, l, block - n->layer[l].first_block);
+    for (int64_t i = 0; i < count; i++)
+        dt_network_transpose(n, l, block + i - n->layer[l].first_block);
     if (compares)
-        u->watch->updated(u->watch->context, l, block, before);
+        u->watch->updated(u->watch->context, l, block, count, before);
 }
 
 /* --- sum --- */
@@ -158,40 +159,58 @@ static bool keeps(const dt_update *u)
     return u->updater->gradient != NULL;
 }
 
-static void update_block(void *context, int64_t l, int64_t block, dt_real *sum)
+static void update_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
 {
     const dt_update *u = context;
-    update_whole(u, l, u->updater->network->layer[l].first_block + block, NULL, 0, u->inverse_batch, sum);
+    update_whole(u, l, u->updater->network->layer[l].first_block + block, count, NULL, 0, u->inverse_batch, sum);
 }
 
-/* update_block with watchers in between: the same operations, so the same bits. */
-static void show_block(void *context, int64_t l, int64_t block, dt_real *sum)
+/* To the second-level cache: the nearest is full of what gradients are formed from. Inline, as gcc drops calls of a
+ * function that only prefetches. */
+static inline void prefetch_block(const dt_real *x)
+{
+    for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES)
+        __builtin_prefetch(x + i, 0, 2);
+}
+
+/* Asks for what a block's update, and those who watch it, will read. */
+static void fetch_block(void *context, int64_t l, int64_t block)
 {
     const dt_update *u = context;
-    const int64_t number = u->updater->network->layer[l].first_block + block;
-    const dt_real *next = u->updater->network->parameters + (number + 1) * DT_BLOCK;
-    for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES) /* W's block below this one comes soon */
-        __builtin_prefetch(next + i, 1);
-    u->updater->optimizer->scale(DT_BLOCK, u->inverse_batch, sum, sum);
-    u->watch->shown(u->watch->context, l, number, sum);
-    update_whole(u, l, number, NULL, 0, 1, sum);
+    const dt_updater *all = u->updater;
+    const int64_t number = all->network->layer[l].first_block + block, at = number * DT_BLOCK;
+    prefetch_block(all->network->parameters + at);
+    for (int i = 0; i < DT_STATES_MAX; i++)
+        if (all->state[i])
+            prefetch_block(all->state[i] + at);
+    if (u->watch && u->watch->ahead)
+        u->watch->ahead(u->watch->context, l, number);
+}
+
+/* update_blocks with watchers in between: the same operations, so the same bits. */
+static void show_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
+{
+    const dt_update *u = context;
+    const int64_t number = u->updater->network->layer[l].first_block + block, n = count * DT_BLOCK;
+    u->updater->optimizer->scale(n, u->inverse_batch, sum, sum);
+    u->watch->shown(u->watch->context, l, number, count, sum);
+    update_whole(u, l, number, count, NULL, 0, 1, sum);
 }
 
 /* The first half of it, when something must be known of the whole gradient. */
-static void keep_block(void *context, int64_t l, int64_t block, dt_real *sum)
+static void keep_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
 {
     const dt_update *u = context;
     const int64_t number = u->updater->network->layer[l].first_block + block;
     dt_real *gradient = u->updater->gradient + number * DT_BLOCK;
-    u->updater->optimizer->scale(DT_BLOCK, u->inverse_batch, sum, gradient);
+    u->updater->optimizer->scale(count * DT_BLOCK, u->inverse_batch, sum, gradient);
     if (u->watch)
-        u->watch->shown(u->watch->context, l, number, gradient);
+        u->watch->shown(u->watch->context, l, number, count, gradient);
 }
 
 /* A block of the weights that all share, as they are now; stepped; and kept as they were left. */
-static void update_shared(void *context, int64_t l, int64_t block, dt_real *sum)
+static void update_shared_block(const dt_update *u, int64_t l, int64_t block, dt_real *sum)
 {
-    const dt_update *u = context;
     const int64_t at = (u->own->layer[l].first_block + block) * DT_BLOCK;
     dt_real *shared = u->updater->network->parameters + at, *own = u->own->parameters + at;
     dt_real *const no_state[DT_STATES_MAX] = {NULL};
@@ -199,6 +218,12 @@ static void update_shared(void *context, int64_t l, int64_t block, dt_real *sum)
     u->updater->optimizer->update(DT_BLOCK, &u->hyper, u->inverse_batch, own, sum, no_state);
     dt_hogwild_write(shared, own);
     dt_network_transpose(u->own, l, block);
+}
+
+static void update_shared(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
+{
+    for (int64_t i = 0; i < count; i++)
+        update_shared_block(context, l, block + i, sum + i * DT_BLOCK);
 }
 
 void dt_update_copy_shared(const dt_update *u)
@@ -219,12 +244,12 @@ dt_finish dt_update_finish(dt_update *u)
     if (u->own)
         return (dt_finish){.sink = update_shared, .context = u};
     if (keeps(u))
-        return (dt_finish){.sink = keep_block, .context = u};
+        return (dt_finish){.sink = keep_blocks, .context = u};
     if (u->watch)
-        return (dt_finish){.sink = show_block, .context = u};
+        return (dt_finish){.sink = show_blocks, .ahead = fetch_block, .context = u};
     if (all->optimizer->plain && all->optimizer->plain(all->spec))
         return (dt_finish){.W = all->network->parameters, .rate = -u->hyper.learning_rate, .factor = u->inverse_batch};
-    return (dt_finish){.sink = update_block, .context = u};
+    return (dt_finish){.sink = update_blocks, .ahead = fetch_block, .context = u};
 }
 
 /* --- norms --- */
@@ -323,7 +348,7 @@ static void update_parts(const dt_update *u, int64_t l, dt_span slice)
             (dt_real)all->optimizer->trust(all->spec, __builtin_sqrt(norms.W[part]), __builtin_sqrt(norms.g[part]));
     for (int64_t block = slice.first; block < slice.last; block++) {
         const int64_t bias = bias_row(layer, block - layer->first_block);
-        update_whole(u, l, block, hyper, bias, 1, all->gradient + block * DT_BLOCK);
+        update_whole(u, l, block, 1, hyper, bias, 1, all->gradient + block * DT_BLOCK);
     }
 }
 
@@ -335,8 +360,10 @@ static void update_kept(const dt_update *u)
         if (all->optimizer->direct)
             update_parts(u, l, slice);
         else
-            for (int64_t block = slice.first; block < slice.last; block++)
-                update_whole(u, l, block, NULL, 0, 1, all->gradient + block * DT_BLOCK);
+            for (int64_t block = slice.first, run; block < slice.last; block += run) {
+                run = dt_min(DT_RUN, slice.last - block);
+                update_whole(u, l, block, run, NULL, 0, 1, all->gradient + block * DT_BLOCK);
+            }
         dt_lap(u->laps, DT_PHASE_UPDATE, l);
     }
 }

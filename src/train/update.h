@@ -42,18 +42,21 @@ typedef struct dt_updater {
     double *lanes;                 /* [block * DT_LANES]: of units; NULL: no layer has a max_norm */
 } dt_updater;
 
-/* What observers of a step are shown, block by block, by the worker whose block it is. `block` counts through the whole
- * network; arrays are (DT_BLOCK), borrowed for the call.
+/* What observers of a step are shown, some blocks at a time, by the worker whose blocks they are: at most DT_RUN of one
+ * layer, from `block` on, counted through the whole network; arrays are (count, DT_BLOCK), borrowed for the call.
  *
  *     shown      the gradient g = sum / B, before clip and anything that weight decay and regularisers add; W and the
  *                states are still those before the step
- *     updated    after the optimizer's step of the block, with what W was `before`; ahead of cut, which belongs to no
+ *     updated    after the optimizer's step of the blocks, with what W was `before`; ahead of cut, which belongs to no
  *                optimizer and waits for all blocks. NULL: nobody asks
+ *     ahead      a block will be shown soon: to ask memory for what goes with it. Not where gradients are kept. NULL:
+ *                nobody asks
  */
 typedef struct dt_update_watch {
     void *context;
-    void (*shown)(void *context, int64_t l, int64_t block, const dt_real *gradient);
-    void (*updated)(void *context, int64_t l, int64_t block, const dt_real *before);
+    void (*ahead)(void *context, int64_t l, int64_t block);
+    void (*shown)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *gradient);
+    void (*updated)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *before);
 } dt_update_watch;
 
 /* One step of one worker. */

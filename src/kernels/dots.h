@@ -1,0 +1,99 @@
+/* Scalar products and distances, for summary.h: in chains as moments are.
+ */
+#ifndef DT_KERNELS_DOTS_H
+#define DT_KERNELS_DOTS_H
+
+#include <string.h>
+
+#include "kernels/moments.h"
+
+enum { PRODUCT, DISTANCE };
+
+/* In double: at most a chain's n numbers. */
+static double exact_sum(const int what, int64_t n, const dt_real *x, const dt_real *y)
+{
+    double lane[DT_LANES] = {0};
+    for (int64_t i = 0; i < n; i++) {
+        const double a = (double)x[i], b = (double)y[i];
+        lane[i % DT_LANES] += what == DISTANCE ? (a - b) * (a - b) : a * b;
+    }
+    return join_doubles(lane);
+}
+
+/* What products of numbers look at beside their sum: the largest of each that is multiplied. */
+typedef struct largest {
+    dt_vector x, y;
+} largest;
+
+DT_INLINE void add_product(const int what, dt_vector a, dt_vector b, dt_vector *sum, largest *most)
+{
+    const dt_vector d = what == DISTANCE ? dt_sub(a, b) : a;
+    *sum = dt_fma(d, what == DISTANCE ? d : b, *sum);
+    most->x = dt_vector_most(d, most->x);
+    if (what != DISTANCE)
+        most->y = dt_vector_most(b, most->y);
+}
+
+/* Row c of a panel's rows. */
+DT_INLINE void add_products(const int what, int c, const dt_real *x, const dt_real *y,
+                            dt_vector sum[CHAINS][DT_VECTORS_A_PANEL], largest most[CHAINS])
+{
+    DT_REPEAT (v, DT_VECTORS_A_PANEL)
+        add_product(what, dt_load(x + v * DT_WIDTH), dt_load(y + v * DT_WIDTH), &sum[c][v], &most[c]);
+}
+
+/* One part: at most DT_CHAIN * DT_LANES numbers, as rows of a panel. */
+DT_INLINE double sum_part(const int what, int64_t n, const dt_real *x, const dt_real *y)
+{
+    enum { ROWS = CHAINS * DT_LANES };
+    dt_vector sum[CHAINS][DT_VECTORS_A_PANEL];
+    largest most[CHAINS];
+    int64_t i = 0;
+    DT_REPEAT (c, CHAINS) {
+        most[c] = (largest){dt_zero(), dt_zero()};
+        DT_REPEAT (v, DT_VECTORS_A_PANEL)
+            sum[c][v] = dt_zero();
+    }
+    for (; i + ROWS <= n; i += ROWS)
+        DT_REPEAT (c, CHAINS)
+            add_products(what, c, x + i + c * DT_LANES, y + i + c * DT_LANES, sum, most);
+    if (i < n) { /* padded with zeros */
+        dt_real rest[2][ROWS] = {{0}, {0}};
+        memcpy(rest[0], x + i, (size_t)(n - i) * sizeof *x);
+        memcpy(rest[1], y + i, (size_t)(n - i) * sizeof *y);
+        DT_REPEAT (c, CHAINS)
+            add_products(what, c, rest[0] + c * DT_LANES, rest[1] + c * DT_LANES, sum, most);
+    }
+    dt_vector joined[DT_VECTORS_A_PANEL], most_x = most[0].x, most_y = most[0].y;
+    DT_REPEAT (v, DT_VECTORS_A_PANEL)
+        joined[v] = dt_add(dt_add(sum[0][v], sum[2][v]), dt_add(sum[1][v], sum[3][v]));
+    DT_REPEAT (c, CHAINS) {
+        most_x = dt_vector_max(most[c].x, most_x);
+        most_y = dt_vector_max(most[c].y, most_y);
+    }
+    if (fits(dt_vector_largest(most_x)) && (what == DISTANCE || fits(dt_vector_largest(most_y))))
+        return join_vectors(joined);
+    return exact_sum(what, n, x, y);
+}
+
+DT_INLINE double sum_of(const int what, int64_t n, const dt_real *x, const dt_real *y)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i += DT_CHAIN * DT_LANES)
+        sum += sum_part(what, n - i < DT_CHAIN * DT_LANES ? n - i : DT_CHAIN * DT_LANES, x + i, y + i);
+    return one_nan(sum);
+}
+
+static double dot(int64_t n, const void *x, const void *y)
+{
+    return sum_of(PRODUCT, n, x, y);
+}
+
+static void distances(int64_t count, int64_t n, const void *numbers, const void *others, double *sum)
+{
+    const dt_real *x = numbers, *y = others;
+    for (int64_t i = 0; i < count; i++)
+        sum[i] = sum_of(DISTANCE, n, x + i * n, y + i * n);
+}
+
+#endif
