@@ -72,14 +72,22 @@ fi
 } >probe.html
 
 browse() { chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --allow-file-access-from-files --user-data-dir="$work/profile" "$@" 2>>browser.log; }
-browse --dump-dom "file://$work/probe.html" >seen.html
-found=$(tr '\n' '\r' <seen.html | sed 's/.*<pre id="found">\([^<]*\)<.*/\1/' | tr '\r' '\n')
+look() {
+    browse --dump-dom "file://$work/probe.html" >seen.html
+    found=$(tr '\n' '\r' <seen.html | sed -n 's/.*<pre id="found">\([^<]*\)<.*/\1/p' | tr '\r' '\n')
+    [ -n "$found" ]
+}
+print_strong() { browse --no-pdf-header-footer --print-to-pdf=strong.pdf "file://$work/strong.html" >/dev/null && [ -s strong.pdf ]; }
+persist() { # a browser that dies, on a machine short of memory, has not looked at the pages: another one does
+    "$@" || "$@" || "$@" || { tail -n 20 browser.log >&2 && return 1; }
+}
+persist look
 if [ "$found" != "$((2 * ${#pages[@]})) pages" ]; then
     printf '%s\n' "$found" >&2
     exit 1
 fi
 
-browse --no-pdf-header-footer --print-to-pdf=strong.pdf "file://$work/strong.html" >/dev/null
+persist print_strong
 if command -v pdftotext >/dev/null; then
     pdftotext -layout strong.pdf strong.txt
     grep -q 'This page is one file: it loads nothing' strong.txt || { echo "report_pages: the printed page has no end" >&2 && exit 1; }
