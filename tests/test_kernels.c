@@ -1,5 +1,6 @@
 /* The products of every instruction set against the chains of fused multiply-adds and the tree that they promise,
  * written out as scalar loops: bit for bit. Built for both precisions. */
+#include "taken_blocks.h"
 #include "variants.h"
 
 #include "kernels/products.h"
@@ -109,36 +110,14 @@ static dt_real gradient_element(const dt_gradient_task *t, int64_t k, int64_t j,
     return tree_sum(leaf, shards);
 }
 
-/* The blocks of a gradient, as a sink takes them. */
-typedef struct blocks {
-    const dt_gradient_task *task;
-    dt_real *g; /* from the layer's first block on */
-    int *taken; /* how many times each block came */
-    int *asked; /* and how many times it was said that it would */
-} blocks;
-
 /* Said once at most, and before it comes. */
 static void ask_ahead(void *context, int64_t l, int64_t block)
 {
     blocks *b = context;
-    assert_int_equal(l, b->task->layer.l);
-    assert_in_range(block, b->task->first, b->task->last - 1);
+    assert_int_equal(l, b->layer->l);
+    assert_in_range(block, b->own.first, b->own.last - 1);
     assert_int_equal(b->taken[block], 0);
     assert_int_equal(b->asked[block]++, 0);
-}
-
-static void take_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
-{
-    blocks *b = context;
-    const int64_t column = dt_blocks_a_panel(b->task->layer.inputs);
-    assert_int_equal(l, b->task->layer.l);
-    assert_in_range(count, 1, DT_RUN);
-    assert_in_range(block, b->task->first, b->task->last - count);
-    assert_int_equal(block / column, (block + count - 1) / column);
-    for (int64_t i = 0; i < count; i++)
-        b->taken[block + i]++;
-    memcpy(b->g + block * DT_BLOCK, g, (size_t)(count * DT_BLOCK) * sizeof *g);
-    fill(g, count * DT_BLOCK, poison()); /* as a sink may */
 }
 
 typedef struct gradient_case {
@@ -297,7 +276,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
         for (int64_t block = t.first; block < t.last; block++)
             expect_finished(&t.layer, c.units, block, sum + block * DT_BLOCK, &numbers, kind, &want);
         t.layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
-        blocks given = {&t, got.vector + t.layer.offset, taken, asked};
+        blocks given = {&t.layer, {t.first, t.last}, got.vector + t.layer.offset, taken, asked};
         dt_finish finish = {.sink = take_blocks, .ahead = ask_ahead, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};
@@ -446,7 +425,6 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
                        .transposed_rows = dt_whole_panels(units)};
     const int64_t column = dt_blocks_a_panel(inputs), block = draw_integer(random, 0, layer.panels * column - 1);
     const int64_t count = draw_integer(random, 1, dt_min(DT_RUN, column - block % column)), n = count * DT_BLOCK;
-    const dt_gradient_task task = {.layer = layer, .first = block, .last = block + count}; /* what may be given away */
     const dt_finish numbers = draw_finish(random);
     dt_real left[DT_RUN * DT_BLOCK], right[DT_RUN * DT_BLOCK], sum[DT_RUN * DT_BLOCK];
     dt_real room[GUARD + DT_RUN * DT_BLOCK + GUARD];
@@ -467,7 +445,7 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
         for (int64_t i = 0; i < count; i++)
             expect_finished(&layer, units, block + i, sum + i * DT_BLOCK, &numbers, kind, &want);
         layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
-        blocks given = {&task, got.vector + layer.offset, taken, NULL};
+        blocks given = {&layer, {block, block + count}, got.vector + layer.offset, taken, NULL};
         dt_finish finish = {.sink = take_blocks, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};

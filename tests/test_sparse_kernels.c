@@ -1,6 +1,7 @@
 /* Layer 1's products over the inputs that are there, of every instruction set, and the index by columns: against the
  * chains and the tree of a dense product, written out as scalar loops over all inputs: bit for bit. Built for both
  * precisions. */
+#include "taken_blocks.h"
 #include "variants.h"
 
 #include "kernels/sparse.h"
@@ -128,26 +129,6 @@ static void check_product(shape s, uint64_t *random)
 
 /* --- equations (5) and (6) --- */
 
-typedef struct blocks {
-    const dt_sparse_task *task;
-    dt_real *g;
-    int *taken;
-} blocks;
-
-static void take_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
-{
-    blocks *b = context;
-    const int64_t column = dt_blocks_a_panel(b->task->layer.inputs);
-    assert_int_equal(l, b->task->layer.l);
-    assert_in_range(count, 1, DT_RUN);
-    assert_in_range(block, b->task->first, b->task->last - count);
-    assert_int_equal(block / column, (block + count - 1) / column);
-    for (int64_t i = 0; i < count; i++)
-        b->taken[block + i]++;
-    memcpy(b->g + block * DT_BLOCK, g, (size_t)(count * DT_BLOCK) * sizeof *g);
-    fill(g, count * DT_BLOCK, poison()); /* as a sink may */
-}
-
 /* sum_i delta_ij x_ik over the task's samples: a chain for each shard, and the tree of those shards. */
 static dt_real element(const rows *r, shape s, const dt_sparse_task *t, int64_t k, int64_t j, dt_real *leaf)
 {
@@ -232,7 +213,7 @@ static void check_gradient(shape s, bool all_samples, uint64_t *random)
         for (int64_t k = 0; k <= s.inputs && kind == STEPPED; k++)
             for (int64_t j = 0; j < panels * DT_LANES && there[k]; j++)
                 before[offset + j / DT_LANES * column * DT_BLOCK + k * DT_LANES + j % DT_LANES] = draw_real(random);
-        blocks given = {&t, got + offset, taken};
+        blocks given = {&t.layer, {t.first, t.last}, got + offset, taken, NULL};
         dt_finish finish = {.sink = take_blocks, .context = &given};
         if (kind == STORED)
             finish = (dt_finish){.out = got};

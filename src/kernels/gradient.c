@@ -199,9 +199,9 @@ typedef struct group {
     const dt_real *left, *right;
     int64_t left_stride, right_stride;
     int64_t rows, panels;
-    int64_t
-        next; /* the lines of `left` are another worker's, or too many for a near cache: those of the next samples are
-                 asked for, and behind the last sample those `next` numbers on in the first. 0: they are at hand */
+    /* 0: the lines of `left` are at hand. Else they are another worker's, or too many for a near cache: those of the
+     * next samples are asked for, and behind the last sample those `next` numbers on in the first. */
+    int64_t next;
 } group;
 
 /* Asks for the lines of `left` that are `ahead` of those of row r. In line, as gcc drops calls of a function that only

@@ -2,6 +2,7 @@
 #ifndef DT_KERNELS_TILE_H
 #define DT_KERNELS_TILE_H
 
+#include "base/split.h"
 #include "kernels/vector.h"
 
 enum { DT_TILE_VECTORS = DT_TILE_PANELS * DT_VECTORS_A_PANEL };
@@ -18,8 +19,7 @@ DT_INLINE int64_t dt_tile_width(int64_t panels)
 /* Rows of a tile, at most `most`, so that `rows` of them fall into tiles of nearly equal height. */
 DT_INLINE int64_t dt_tile_height(int64_t rows, int64_t most)
 {
-    const int64_t tiles = (rows + most - 1) / most;
-    return tiles ? (rows + tiles - 1) / tiles : 1;
+    return rows ? dt_ceil_div(rows, dt_ceil_div(rows, most)) : 1;
 }
 
 /* acc[r][v] = 0 */

@@ -1,6 +1,5 @@
 /* Where the visits that are compared lay: study/places.h says why. */
 #include "study/analysis_own.h"
-#include "study/places.h"
 
 dt_status dt_analyse_places(dt_analysing *a)
 {
