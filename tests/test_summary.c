@@ -53,7 +53,8 @@ static void moments(void **state)
                 dt_moments unit = DT_NO_MOMENTS;
                 for (int64_t r = 0; r < rows; r++) {
                     const double number = (double)x[r * STRIDE + c];
-                    dt_moments_join(&unit, &(dt_moments){number, number * number, number, number, number == 0});
+                    dt_moments_join(&unit, &(dt_moments){.sums = {number, number * number},
+                                                         .ends = {number, number, number == 0}});
                     size += fabs(number) + number * number;
                 }
                 dt_moments_join(&plain, &unit);
@@ -70,15 +71,15 @@ static void moments(void **state)
                 }
                 assert_same(&all, &first, sizeof all, "moments", isa);
                 assert_same(unit, units, sizeof unit, "moments of units", isa);
-                near(all.sum, plain.sum, size);
-                near(all.square, plain.square, size);
-                assert_true(all.min == plain.min && all.max == plain.max && all.zeros == plain.zeros);
-                assert_false(signbit(all.min) && all.min == 0);
+                near(all.sums.sum, plain.sums.sum, size);
+                near(all.sums.square, plain.sums.square, size);
+                assert_true(all.ends.min == plain.ends.min && all.ends.max == plain.ends.max && all.ends.zeros == plain.ends.zeros);
+                assert_false(signbit(all.ends.min) && all.ends.min == 0);
                 dt_moments joined = DT_NO_MOMENTS;
                 for (int64_t c = 0; c < n; c++)
                     dt_moments_join(&joined, &unit[c]);
-                assert_true(joined.min == plain.min && joined.max == plain.max && joined.zeros == plain.zeros);
-                near(joined.sum, plain.sum, size);
+                assert_true(joined.ends.min == plain.ends.min && joined.ends.max == plain.ends.max && joined.ends.zeros == plain.ends.zeros);
+                near(joined.sums.sum, plain.sums.sum, size);
             }
         }
 }
@@ -109,18 +110,27 @@ static void products(void **state)
     }
 }
 
+static uint32_t counted(const dt_tally *t, int key)
+{
+    return t->count[0][key] + t->count[1][key] + t->count[2][key] + t->count[3][key];
+}
+
 /* Each key is counted. */
 static void expect_counts(const dt_summaries *k, int64_t n, const uint8_t *key)
 {
-    static uint8_t copy[DT_KEYS_AT_ONCE];
-    uint32_t tally[DT_TALLY] = {0}, wanted[DT_KEYS] = {0};
-    memset(copy, 7, sizeof copy);
-    memcpy(copy, key, (size_t)n);
-    k->tally(n, copy, tally);
+    static dt_tally tally;
+    const dt_bins bins = {.count = 200, .first = -32, .above = 42};
+    uint32_t wanted[DT_KEYS] = {0};
+    memset(&tally, 0, sizeof tally);
+    memset(tally.key, 7, sizeof tally.key);
+    memcpy(tally.key, key, (size_t)n);
+    tally.kept = n;
+    k->count(&tally, &bins);
+    assert_int_equal(tally.kept, 0);
     for (int64_t i = 0; i < n; i++)
         wanted[key[i]]++;
     for (int i = 0; i < DT_KEYS; i++)
-        if (tally[i] + tally[DT_KEYS + i] + tally[2 * DT_KEYS + i] + tally[3 * DT_KEYS + i] != wanted[i])
+        if (counted(&tally, i) != wanted[i])
             fail_msg("key %d of %lld: not counted %u times", i, (long long)n, wanted[i]);
 }
 
@@ -230,67 +240,68 @@ static void keys(void **state)
 
 /* --- all in one pass --- */
 
-typedef struct part_case {
-    const char *isa;
-    const dt_real *x;
-    int64_t rows, n, stride;
-} part_case;
+enum { PARTS = 11, MOST = PARTS * 2 * DT_CHAIN, WITH_KEYS = 1, WITH_LOG_KEYS = 2, WITH_BEFORE = 4 };
 
-enum { PARTS = 5, MOST = PARTS * 2 * DT_CHAIN, WITH_KEYS = 1, WITH_LOG_KEYS = 2, WITH_BEFORE = 4 };
-
-/* Keys of a part's rows, and of 0 for lanes that hold no number, as often as one by one. */
-static void expect_keys(const dt_summaries *k, const part_case *c, const dt_bins *bins, bool log, const uint8_t *key)
+/* As often as the keys of all numbers come one by one. */
+static void expect_tally(const dt_summaries *k, const dt_parts *parts, const dt_bins *bins, bool log, dt_tally *tally)
 {
-    const dt_real zero[DT_LANES] = {0};
     uint8_t each[DT_LANES];
-    int count[DT_KEYS] = {0};
-    for (int64_t i = 0; i < c->rows * DT_LANES; i++)
-        count[key[i]]++;
-    for (int64_t r = 0; r < c->rows; r++)
-        for (int padding = 0; padding < 2; padding++) {
-            const int64_t n = padding ? DT_LANES - c->n : c->n;
-            (log ? k->log_keys : k->keys)(n, padding ? zero : c->x + r * c->stride, bins, each);
-            for (int64_t j = 0; j < n; j++)
-                count[each[j]]--;
+    uint32_t count[DT_KEYS] = {0};
+    k->count(tally, bins);
+    for (int64_t p = 0; p < parts->count; p++)
+        for (int64_t r = 0; r < parts->rows; r++) {
+            (log ? k->log_keys : k->keys)(parts->n, (const dt_real *)parts->x + p * parts->apart + r * parts->stride,
+                                          bins, each);
+            for (int64_t j = 0; j < parts->n; j++)
+                count[each[j]]++;
         }
     for (int i = 0; i < DT_KEYS; i++)
-        if (count[i] != 0)
-            fail_msg("%s: survey of %lld x %lld has %d too many of key %d (log %d)", c->isa, (long long)c->rows,
-                     (long long)c->n, count[i], i, log);
+        if (counted(tally, i) != count[i])
+            fail_msg("survey of %lld x %lld counts %u instead of %u times key %d (log %d)", (long long)parts->rows,
+                     (long long)parts->n, counted(tally, i), count[i], i, log);
+    memset(tally->count, 0, sizeof tally->count);
 }
 
+/* A survey on one instruction set. The tallies are those of surveys before: where the last numbers lay says nothing
+ * about where the next do. */
 static void expect_survey(dt_isa isa, int64_t rows, int64_t n, int64_t stride, const dt_real *x, const dt_real *y,
                           const dt_histogram_spec *h, int wanted)
 {
-    static uint8_t key[2][PARTS * DT_CHAIN * DT_LANES];
     static dt_real before[PARTS * DT_CHAIN * DT_LANES];
+    static dt_tally tallies[DT_ISAS][sizeof specs / sizeof *specs][2];
+    dt_tally *tally = tallies[isa][h - specs];
     const dt_summaries *k = variants[isa];
     const dt_bins bins = dt_bins_of(h);
     const dt_parts parts = {.x = x, .count = PARTS, .apart = rows * stride, .rows = rows, .n = n, .stride = stride};
     const int64_t size = rows * DT_LANES;
-    dt_moments moments[PARTS];
+    dt_sums sums[PARTS];
+    dt_ends ends = DT_NO_ENDS;
+    dt_moments all = DT_NO_MOMENTS;
     double product[PARTS];
     memcpy(before, y, sizeof before);
     k->survey(&parts,
-              &(dt_survey){&bins, wanted & WITH_KEYS ? key[0] : NULL, wanted & WITH_LOG_KEYS ? key[1] : NULL,
+              &(dt_survey){&bins, wanted & WITH_KEYS ? &tally[0] : NULL, wanted & WITH_LOG_KEYS ? &tally[1] : NULL,
                            wanted & WITH_BEFORE ? before : NULL, product},
-              moments);
-    for (int p = 0; p < PARTS; p++) {
-        const part_case c = {dt_isa_name(isa), x + p * parts.apart, rows, n, stride};
+              sums, &ends);
+    for (int64_t p = 0; p < PARTS; p++) {
+        const dt_real *part = x + p * parts.apart;
         for (dt_isa other = 0; other <= isa; other += isa > 0 ? isa : 1) {
             dt_moments apart = DT_NO_MOMENTS;
-            variants[other]->moments(rows, n, c.x, stride, &apart, NULL);
-            assert_same(&moments[p], &apart, sizeof apart, "survey", isa);
+            variants[other]->moments(rows, n, part, stride, &apart, NULL);
+            assert_same(&sums[p], &apart.sums, sizeof apart.sums, "sums of a survey", isa);
+            dt_moments_join(&all, &apart);
         }
-        for (int log = 0; log < 2; log++)
-            if (wanted >> log & 1)
-                expect_keys(k, &c, &bins, log, key[log] + p * size);
         if (wanted & WITH_BEFORE) {
-            const double dot = variants[0]->dot(size, c.x, y + p * size);
+            const double dot = variants[0]->dot(size, part, y + p * size);
             assert_same(&product[p], &dot, sizeof dot, "product with what was before", isa);
-            assert_memory_equal(before + p * size, c.x, (size_t)size * sizeof *before);
+            assert_memory_equal(before + p * size, part, (size_t)size * sizeof *before);
         }
     }
+    all.ends.zeros /= isa > 0 ? 2 : 1;
+    assert_same(&ends, &all.ends, sizeof ends, "ends of a survey", isa);
+    for (int log = 0; log < 2; log++)
+        if (wanted >> log & 1)
+            expect_tally(k, &parts, &bins, log, &tally[log]);
     const size_t used = wanted & WITH_BEFORE ? (size_t)(PARTS * size) : 0;
     assert_memory_equal(before + used, y + used, sizeof before - used * sizeof *before);
 }
@@ -377,9 +388,9 @@ static void squares_out_of_range(void **state)
                 unit[c] = DT_NO_MOMENTS;
             variants[isa]->moments(ROWS, DT_LANES, x, STRIDE, &all, NULL);
             variants[isa]->moments(ROWS, DT_LANES, wide, STRIDE, NULL, unit);
-            near(all.square, square, square);
-            near(all.sum, sum, sizes[s] * ROWS * DT_LANES);
-            near(unit[3].square, of_unit, of_unit);
+            near(all.sums.square, square, square);
+            near(all.sums.sum, sum, sizes[s] * ROWS * DT_LANES);
+            near(unit[3].sums.square, of_unit, of_unit);
             near(variants[isa]->dot(COUNT, x, y), dot, dot);
             double found;
             variants[isa]->distances(1, COUNT, x, y, &found);
@@ -426,7 +437,7 @@ static void nans(void **state)
             dt_moments all = DT_NO_MOMENTS;
             variants[isa]->moments(DT_LANES, DT_LANES, x, DT_LANES, &all, NULL);
             const double dot = variants[isa]->dot(DT_BLOCK, x, y);
-            assert_memory_equal(&all.sum, &wanted, sizeof wanted);
+            assert_memory_equal(&all.sums.sum, &wanted, sizeof wanted);
             assert_memory_equal(&dot, &wanted, sizeof wanted);
         }
     }

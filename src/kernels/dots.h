@@ -20,23 +20,17 @@ static double exact_sum(const int what, int64_t n, const dt_real *x, const dt_re
     return join_doubles(lane);
 }
 
-/* What products of numbers look at beside their sum: the largest of each that is multiplied. */
-typedef struct largest {
-    dt_vector x, y;
-} largest;
-
-DT_INLINE void add_product(const int what, dt_vector a, dt_vector b, dt_vector *sum, largest *most)
+/* The largest is that of what is multiplied, of products of x alone: it tells whether it is 0. */
+DT_INLINE void add_product(const int what, dt_vector a, dt_vector b, dt_vector *sum, dt_vector *most)
 {
     const dt_vector d = what == DISTANCE ? dt_sub(a, b) : a;
     *sum = dt_fma(d, what == DISTANCE ? d : b, *sum);
-    most->x = dt_vector_most(d, most->x);
-    if (what != DISTANCE)
-        most->y = dt_vector_most(b, most->y);
+    *most = dt_vector_most(d, *most);
 }
 
 /* Row c of a panel's rows. */
 DT_INLINE void add_products(const int what, int c, const dt_real *x, const dt_real *y,
-                            dt_vector sum[CHAINS][DT_VECTORS_A_PANEL], largest most[CHAINS])
+                            dt_vector sum[CHAINS][DT_VECTORS_A_PANEL], dt_vector most[CHAINS])
 {
     DT_REPEAT (v, DT_VECTORS_A_PANEL)
         add_product(what, dt_load(x + v * DT_WIDTH), dt_load(y + v * DT_WIDTH), &sum[c][v], &most[c]);
@@ -47,10 +41,10 @@ DT_INLINE double sum_part(const int what, int64_t n, const dt_real *x, const dt_
 {
     enum { ROWS = CHAINS * DT_LANES };
     dt_vector sum[CHAINS][DT_VECTORS_A_PANEL];
-    largest most[CHAINS];
+    dt_vector most[CHAINS];
     int64_t i = 0;
     DT_REPEAT (c, CHAINS) {
-        most[c] = (largest){dt_zero(), dt_zero()};
+        most[c] = dt_zero();
         DT_REPEAT (v, DT_VECTORS_A_PANEL)
             sum[c][v] = dt_zero();
     }
@@ -64,16 +58,13 @@ DT_INLINE double sum_part(const int what, int64_t n, const dt_real *x, const dt_
         DT_REPEAT (c, CHAINS)
             add_products(what, c, rest[0] + c * DT_LANES, rest[1] + c * DT_LANES, sum, most);
     }
-    dt_vector joined[DT_VECTORS_A_PANEL], most_x = most[0].x, most_y = most[0].y;
+    dt_vector joined[DT_VECTORS_A_PANEL];
     DT_REPEAT (v, DT_VECTORS_A_PANEL)
         joined[v] = dt_add(dt_add(sum[0][v], sum[2][v]), dt_add(sum[1][v], sum[3][v]));
-    DT_REPEAT (c, CHAINS) {
-        most_x = dt_vector_max(most[c].x, most_x);
-        most_y = dt_vector_max(most[c].y, most_y);
-    }
-    if (fits(dt_vector_largest(most_x)) && (what == DISTANCE || fits(dt_vector_largest(most_y))))
-        return join_vectors(joined);
-    return exact_sum(what, n, x, y);
+    DT_REPEAT (c, CHAINS - 1)
+        most[0] = dt_vector_max(most[c + 1], most[0]);
+    const dt_real total = dt_panel_total(joined);
+    return fits_or_none(total, dt_vector_largest(most[0])) ? (double)total : exact_sum(what, n, x, y);
 }
 
 DT_INLINE double sum_of(const int what, int64_t n, const dt_real *x, const dt_real *y)

@@ -1,8 +1,6 @@
-/* Vectors of doubles beside those of the numbers (vector.h): DT_WIDES of them hold one vector's numbers, in their
- * order. For sums in double precision of numbers in either.
- *
- * dt_wide_total joins a vector's lanes in halves: lane c with c + half. dt_vector_most(x, m) is the larger of |x| and
- * m.
+/* Sums of a vector's lanes, in the numbers' own precision (dt_vector_total, dt_panel_total) and in double (dt_wide): in
+ * halves, lane c with c + half, as everywhere. And the least and the largest: dt_vector_most(x, m) is the larger of |x|
+ * and m.
  */
 #ifndef DT_KERNELS_DOUBLES_H
 #define DT_KERNELS_DOUBLES_H
@@ -13,7 +11,6 @@
 typedef __m512d dt_wide;
 typedef __m512i dt_counts;
 enum { DT_WIDE = 8 };
-#define dt_wide_zero()        _mm512_setzero_pd()
 #define dt_wide_add(a, b)     _mm512_add_pd(a, b)
 #define dt_wide_load(p)       _mm512_loadu_pd(p)
 #define dt_wide_store(p, v)   _mm512_storeu_pd(p, v)
@@ -45,7 +42,6 @@ enum { DT_WIDE = 8 };
 typedef __m256d dt_wide;
 typedef __m256i dt_counts;
 enum { DT_WIDE = 4 };
-#define dt_wide_zero()        _mm256_setzero_pd()
 #define dt_wide_add(a, b)     _mm256_add_pd(a, b)
 #define dt_wide_load(p)       _mm256_loadu_pd(p)
 #define dt_wide_store(p, v)   _mm256_storeu_pd(p, v)
@@ -72,7 +68,6 @@ DT_INLINE double dt_wide_total(__m256d v)
 #elif defined(DT_NEON)
 typedef float64x2_t dt_wide;
 enum { DT_WIDE = 2 };
-#define dt_wide_zero()      vdupq_n_f64(0)
 #define dt_wide_add(a, b)   vaddq_f64(a, b)
 #define dt_wide_load(p)     vld1q_f64(p)
 #define dt_wide_store(p, v) vst1q_f64(p, v)
@@ -100,7 +95,6 @@ typedef uint64x2_t dt_counts;
 typedef double dt_wide;
 typedef dt_integer dt_counts;
 enum { DT_WIDE = 1 };
-#define dt_wide_zero()        0.0
 #define dt_wide_add(a, b)     ((a) + (b))
 #define dt_wide_load(p)       (*(p))
 #define dt_wide_store(p, v)   (void)(*(p) = (v))
@@ -113,25 +107,6 @@ enum { DT_WIDE = 1 };
 #define dt_vector_max(x, m)   ((x) > (m) ? (x) : (m))
 #define dt_count_zeros(n, x)  ((n) + ((x) == 0))
 #endif
-
-enum { DT_WIDES = DT_WIDTH / DT_WIDE };
-
-/* A vector's numbers, in double. */
-DT_INLINE void dt_widen(dt_vector x, dt_wide w[DT_WIDES])
-{
-#if DT_PRECISION == 64 || !(defined(__AVX2__) || defined(DT_NEON))
-    w[0] = x;
-#elif defined(__AVX512F__)
-    w[0] = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
-    w[1] = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
-#elif defined(__AVX2__)
-    w[0] = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
-    w[1] = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
-#else
-    w[0] = vcvt_f64_f32(vget_low_f32(x));
-    w[1] = vcvt_high_f64_f32(x);
-#endif
-}
 
 #if !defined(__AVX512F__)
 /* The order changes nothing. */
@@ -146,6 +121,34 @@ DT_INLINE dt_real dt_vector_largest(dt_vector x)
 }
 #endif
 
+/* The same of the numbers themselves: lane c with c + half. */
+#if defined(__AVX512F__) && DT_PRECISION == 32
+DT_INLINE float dt_vector_total(__m512 v)
+{
+    const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+#elif defined(__AVX2__) && DT_PRECISION == 32
+DT_INLINE float dt_vector_total(__m256 v)
+{
+    const __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+#elif defined(DT_NEON) && DT_PRECISION == 32
+DT_INLINE float dt_vector_total(float32x4_t v)
+{
+    const float32x2_t two = vadd_f32(vget_low_f32(v), vget_high_f32(v));
+    return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
+}
+#elif DT_PRECISION == 64
+#define dt_vector_total(v) dt_wide_total(v)
+#else
+#define dt_vector_total(v) (v)
+#endif
+
 /* All lanes of a panel, joined in halves. */
 DT_INLINE double dt_wide_join(dt_wide w[DT_LANES / DT_WIDE])
 {
@@ -153,6 +156,14 @@ DT_INLINE double dt_wide_join(dt_wide w[DT_LANES / DT_WIDE])
         for (int i = 0; i < half; i++)
             w[i] = dt_wide_add(w[i], w[i + half]);
     return dt_wide_total(w[0]);
+}
+
+DT_INLINE dt_real dt_panel_total(dt_vector v[DT_VECTORS_A_PANEL])
+{
+    for (int half = DT_VECTORS_A_PANEL / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            v[i] = dt_add(v[i], v[i + half]);
+    return dt_vector_total(v[0]);
 }
 
 #endif

@@ -1,5 +1,4 @@
-/* Keys of numbers for summary.h: number by number, 16 at a time, and for the survey of many at once, which makes the
- * keys of 64 numbers in 27 operations (one after the other they are 60).
+/* Keys of numbers for summary.h: number by number, 16 at a time, and for the survey of many at once.
  */
 #ifndef DT_KERNELS_KEYS_H
 #define DT_KERNELS_KEYS_H
@@ -138,26 +137,9 @@ DT_INLINE __m512i four_exponents(const __m512 x[4])
         const __m512i a = _mm512_castps_si512(x[2 * v]), b = _mm512_castps_si512(x[2 * v + 1]);
         const __m512i both =
             _mm512_ternarylogic_epi64(_mm512_srli_epi32(a, 16), b, _mm512_set1_epi32((int)0xffff0000), 0xd8);
-        half[v] = _mm512_slli_epi16(both, 1);
+        half[v] = _mm512_add_epi16(both, both);
     }
     return high_bytes(half[0], half[1]);
-}
-
-/* Which are 0 or denormal, and how many 0. */
-DT_INLINE int four_zeros(const __m512 x[4])
-{
-    const __m512i magnitude = _mm512_set1_epi32(INT32_MAX);
-    int zeros = 0;
-    DT_REPEAT (v, 4)
-        zeros += __builtin_popcount(_mm512_testn_epi32_mask(_mm512_castps_si512(x[v]), magnitude));
-    return zeros;
-}
-
-/* None of them 0 or denormal, and all below 2^log_high. */
-DT_INLINE __m512i four_log_keys(__m512i exponent, const log_bins *bins)
-{
-    return _mm512_sub_epi8(_mm512_max_epu8(exponent, _mm512_set1_epi8((char)(bins->first + 1))),
-                           _mm512_set1_epi8((char)bins->first));
 }
 #endif
 

@@ -1,4 +1,5 @@
-/* Moments, for summary.h: number by number of a panel's rows, in chains, which are widened and joined in double.
+/* Moments, for summary.h: number by number of a panel's rows, in chains, which are joined
+ * in their own precision.
  */
 #ifndef DT_KERNELS_MOMENTS_H
 #define DT_KERNELS_MOMENTS_H
@@ -26,6 +27,16 @@ typedef struct part {
     int64_t rows, n, stride;
     const dt_real *x;
 } part;
+
+DT_INLINE part part_of(const dt_parts *parts, int64_t i)
+{
+    return (part){
+        .rows = parts->rows,
+        .n = parts->n,
+        .stride = parts->stride,
+        .x = (const dt_real *)parts->x + i * parts->apart,
+    };
+}
 
 DT_INLINE void begin_chains(chains *s)
 {
@@ -115,10 +126,17 @@ static void all_lanes(const part *p, lanes *l)
         one_lane(p, c, l);
 }
 
-/* May squares of numbers of which the largest is of this size be summed in their own precision? */
-DT_INLINE bool fits(dt_real most)
+/* Is a sum of squares, or of products, what it would be without the bounds of its numbers' range? Of zeros too: where all
+ * are. */
+DT_INLINE bool fits(dt_real sum)
 {
-    return DT_PRECISION == 64 || most == 0 || (most >= (dt_real)0x1p-50 && most <= (dt_real)0x1p56);
+    const dt_real size = DT_FABS(sum);
+    return DT_PRECISION == 64 || (size >= (dt_real)0x1p-100 && size < (dt_real)INFINITY);
+}
+
+DT_INLINE bool fits_or_none(dt_real sum, dt_real most)
+{
+    return fits(sum) || (sum == 0 && most == 0);
 }
 
 DT_INLINE dt_real larger(dt_real a, dt_real b)
@@ -147,21 +165,13 @@ DT_INLINE double join_doubles(const double lane[DT_LANES])
     return dt_wide_join(w);
 }
 
-/* Chains, widened. */
-DT_INLINE double join_vectors(const dt_vector vector[DT_VECTORS_A_PANEL])
+/* Lanes in halves: lane 0 with LANES / 2, ... */
+DT_INLINE dt_real join_lanes(const dt_real lane[DT_LANES])
 {
-    dt_wide w[DT_LANES / DT_WIDE];
-    DT_REPEAT (v, DT_VECTORS_A_PANEL)
-        dt_widen(vector[v], w + v * DT_WIDES);
-    return dt_wide_join(w);
-}
-
-DT_INLINE double join_lanes(const dt_real lane[DT_LANES])
-{
-    dt_vector vector[DT_VECTORS_A_PANEL];
-    DT_REPEAT (v, DT_VECTORS_A_PANEL)
-        vector[v] = dt_load(lane + v * DT_WIDTH);
-    return join_vectors(vector);
+    dt_vector v[DT_VECTORS_A_PANEL];
+    DT_REPEAT (i, DT_VECTORS_A_PANEL)
+        v[i] = dt_load(lane + i * DT_WIDTH);
+    return dt_panel_total(v);
 }
 
 /* The same NaN everywhere. */
@@ -173,7 +183,8 @@ DT_INLINE double one_nan(double x)
 /* + 0.0: which of 0 and -0 is left depends on nothing. */
 DT_INLINE void add_moments(dt_moments *to, double sum, double square, dt_real min, dt_real max, int64_t zeros)
 {
-    dt_moments_join(to, &(dt_moments){one_nan(sum), one_nan(square), (double)min + 0.0, (double)max + 0.0, zeros});
+    dt_moments_join(to, &(dt_moments){.sums = {one_nan(sum), one_nan(square)},
+                                      .ends = {(double)min + 0.0, (double)max + 0.0, zeros}});
 }
 
 /* Of all lanes: the order changes nothing. */
@@ -207,8 +218,9 @@ static void add_all(const part *p, const lanes *l, dt_moments *all)
     dt_real min, max;
     int64_t zeros;
     join_ends(l, &min, &max, &zeros);
-    if (fits(larger(-min, max)))
-        add_moments(all, join_lanes(l->sum), join_lanes(l->square), min, max, zeros);
+    const dt_real sum = join_lanes(l->sum), square = join_lanes(l->square);
+    if (fits_or_none(square, larger(-min, max)))
+        add_moments(all, (double)sum, (double)square, min, max, zeros);
     else
         add_exactly(p, min, max, zeros, all);
 }
@@ -217,7 +229,7 @@ static void add_units(const part *p, const lanes *l, dt_moments *unit)
 {
     for (int64_t c = 0; c < p->n; c++) {
         double sum[DT_LANES], square[DT_LANES];
-        if (fits(larger(-l->min[c], l->max[c]))) {
+        if (fits_or_none(l->square[c], larger(-l->min[c], l->max[c]))) {
             add_moments(&unit[c], (double)l->sum[c], (double)l->square[c], l->min[c], l->max[c], l->zeros[c]);
             continue;
         }

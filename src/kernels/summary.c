@@ -1,7 +1,6 @@
 #include "kernels/summary.h"
 
 #include "kernels/survey.h"
-#include "kernels/tally.h"
 
 extern const dt_summaries DT_VARIANT(dt_summaries);
 const dt_summaries DT_VARIANT(dt_summaries) = {
@@ -10,7 +9,7 @@ const dt_summaries DT_VARIANT(dt_summaries) = {
     .survey = survey,
     .keys = keys,
     .log_keys = log_keys,
-    .tally = tally,
+    .count = count,
     .dot = dot,
     .distances = distances,
 };

@@ -1,13 +1,12 @@
 /* Sums over numbers that a watched step shows: moments, histograms, scalar products.
  *
- * Sums are made of chains in the numbers' own precision, of at most DT_CHAIN additions a lane, which are widened and
- * joined in double. In float32 that leaves an error of at most DT_CHAIN 2^-24 = 2e-6, usually some 1e-7, of sum |x|,
- * sum x^2, sum |x y| or sum (x - y)^2; where squares would leave float32's range (the largest |x| of a chain's numbers
- * below 2^-50 or above 2^56) or a number isn't finite, they are summed in double. In float64 chains change nothing but
- * the order.
+ * Numbers come in parts, whose sums are made in the numbers' own precision, of chains which are joined: a number passes
+ * through DT_CHAIN additions at most. In float32 that leaves an error of at most DT_CHAIN 2^-24 = 2e-6, usually some
+ * 1e-7, of sum |x|, sum x^2, sum |x y| or sum (x - y)^2; a part whose squares or products leave float32's range (their
+ * sum is below 2^-100, or isn't finite) is summed in double. Parts are joined in double.
  *
- * The same bits on every instruction set: lanes never mix before the end, lane c takes the numbers c, c + LANES, ... in
- * ascending order, and lanes are joined in halves (0 with LANES / 2, ...).
+ * The same bits on every instruction set: lane c takes the numbers c, c + LANES, ... of a part in ascending order, in
+ * four chains, which are joined as (0 + 2) + (1 + 3), and then lanes in halves (0 with LANES / 2, ...).
  *
  * One table for each precision behind one type: observers don't know the precision when they are compiled.
  */
@@ -17,35 +16,67 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "base/memory.h"
 #include "deltoid/experiment.h"
 #include "kernels/isa.h"
 
 enum { DT_CHAIN = 32 };
 
-/* Of a set of numbers x. NaN counts in sum and square alone. */
+/* Of a set of numbers x: sum x, sum x^2; NaN counts in these alone. */
+typedef struct dt_sums {
+    double sum, square;
+} dt_sums;
+
+typedef struct dt_ends {
+    double min, max; /* INFINITY and -INFINITY where there is none; never -0 */
+    int64_t zeros;   /* how many are 0 */
+} dt_ends;
+
 typedef struct dt_moments {
-    double sum, square; /* sum x, sum x^2 */
-    double min, max;    /* INFINITY and -INFINITY where there is none; never -0 */
-    int64_t zeros;      /* how many are 0 */
+    dt_sums sums;
+    dt_ends ends;
 } dt_moments;
 
-#define DT_NO_MOMENTS ((dt_moments){.min = INFINITY, .max = -INFINITY})
+#define DT_NO_ENDS    ((dt_ends){.min = INFINITY, .max = -INFINITY})
+#define DT_NO_MOMENTS ((dt_moments){.ends = DT_NO_ENDS})
 
-static inline void dt_moments_join(dt_moments *all, const dt_moments *more)
+static inline void dt_sums_join(dt_sums *all, const dt_sums *more)
 {
     all->sum += more->sum;
     all->square += more->square;
+}
+
+static inline void dt_ends_join(dt_ends *all, const dt_ends *more)
+{
     all->min = more->min < all->min ? more->min : all->min;
     all->max = more->max > all->max ? more->max : all->max;
     all->zeros += more->zeros;
 }
 
-/* Keys of numbers, 0 .. DT_KEYS-1, and the tables that count them: four, so that equal neighbours don't wait for each
- * other; a key's count is the sum of the four. */
-enum { DT_KEYS = 256, DT_TALLY = 4 * DT_KEYS };
+static inline void dt_moments_join(dt_moments *all, const dt_moments *more)
+{
+    dt_sums_join(&all->sums, &more->sums);
+    dt_ends_join(&all->ends, &more->ends);
+}
+
+/* Keys of numbers are 0 .. DT_KEYS-1. */
+enum { DT_KEYS = 256 };
 
 /* Keys that are counted at once: they stay near, and are many beside what a call costs. */
 enum { DT_KEYS_AT_ONCE = 8192 };
+
+/* A histogram of one worker while it is counted. All zero before the first number. */
+typedef struct dt_tally {
+    _Alignas(DT_CACHE_LINE) uint8_t key[DT_KEYS_AT_ONCE]; /* of numbers that aren't counted yet, and how many there are */
+    int64_t kept;
+    uint32_t count[4][DT_KEYS]; /* four tables, so that equal neighbours don't wait for each other: their sum, modulo
+                                   2^32, is how often a key came */
+    /* What survey knows from one call to the next: */
+    _Alignas(DT_CACHE_LINE) uint8_t plane[2][8][DT_CACHE_LINE]; /* tally.h's, of exponents first .. first+15 */
+    int64_t first, vectors;                                     /* vectors they have counted */
+    int edge_key;
+    double edge; /* the least number of that key */
+} dt_tally;
 
 /* A histogram_spec, ready to make keys. */
 typedef struct dt_bins {
@@ -71,12 +102,12 @@ typedef struct dt_parts {
     int64_t count, apart, rows, n, stride;
 } dt_parts;
 
-/* What is made of parts beside their moments; NULL where it isn't wanted. Of a part's rows * lanes keys those of lanes
- * without a number are keys of 0; they come part by part, within one in any order. */
+/* What is made of parts beside their moments; NULL where it isn't wanted. */
 typedef struct dt_survey {
-    const dt_bins *bins; /* where keys are wanted */
-    uint8_t *key, *log_key;
-    void *before;    /* numbers as x's, whose rows then follow each other: becomes x, and with what it was before */
+    const dt_bins *bins; /* of both histograms: */
+    dt_tally *linear, *log;
+    void *before;    /* numbers as x's, whose rows then follow each other, 0 in lanes that x hasn't: becomes x, and with
+                        what it was before */
     double *product; /* sum x before is product[p] */
 } dt_survey;
 
@@ -87,8 +118,9 @@ typedef struct dt_summaries {
      * c of the rows into unit[c]; either may be NULL. */
     void (*moments)(int64_t rows, int64_t n, const void *x, int64_t stride, dt_moments *all, dt_moments *unit);
 
-    /* Those of part p (of the same bits) to moments[p], and what else is wanted, in one pass. */
-    void (*survey)(const dt_parts *parts, const dt_survey *wanted, dt_moments *moments);
+    /* Sums of part p (of the same bits) to sums[p], what else belongs to the moments joined into *ends, and what else is
+     * wanted. */
+    void (*survey)(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums, dt_ends *ends);
 
     /* Equal bins between low and high: key 0 below low, 1 + floor((x - low) bins / (high - low)), bins + 1 from high
      * on; computed in the numbers' own precision. NaN: bins + 1. */
@@ -98,9 +130,9 @@ typedef struct dt_summaries {
      * one more from 2^log_high on and for NaN. */
     void (*log_keys)(int64_t n, const void *x, const dt_bins *bins, uint8_t *key);
 
-    /* Counts n <= DT_KEYS_AT_ONCE keys of an array of DT_KEYS_AT_ONCE, what lies behind them is overwritten. The more
-     * different keys the longer it takes, but key 0 costs nothing, wherever the others lie. */
-    void (*tally)(int64_t n, uint8_t *key, uint32_t *tally); /* [DT_TALLY] */
+    /* Counts what a tally has kept, whose bins these are: then its counts are complete. The more different keys the longer it takes, but key 0 costs nothing, wherever the
+     * others lie. */
+    void (*count)(dt_tally *tally, const dt_bins *bins);
 
     /* sum x y; and of `count` parts of n numbers, one after the other, sum (x - y)^2 to sum[p]. */
     double (*dot)(int64_t n, const void *x, const void *y);

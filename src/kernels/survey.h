@@ -1,273 +1,378 @@
-/* Moments, keys and products with what was before in one pass, for summary.h. What keeps a processor waiting at the end
- * of a part, where lanes are joined, overlaps the next part of the same call.
+/* All that is made of parts of numbers, for summary.h: moments, what both histograms count, products with what was
+ * before.
  */
 #ifndef DT_KERNELS_SURVEY_H
 #define DT_KERNELS_SURVEY_H
 
 #include "kernels/dots.h"
+#include "kernels/exponents.h"
 #include "kernels/keys.h"
-
-/* Where the results of one part go. */
-typedef struct findings {
-    dt_moments *moments;
-    uint8_t *key, *log_key;
-    dt_real *before;
-    double *product;
-} findings;
+#include "kernels/tally.h"
 
 /* --- one after the other --- */
 
-/* Lanes without a number have the key of 0. */
-__attribute__((noinline)) static void keys_of_rows(const part *p, const dt_bins *bins, uint8_t *key)
+/* Keeps the keys of all numbers. */
+static void keep_keys(const dt_parts *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
+                      const dt_bins *bins, dt_tally *t)
 {
-    const linear_bins linear = linear_of(bins);
-    for (int64_t r = 0; key && r < p->rows; r++, key += DT_LANES) {
-        keys(p->n, p->x + r * p->stride, bins, key);
-        memset(key + p->n, linear_key(0, &linear), (size_t)(DT_LANES - p->n));
+    for (int64_t i = 0; i < parts->count; i++) {
+        const part p = part_of(parts, i);
+        if (t->kept + p.rows * p.n > DT_KEYS_AT_ONCE)
+            count_keys(t);
+        for (int64_t r = 0; r < p.rows; r++, t->kept += p.n)
+            keys_of(p.n, p.x + r * p.stride, bins, t->key + t->kept);
     }
-}
-
-__attribute__((noinline)) static void log_keys_of_rows(const part *p, const dt_bins *bins, uint8_t *key)
-{
-    for (int64_t r = 0; key && r < p->rows; r++, key += DT_LANES) {
-        log_keys(p->n, p->x + r * p->stride, bins, key);
-        memset(key + p->n, 0, (size_t)(DT_LANES - p->n));
-    }
-}
-
-__attribute__((noinline)) static void survey_moments(const part *p, dt_moments *to)
-{
-    lanes l;
-    *to = DT_NO_MOMENTS;
-    all_lanes(p, &l);
-    add_all(p, &l, to);
 }
 
 #if defined(__AVX512F__) && DT_PRECISION == 32
-/* --- all at once --- */
+/* --- many at once --- */
 
-/* Chains of 16 lanes. Of the least and the largest one will do, as the order changes nothing. */
+enum { AT_ONCE = 8 }; /* parts */
+_Static_assert(AT_ONCE *DT_CHAIN *DT_LANES <= DT_KEYS_AT_ONCE, "there is room for their keys");
+
+/* Sums of parts, lane by lane. */
 typedef struct survey_sums {
-    __m512 sum[CHAINS], square[CHAINS], product[CHAINS];
-    __m512 min, max, most_before;
-    int64_t zeros, tiny; /* numbers that are 0; that have no exponent */
+    __m512 of[2 * AT_ONCE]; /* those of x of part p at sum_index(p), of x^2 at sum_index(p) + 4 */
 } survey_sums;
 
-/* What a survey is made with. */
-typedef struct survey_plan {
-    const dt_bins *spec;
-    linear_bins bins;
-    bool fused;
-    log_bins powers;
-    __mmask16 used; /* lanes that hold a number */
-} survey_plan;
+DT_INLINE int sum_index(int64_t p)
+{
+    return (int)((p >> 1 & 3) | (p & 1) << 3);
+}
 
-DT_INLINE void begin_survey(survey_sums *s)
+/* The least and the largest of all parts, in chains: the largest as an integer, whose order is that of numbers where they
+ * aren't negative. */
+typedef struct survey_ends {
+    __m512 min[2];
+    __m512i max[2];
+} survey_ends;
+
+/* Chains of one part. */
+typedef struct survey_chains {
+    __m512 sum[CHAINS], square[CHAINS], product[CHAINS];
+} survey_chains;
+
+/* A row of chain i. NaN spoils the least not, nor the largest where it is negative. */
+DT_INLINE void add_row(survey_chains *c, survey_ends *ends, int i, const float *row, const float *before)
+{
+    const __m512 x = _mm512_loadu_ps(row);
+    ends->min[i % 2] = dt_vector_min(x, ends->min[i % 2]);
+    ends->max[i % 2] = _mm512_max_epi32(_mm512_castps_si512(x), ends->max[i % 2]);
+    c->sum[i] = i % 2 ? _mm512_fmadd_ps(x, _mm512_set1_ps(1), c->sum[i]) : _mm512_add_ps(c->sum[i], x);
+    c->square[i] = _mm512_fmadd_ps(x, x, c->square[i]);
+    if (before)
+        c->product[i] = _mm512_fmadd_ps(x, _mm512_loadu_ps(before), c->product[i]);
+}
+
+DT_INLINE void add_part(int64_t rows, const float *x, const float *before, survey_chains *c, survey_ends *ends)
 {
     DT_REPEAT (i, CHAINS)
-        s->sum[i] = s->square[i] = s->product[i] = _mm512_setzero_ps();
-    s->min = _mm512_set1_ps(INFINITY);
-    s->max = _mm512_set1_ps(-INFINITY);
-    s->most_before = _mm512_setzero_ps();
-    s->zeros = s->tiny = 0;
-}
-
-/* Row i of four. NaN spoils neither the least nor the largest. */
-DT_INLINE void add_row(survey_sums *s, int i, __m512 x, const float *before)
-{
-    s->min = dt_vector_min(x, s->min);
-    s->max = dt_vector_max(x, s->max);
-    s->sum[i] = _mm512_add_ps(s->sum[i], x);
-    s->square[i] = _mm512_fmadd_ps(x, x, s->square[i]);
-    if (before) {
-        const __m512 y = _mm512_loadu_ps(before + i * DT_LANES);
-        s->product[i] = _mm512_fmadd_ps(x, y, s->product[i]);
-        s->most_before = dt_vector_most(y, s->most_before);
-    }
-}
-
-/* Four rows, and their keys. */
-DT_INLINE void add_four(survey_sums *s, const survey_plan *plan, const __m512 x[CHAINS], const float *before,
-                        uint8_t *key, uint8_t *log_key)
-{
-    DT_REPEAT (i, CHAINS)
-        add_row(s, i, x[i], before);
-    if (key)
-        _mm512_storeu_si512(key, four_keys(plan->fused, x, &plan->bins));
-    if (!log_key) {
-        s->zeros += four_zeros(x);
-        return;
-    }
-    const __m512i exponents = four_exponents(x);
-    const __mmask64 none = _mm512_testn_epi8_mask(exponents, exponents);
-    __m512i power = four_log_keys(exponents, &plan->powers);
-    if (none) {
-        s->tiny += __builtin_popcountll(none);
-        s->zeros += four_zeros(x);
-        power = _mm512_maskz_mov_epi8(~none, power);
-    }
-    _mm512_storeu_si512(log_key, power);
-}
-
-/* Sums of two vectors' lanes, each as join_vectors; and the least and the largest of two's: side by side, at half the
- * operations. */
-DT_INLINE void join_sums(__m512 sum, __m512 square, double joined[2])
-{
-    dt_wide a[2], b[2];
-    dt_widen(sum, a);
-    dt_widen(square, b);
-    const __m512d x = _mm512_add_pd(a[0], a[1]), y = _mm512_add_pd(b[0], b[1]);
-    const __m512d four = _mm512_add_pd(_mm512_shuffle_f64x2(x, y, 0x44), _mm512_shuffle_f64x2(x, y, 0xee));
-    const __m512d two = _mm512_add_pd(four, _mm512_shuffle_f64x2(four, four, 0xb1));
-    const __m512d one = _mm512_add_pd(two, _mm512_permute_pd(two, 0x55));
-    joined[0] = _mm512_cvtsd_f64(one);
-    joined[1] = _mm_cvtsd_f64(_mm512_extractf64x2_pd(one, 2));
-}
-
-DT_INLINE void join_min_max(__m512 min, __m512 max, float *least, float *most)
-{
-    const __m512 x = _mm512_xor_ps(min, _mm512_set1_ps(-0.0F));
-    const __m512 eight = _mm512_max_ps(_mm512_shuffle_f32x4(x, max, 0x44), _mm512_shuffle_f32x4(x, max, 0xee));
-    const __m512 four = _mm512_max_ps(eight, _mm512_shuffle_f32x4(eight, eight, 0xb1));
-    const __m512 two = _mm512_max_ps(four, _mm512_permute_ps(four, 0x4e));
-    const __m512 one = _mm512_max_ps(two, _mm512_permute_ps(two, 0xb1));
-    *least = -_mm512_cvtss_f32(one);
-    *most = _mm_cvtss_f32(_mm512_extractf32x4_ps(one, 2));
-}
-
-/* The product, and `before` becomes the numbers. */
-DT_INLINE void keep(const part *p, const survey_sums *s, float most, const findings *to)
-{
-    const dt_vector product = add_chains(s->product);
-    if (fits(most) && fits(_mm512_reduce_max_ps(s->most_before)))
-        *to->product = one_nan(join_vectors(&product));
-    else
-        *to->product = sum_of(PRODUCT, p->rows * DT_LANES, p->x, to->before);
-    for (int64_t i = 0; i < p->rows * DT_LANES; i += DT_LANES)
-        _mm512_storeu_ps(to->before + i, _mm512_loadu_ps(p->x + i));
-}
-
-/* The keys of rows that are left of fours; and of all rows where those of fours may be wrong, as a number isn't one, or
- * is too far from the bins to count them, or denormal, or above the last power. */
-DT_INLINE void mend_keys(const survey_plan *plan, const part *p, const part *rest, const survey_sums *s, float min,
-                         float max, bool numbers, const findings *to)
-{
-    const linear_bins *b = &plan->bins;
-    const int64_t done = (p->rows - rest->rows) * DT_LANES;
-    if (to->key) { /* lanes without a number hold 0 */
-        const float least = p->n < DT_LANES && min > 0 ? 0 : min, most = p->n < DT_LANES && max < 0 ? 0 : max;
-        const bool near = numbers && (least - b->low) * b->per > -0x1p30F && (most - b->low) * b->per < 0x1p30F;
-        if (!near || rest->rows > 0)
-            keys_of_rows(near ? rest : p, plan->spec, to->key + (near ? done : 0));
-    }
-    if (to->log_key) {
-        const bool near = numbers && s->tiny == s->zeros && larger(-min, max) < plan->spec->most;
-        if (!near || rest->rows > 0)
-            log_keys_of_rows(near ? rest : p, plan->spec, to->log_key + (near ? done : 0));
-    }
-}
-
-/* Whole fours of the part's rows. */
-DT_INLINE void add_fours(survey_sums *s, const survey_plan *plan, const part *p, int64_t rows, const findings *to)
-{
-    for (int64_t r = 0, at = 0; r < rows; r += CHAINS, at += CHAINS * DT_LANES) {
-        __m512 x[CHAINS];
+        c->sum[i] = c->square[i] = c->product[i] = _mm512_setzero_ps();
+    for (; rows >= CHAINS; rows -= CHAINS, x += CHAINS * DT_LANES, before += before ? CHAINS * DT_LANES : 0)
         DT_REPEAT (i, CHAINS)
-            x[i] = _mm512_maskz_loadu_ps(plan->used, p->x + (r + i) * p->stride);
-        add_four(s, plan, x, to->before ? to->before + at : NULL, to->key ? to->key + at : NULL,
-                 to->log_key ? to->log_key + at : NULL);
-    }
-    const int64_t absent = rows * (DT_LANES - p->n);
-    s->zeros -= absent;
-    s->tiny -= absent;
-}
-
-/* The rows that are left, without their keys. Returns how many numbers are 0. */
-DT_INLINE int64_t add_rest(survey_sums *s, const survey_plan *plan, const part *rest, const float *before)
-{
-    int64_t zeros = 0;
+            add_row(c, ends, i, x + i * DT_LANES, before ? before + i * DT_LANES : NULL);
     DT_REPEAT (i, CHAINS - 1)
-        if (i < rest->rows) {
-            const __m512 x = _mm512_maskz_loadu_ps(plan->used, rest->x + i * rest->stride);
-            add_row(s, i, x, before);
-            zeros += __builtin_popcount(_mm512_mask_cmp_ps_mask(plan->used, x, _mm512_setzero_ps(), _CMP_EQ_OQ));
-        }
-    return zeros;
+        if (i < rows)
+            add_row(c, ends, i, x + i * DT_LANES, before ? before + i * DT_LANES : NULL);
 }
 
-DT_INLINE void survey_part(const survey_plan *plan, const part *p, const findings *to)
+/* Each vector's lanes, joined in halves: two and two side by side, at half the operations. Those of sums and squares of
+ * part p become numbers 2p and 2p + 1. */
+DT_INLINE __m512 totals(const survey_sums *s)
 {
-    const int64_t fours = p->rows / CHAINS * CHAINS;
-    const part rest = {.rows = p->rows - fours, .n = p->n, .stride = p->stride, .x = p->x + fours * p->stride};
-    survey_sums s;
+    __m512 eight[AT_ONCE], four[AT_ONCE / 2], two[2];
+    DT_REPEAT (i, AT_ONCE)
+        eight[i] = _mm512_add_ps(_mm512_shuffle_f32x4(s->of[2 * i], s->of[2 * i + 1], 0x44),
+                                 _mm512_shuffle_f32x4(s->of[2 * i], s->of[2 * i + 1], 0xee));
+    DT_REPEAT (i, AT_ONCE / 2)
+        four[i] = _mm512_add_ps(_mm512_shuffle_f32x4(eight[2 * i], eight[2 * i + 1], 0x88),
+                                _mm512_shuffle_f32x4(eight[2 * i], eight[2 * i + 1], 0xdd));
+    DT_REPEAT (i, 2)
+        two[i] = _mm512_add_ps(_mm512_shuffle_ps(four[2 * i], four[2 * i + 1], 0x44),
+                               _mm512_shuffle_ps(four[2 * i], four[2 * i + 1], 0xee));
+    return _mm512_add_ps(_mm512_shuffle_ps(two[0], two[1], 0x88), _mm512_shuffle_ps(two[0], two[1], 0xdd));
+}
+
+/* Of all numbers. */
+__attribute__((noinline)) static float largest_of(const dense *parts)
+{
+    __m512 max = _mm512_set1_ps(-INFINITY);
+    for (int64_t i = 0; i < parts->count; i++)
+        for (int64_t r = 0; r < parts->rows; r++)
+            max = dt_vector_max(_mm512_loadu_ps(parts->x + i * parts->apart + r * DT_LANES), max);
+    return _mm512_mask_reduce_max_ps(lanes_of(parts), max);
+}
+
+typedef struct survey_range {
     float min, max;
-    double sums[2];
-    begin_survey(&s);
-    add_fours(&s, plan, p, fours, to);
-    const int64_t zeros = s.zeros + add_rest(&s, plan, &rest, to->before ? to->before + fours * DT_LANES : NULL);
-    join_sums(add_chains(s.sum), add_chains(s.square), sums);
-    join_min_max(_mm512_mask_mov_ps(_mm512_set1_ps(INFINITY), plan->used, s.min),
-                 _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), plan->used, s.max), &min, &max);
-    const float most = larger(-min, max);
-    const bool numbers = sums[0] == sums[0];
-    if (fits(most)) /* + 0.0: 0, whichever */
-        *to->moments = (dt_moments){one_nan(sums[0]), one_nan(sums[1]), (double)min + 0.0, (double)max + 0.0, zeros};
-    else
-        survey_moments(p, to->moments);
-    mend_keys(plan, p, &rest, &s, min, max, numbers, to);
-    if (to->before)
-        keep(p, &s, most, to);
+} survey_range;
+
+DT_INLINE survey_range range_of(const survey_ends *ends, const dense *parts)
+{
+    const __mmask16 used = lanes_of(parts);
+    const uint32_t bits = (uint32_t)_mm512_mask_reduce_max_epi32(used, _mm512_max_epi32(ends->max[0], ends->max[1]));
+    survey_range e = {.min = _mm512_mask_reduce_min_ps(used, dt_vector_min(ends->min[0], ends->min[1]))};
+    memcpy(&e.max, &bits, sizeof bits);
+    if (bits > 0x7f800000U) /* NaN, or all are negative */
+        e.max = largest_of(parts);
+    return e;
 }
 
-static survey_plan survey_plan_of(const dt_bins *spec, int64_t n)
+DT_INLINE int exponent_of(float x)
 {
-    survey_plan plan = {.spec = spec, .used = (__mmask16)((1U << n) - 1)};
-    if (spec) {
-        plan.bins = linear_of(spec);
-        plan.fused = scales_exactly(&plan.bins);
-        plan.powers = log_of(spec);
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (int)(bits >> 23 & 255);
+}
+
+static bool is_zero(const part *p)
+{
+    __m512i any = _mm512_setzero_si512();
+    for (int64_t r = 0; r < p->rows; r++)
+        any = _mm512_or_si512(any, _mm512_loadu_si512(p->x + r * DT_LANES));
+    return _mm512_test_epi32_mask(any, _mm512_set1_epi32(INT32_MAX)) == 0;
+}
+
+DT_INLINE part dense_part(const dense *parts, int64_t i)
+{
+    return (part){.rows = parts->rows, .n = parts->n, .stride = DT_LANES, .x = parts->x + i * parts->apart};
+}
+
+/* Of part i, whose lanes' products these are; what is before becomes the part's numbers. */
+DT_INLINE double take_product(const dense *parts, int64_t i, __m512 product, float *before)
+{
+    const part p = dense_part(parts, i);
+    const float total = dt_vector_total(product);
+    double sum = (double)total;
+    if (!(fits(total) || (total == 0 && is_zero(&p))))
+        sum = one_nan(exact_sum(PRODUCT, p.rows * DT_LANES, p.x, before));
+    for (int64_t k = 0; k < p.rows * DT_LANES; k += DT_LANES)
+        _mm512_storeu_ps(before + k, _mm512_loadu_ps(p.x + k));
+    return sum;
+}
+
+DT_INLINE survey_ends add_parts(const dense *parts, float *before, double *product, survey_sums *s)
+{
+    const dense own = *parts;
+    survey_ends ends;
+    DT_REPEAT (i, 2) {
+        ends.min[i] = _mm512_set1_ps(INFINITY);
+        ends.max[i] = _mm512_set1_epi32(INT32_MIN);
     }
-    return plan;
+    for (int64_t i = 0; i < own.count; i++) {
+        float *part_before = before ? before + i * own.rows * DT_LANES : NULL;
+        survey_chains c;
+        add_part(own.rows, own.x + i * own.apart, part_before, &c, &ends);
+        s->of[sum_index(i)] = add_chains(c.sum);
+        s->of[sum_index(i) + 4] = add_chains(c.square);
+        if (before)
+            product[i] = take_product(&own, i, add_chains(c.product), part_before);
+    }
+    for (int64_t i = own.count; i < AT_ONCE; i++)
+        s->of[sum_index(i)] = s->of[sum_index(i) + 4] = _mm512_setzero_ps();
+    return ends;
+}
+
+/* Sums of parts that float32 hasn't. false: not all are those of numbers. */
+__attribute__((noinline)) static bool put_exactly(const dense *parts, const float total[2 * AT_ONCE], dt_sums *to)
+{
+    bool numbers = true;
+    for (int64_t i = 0; i < parts->count; i++) {
+        const part p = dense_part(parts, i);
+        dt_moments m = DT_NO_MOMENTS;
+        if (fits(total[2 * i + 1]) || (total[2 * i + 1] == 0 && is_zero(&p)))
+            m.sums = (dt_sums){(double)total[2 * i], (double)total[2 * i + 1]};
+        else
+            add_exactly(&p, 0, 0, 0, &m);
+        numbers &= m.sums.sum == m.sums.sum;
+        to[i] = m.sums;
+    }
+    return numbers;
+}
+
+DT_INLINE bool put_sums(const dense *parts, const survey_sums *s, dt_sums *to)
+{
+    const __m512 total = totals(s), size = _mm512_abs_ps(total);
+    const __mmask16 fit = _mm512_cmp_ps_mask(size, _mm512_set1_ps(0x1p-100F), _CMP_GE_OQ) &
+                          _mm512_cmp_ps_mask(size, _mm512_set1_ps(INFINITY), _CMP_LT_OQ);
+    float each[2 * AT_ONCE];
+    _mm512_storeu_ps(each, total);
+    const unsigned squares = 0xaaaaU & ((1U << 2 * parts->count) - 1);
+    if ((fit & squares) != squares)
+        return put_exactly(parts, each, to);
+    for (int64_t i = 0; i < parts->count; i++)
+        to[i] = (dt_sums){(double)each[2 * i], (double)each[2 * i + 1]};
+    return true;
+}
+
+/* --- the linear histogram --- */
+
+/* Numbers in the order of integers, and back. */
+DT_INLINE int32_t rank_of(float x)
+{
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits < 0 ? INT32_MIN - bits : bits;
+}
+
+DT_INLINE float of_rank(int32_t rank)
+{
+    const int32_t bits = rank < 0 ? INT32_MIN - rank : rank;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* The least number of this key; keys never fall. That of `below` is smaller, that of `from` isn't. */
+static float edge_of(dt_tally *t, int key, float below, float from, const linear_bins *bins)
+{
+    int64_t low = rank_of(below), high = rank_of(from);
+    if (t->edge_key != key) {
+        while (high - low > 1) {
+            const int64_t middle = low + (high - low) / 2;
+            if (linear_key(of_rank((int32_t)middle), bins) < key)
+                low = middle;
+            else
+                high = middle;
+        }
+        t->edge_key = key;
+        t->edge = (double)of_rank((int32_t)high);
+    }
+    return (float)t->edge;
+}
+
+/* How many are `edge` at least. */
+static int64_t count_from(const dense *parts, float edge)
+{
+    const __m512 least = _mm512_set1_ps(edge);
+    const __m512i one = _mm512_set1_epi32(1);
+    __m512i count[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (int64_t i = 0; i < parts->size; i += 4 * DT_LANES)
+        DT_REPEAT (k, 4) {
+            const __m512 x = _mm512_loadu_ps(parts->x + i + k * DT_LANES);
+            count[k] = _mm512_mask_add_epi32(count[k], _mm512_cmp_ps_mask(x, least, _CMP_GE_OQ), count[k], one);
+        }
+    const __m512i all =
+        _mm512_add_epi32(_mm512_add_epi32(count[0], count[1]), _mm512_add_epi32(count[2], count[3]));
+    return _mm512_reduce_add_epi32(all) - (0 >= edge ? parts->size - parts->numbers : 0);
+}
+
+/* Keeps the keys of numbers that are near the bins: of those that aren't any, too, which are taken off. */
+DT_INLINE void keep_near(const bool fused, const dense *parts, const linear_bins *bins, dt_tally *t)
+{
+    const dense own = *parts;
+    const linear_bins edges = *bins;
+    if (t->kept + own.size > DT_KEYS_AT_ONCE)
+        count_keys(t);
+    uint8_t *key = t->key + t->kept;
+    t->kept += own.size;
+    t->count[0][linear_key(0, &edges)] -= (uint32_t)(own.size - own.numbers);
+    for (int64_t i = 0; i < own.size; i += BYTES) {
+        __m512 four[4];
+        four_rows(own.x + i, four);
+        _mm512_storeu_si512(key + i, four_keys(fused, four, &edges));
+    }
+}
+
+/* Most numbers of a layer lie in few bins: where it is one or two, they needn't have keys. */
+static void survey_linear(const dense *parts, survey_range ends, bool numbers, const dt_bins *spec, dt_tally *t)
+{
+    const linear_bins bins = linear_of(spec);
+    const int first = linear_key(ends.min, &bins), last = linear_key(ends.max, &bins);
+    if (numbers && last <= first + 1) {
+        const int64_t in_last = last == first ? parts->numbers : count_from(parts, edge_of(t, last, ends.min, ends.max, &bins));
+        t->count[0][first] += (uint32_t)(parts->numbers - in_last);
+        t->count[0][last] += (uint32_t)in_last;
+    } else if (numbers && (ends.min - bins.low) * bins.per > -0x1p30F && (ends.max - bins.low) * bins.per < 0x1p30F) {
+        if (scales_exactly(&bins))
+            keep_near(true, parts, &bins, t);
+        else
+            keep_near(false, parts, &bins, t);
+    } else {
+        const dt_parts each = {parts->x, parts->count, parts->apart, parts->rows, parts->n, DT_LANES};
+        keep_keys(&each, keys, spec, t);
+    }
+}
+
+static void survey_dense(const dense *parts, const dt_survey *wanted, float *before, double *product, dt_sums *sums,
+                         dt_ends *all)
+{
+    survey_sums s;
+    const survey_ends ends = before ? add_parts(parts, before, product, &s) : add_parts(parts, NULL, NULL, &s);
+    const survey_range range = range_of(&ends, parts);
+    const bool numbers = put_sums(parts, &s, sums);
+    const int largest = numbers ? exponent_of(larger(-range.min, range.max)) : 0;
+    const int64_t zeros =
+        wanted->log ? survey_exponents(parts, wanted->log, largest, wanted->bins) : zeros_of(parts);
+    dt_ends_join(all, &(dt_ends){(double)range.min + 0.0, (double)range.max + 0.0, zeros}); /* 0, whichever */
+    if (wanted->linear)
+        survey_linear(parts, range, numbers, wanted->bins, wanted->linear);
+}
+
+/* Parts i .. i+count-1, copied where there are gaps. */
+static dense dense_of(const dt_parts *parts, int64_t i, int64_t count, float copy[AT_ONCE * DT_CHAIN * DT_LANES])
+{
+    const __mmask16 used = (__mmask16)((1U << parts->n) - 1);
+    const int64_t size = (parts->rows + 3) / 4 * 4 * DT_LANES;
+    dense d = {part_of(parts, i).x, count, size, parts->rows, parts->n, count * size, count * parts->rows * parts->n};
+    if (parts->stride == DT_LANES && parts->n == DT_LANES && parts->apart == size && parts->rows % 4 == 0)
+        return d;
+    memset(copy, 0, (size_t)d.size * sizeof *copy);
+    for (int64_t k = 0; k < count; k++) {
+        const part p = part_of(parts, i + k);
+        for (int64_t r = 0; r < p.rows; r++)
+            _mm512_storeu_ps(copy + k * size + r * DT_LANES, _mm512_maskz_loadu_ps(used, p.x + r * p.stride));
+    }
+    d.x = copy;
+    return d;
+}
+
+static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums, dt_ends *ends)
+{
+    float copy[AT_ONCE * DT_CHAIN * DT_LANES];
+    for (int64_t i = 0; i < parts->count; i += AT_ONCE) {
+        const int64_t count = parts->count - i < AT_ONCE ? parts->count - i : AT_ONCE;
+        const dense some = dense_of(parts, i, count, copy);
+        survey_dense(&some, wanted, wanted->before ? (float *)wanted->before + i * parts->rows * DT_LANES : NULL,
+                     wanted->before ? wanted->product + i : NULL, sums + i, ends);
+    }
+}
+
+static void count(dt_tally *t, const dt_bins *bins)
+{
+    const log_bins powers = log_of(bins);
+    count_planes(t, &powers);
+    count_keys(t);
 }
 #else
-typedef struct survey_plan {
-    const dt_bins *spec;
-} survey_plan;
-
-static survey_plan survey_plan_of(const dt_bins *spec, int64_t n)
+static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums, dt_ends *ends)
 {
-    (void)n;
-    return (survey_plan){spec};
+    const int64_t size = parts->rows * DT_LANES;
+    for (int64_t i = 0; i < parts->count; i++) {
+        const part p = part_of(parts, i);
+        dt_moments m = DT_NO_MOMENTS;
+        lanes l;
+        all_lanes(&p, &l);
+        add_all(&p, &l, &m);
+        sums[i] = m.sums;
+        dt_ends_join(ends, &m.ends);
+        if (!wanted->before)
+            continue;
+        dt_real *before = (dt_real *)wanted->before + i * size;
+        wanted->product[i] = sum_of(PRODUCT, size, p.x, before);
+        memcpy(before, p.x, (size_t)size * sizeof *before);
+    }
+    if (wanted->linear)
+        keep_keys(parts, keys, wanted->bins, wanted->linear);
+    if (wanted->log)
+        keep_keys(parts, log_keys, wanted->bins, wanted->log);
 }
 
-static void survey_part(const survey_plan *plan, const part *p, const findings *to)
+static void count(dt_tally *t, const dt_bins *bins)
 {
-    survey_moments(p, to->moments);
-    keys_of_rows(p, plan->spec, to->key);
-    log_keys_of_rows(p, plan->spec, to->log_key);
-    if (to->before) {
-        *to->product = sum_of(PRODUCT, p->rows * DT_LANES, p->x, to->before);
-        memcpy(to->before, p->x, (size_t)(p->rows * DT_LANES) * sizeof *p->x);
-    }
+    (void)bins;
+    count_keys(t);
 }
 #endif
-
-static void survey(const dt_parts *parts, const dt_survey *wanted, dt_moments *moments)
-{
-    const dt_real *x = parts->x;
-    const survey_plan plan = survey_plan_of(wanted->bins, parts->n);
-    for (int64_t i = 0; i < parts->count; i++) {
-        const int64_t at = i * parts->rows * DT_LANES;
-        const part p = {.rows = parts->rows, .n = parts->n, .stride = parts->stride, .x = x + i * parts->apart};
-        const findings to = {
-            .moments = &moments[i],
-            .key = wanted->key ? wanted->key + at : NULL,
-            .log_key = wanted->log_key ? wanted->log_key + at : NULL,
-            .before = wanted->before ? (dt_real *)wanted->before + at : NULL,
-            .product = wanted->before ? &wanted->product[i] : NULL,
-        };
-        survey_part(&plan, &p, &to);
-    }
-}
 
 #endif

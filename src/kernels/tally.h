@@ -1,4 +1,4 @@
-/* Counting keys, for summary.h. One key after the other costs an addition in memory each. With vectors of bytes they
+/* Counting keys, for survey.h. One key after the other costs an addition in memory each. With vectors of bytes they
  * are counted by their bits instead, eight keys at a time: a key k = first .. first+7 becomes the byte 1 << (k -
  * first), any other 0, and carry-save adders (Harley and Seal's, as in Mula, Kurz and Lemire, arXiv 1611.07612) add
  * such bytes bit by bit: bit p of a count lies in plane p. Two logical operations a vector and eight keys, however
@@ -134,6 +134,16 @@ DT_INLINE bytes add_eight(bytes table, const bytes place[8], bytes *plane)
     return add_three(&plane[2], fours, add_three(&plane[1], twos[2], twos[3]));
 }
 
+/* What sixteen vectors carry, of weight 16. */
+DT_INLINE void carry_on(bytes plane[PLANES], bytes carry)
+{
+    DT_REPEAT (p, PLANES - ADDED_LOG) {
+        const bytes both = bytes_and(plane[ADDED_LOG + p], carry);
+        plane[ADDED_LOG + p] = bytes_xor(plane[ADDED_LOG + p], carry);
+        carry = both;
+    }
+}
+
 /* Sixteen vectors' bits. */
 DT_INLINE void add_sixteen(const int tables, const key_table *t, const uint8_t *key, bytes plane[TABLES][PLANES])
 {
@@ -145,14 +155,17 @@ DT_INLINE void add_sixteen(const int tables, const key_table *t, const uint8_t *
         DT_REPEAT (w, tables)
             eights[w][e] = add_eight(t->byte[w], place, plane[w]);
     }
-    DT_REPEAT (w, tables) {
-        bytes carry = add_three(&plane[w][3], eights[w][0], eights[w][1]);
-        DT_REPEAT (p, PLANES - ADDED_LOG) {
-            const bytes both = bytes_and(plane[w][ADDED_LOG + p], carry);
-            plane[w][ADDED_LOG + p] = bytes_xor(plane[w][ADDED_LOG + p], carry);
-            carry = both;
-        }
-    }
+    DT_REPEAT (w, tables)
+        carry_on(plane[w], add_three(&plane[w][3], eights[w][0], eights[w][1]));
+}
+
+/* How often the bit was set in so many vectors. */
+DT_INLINE uint32_t planes_count(const bytes plane[PLANES], int bit, int64_t vectors)
+{
+    uint32_t count = 0;
+    for (int p = 0; p < PLANES && vectors >> p > 0; p++)
+        count += (uint32_t)__builtin_popcountll(bytes_bit(plane[p], bit)) << p;
+    return count;
 }
 
 /* Keys first .. first + 8 tables - 1, at most `last`, of n, a multiple of TALLY_STEP. Returns how many they are. */
@@ -167,9 +180,7 @@ DT_INLINE uint32_t tally_some(const int tables, int64_t n, const uint8_t *key, i
     for (int64_t i = 0; i < n; i += TALLY_STEP)
         add_sixteen(tables, &table, key + i, plane);
     for (int i = 0; i < 8 * tables && first + i <= last; i++) {
-        uint32_t count = 0;
-        for (int p = 0; p < PLANES && n >> p >= BYTES; p++)
-            count += (uint32_t)__builtin_popcountll(bytes_bit(plane[i / 8][p], i % 8)) << p;
+        const uint32_t count = planes_count(plane[i / 8], i % 8, n / BYTES);
         to[first + i] += count;
         all += count;
     }
@@ -224,5 +235,11 @@ static void tally(int64_t n, uint8_t *key, uint32_t *to)
     tally_each(n, key, to);
 }
 #endif
+
+static void count_keys(dt_tally *t)
+{
+    tally(t->kept, t->key, t->count[0]);
+    t->kept = 0;
+}
 
 #endif

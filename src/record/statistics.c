@@ -9,41 +9,31 @@
 #include "train/step.h"
 
 enum { TOGETHER = 8 }; /* parts that are surveyed at once, at most */
-_Static_assert(TOGETHER *DT_CHAIN *DT_CACHE_LINE / (int)sizeof(float) <= DT_KEYS_AT_ONCE, "there is room for keys");
 
-/* Surveys parts, and keeps their keys: of lanes without a number, too, which are taken off the tally. */
 static void survey_parts(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, const dt_parts *parts,
-                         void *before, double *product, dt_moments *to)
+                         void *before, double *product, dt_sums *to)
 {
-    const int64_t lanes = s->k->lanes, rows = parts->count * parts->rows;
-    uint8_t *key[DT_HISTOGRAMS] = {NULL};
-    for (int h = 0; h < DT_HISTOGRAMS; h++) {
-        if (!g->keys[h])
-            continue;
-        dt_keys *keys = &g->keys[h][worker];
-        if (keys->count + rows * lanes > DT_KEYS_AT_ONCE)
-            dt_count_kept(s, g, h, worker);
-        key[h] = keys->key + keys->count;
-        keys->count += rows * lanes;
-        if (parts->n < lanes)
-            g->tally[h][worker * DT_TALLY + s->zero_key[h]] -= (uint32_t)(rows * (lanes - parts->n));
-    }
-    s->k->survey(parts, &(dt_survey){&s->edges, key[DT_LINEAR], key[DT_LOG], before, product}, to);
+    const dt_survey wanted = {.bins = &s->edges,
+                              .linear = g->tally[DT_LINEAR] ? &g->tally[DT_LINEAR][worker] : NULL,
+                              .log = g->tally[DT_LOG] ? &g->tally[DT_LOG][worker] : NULL,
+                              .before = before,
+                              .product = product};
+    s->k->survey(parts, &wanted, to, &g->seen[worker].ends);
 }
 
 /* Parts as one. */
 static void survey_together(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, const dt_parts *parts,
-                            dt_moments *all)
+                            dt_sums *all)
 {
-    dt_moments part[TOGETHER];
+    dt_sums part[TOGETHER];
     survey_parts(s, g, worker, parts, NULL, NULL, part);
     for (int64_t i = 0; i < parts->count; i++)
-        dt_moments_join(all, &part[i]);
+        dt_sums_join(all, &part[i]);
 }
 
 /* Rows of samples: the lanes run along them, and across samples over what is left at their ends. */
 static void survey_rows(const dt_statistics *s, const dt_statistics_group *g, int64_t worker, const dt_matrix_view *v,
-                        dt_moments *all)
+                        dt_sums *all)
 {
     const size_t element = dt_precision_size(s->layout->precision);
     const int64_t lanes = g->lanes, whole = g->units / lanes, left = g->units % lanes;
@@ -90,7 +80,7 @@ static void count_units(const dt_statistics *s, const dt_statistics_group *g, in
 /* Is anything but units' wanted? */
 static bool of_layer(const dt_statistics_group *g)
 {
-    return g->moments || g->keys[DT_LINEAR] || g->keys[DT_LOG];
+    return g->moments || g->tally[DT_LINEAR] || g->tally[DT_LOG];
 }
 
 /* One shard's rows of z, a or delta. */
@@ -99,7 +89,7 @@ static void add_rows(const dt_statistics *s, dt_statistics_group *g, int64_t wor
     const size_t element = dt_precision_size(s->layout->precision);
     const int64_t width = dt_ceil_div(g->units, g->lanes) * g->lanes;
     dt_moments *unit = g->unit_part ? g->unit_part + shard * width : NULL;
-    g->part[shard] = DT_NO_MOMENTS;
+    g->part[shard] = (dt_sums){0, 0};
     for (int64_t j = 0; unit && j < g->units; j++)
         unit[j] = DT_NO_MOMENTS;
     if (of_layer(g))
@@ -151,20 +141,28 @@ static void add_norms(dt_statistics *s, const dt_step_view *view, int64_t first,
     put_norms(s, first, first + n, slot);
 }
 
-void dt_statistics_begin(dt_statistics *s)
+/* Takes back what a step that never ended has counted. */
+static void forget_counts(const dt_statistics *s, dt_statistics_group *g)
 {
     const size_t workers = (size_t)s->layout->workers;
-    for (int64_t l = 0; s->dirty && l <= s->layout->layers; l++)
-        for (int q = 0; q < DT_QUANTITIES; q++)
-            for (int h = 0; h < DT_HISTOGRAMS; h++) {
-                dt_statistics_group *g = &s->group[l][q];
-                if (g->tally[h])
-                    memset(g->tally[h], 0, workers * DT_TALLY * sizeof(uint32_t));
-                for (size_t t = 0; g->keys[h] && t < workers; t++)
-                    g->keys[h][t].count = 0;
-                if (g->unit_tally[h])
-                    memset(g->unit_tally[h], 0, workers * (size_t)(g->units * s->bins[h]) * sizeof(uint32_t));
-            }
+    for (int h = 0; h < DT_HISTOGRAMS; h++) {
+        if (g->tally[h])
+            memset(g->tally[h], 0, workers * sizeof *g->tally[h]);
+        if (g->unit_tally[h])
+            memset(g->unit_tally[h], 0, workers * (size_t)(g->units * s->bins[h]) * sizeof(uint32_t));
+    }
+}
+
+void dt_statistics_begin(dt_statistics *s)
+{
+    for (int64_t l = 0; l <= s->layout->layers; l++)
+        for (int q = 0; q < DT_QUANTITIES; q++) {
+            dt_statistics_group *g = &s->group[l][q];
+            for (int64_t t = 0; g->seen && t < s->layout->workers; t++)
+                g->seen[t].ends = DT_NO_ENDS;
+            if (s->dirty)
+                forget_counts(s, g);
+        }
     s->dirty = true;
 }
 

@@ -5,38 +5,42 @@
 #include "record/statistics_state.h"
 #include "train/step.h"
 
-static void total(dt_statistics_group *g, int64_t parts)
+static void total(dt_statistics_group *g, int64_t workers, int64_t parts)
 {
-    g->total = DT_NO_MOMENTS;
-    g->total_product = 0;
+    dt_sums sums = {0, 0};
+    double product = 0;
     for (int64_t i = 0; i < parts; i++) {
-        dt_moments_join(&g->total, &g->part[i]);
-        g->total_product += g->product[i];
+        dt_sums_join(&sums, &g->part[i]);
+        product += g->product[i];
     }
+    g->total = (dt_moments){sums, DT_NO_ENDS};
+    g->total_product = product;
+    for (int64_t t = 0; t < workers; t++)
+        dt_ends_join(&g->total.ends, &g->seen[t].ends);
 }
 
 static double of_moments(dt_statistic statistic, const dt_moments *m, int64_t n)
 {
-    const double count = (double)n, mean = m->sum / count;
+    const double count = (double)n, mean = m->sums.sum / count;
     if (n == 0)
         return NAN;
     switch (statistic) {
     case DT_STATISTIC_MEAN:
         return mean;
     case DT_STATISTIC_STD: {
-        const double variance = m->square / count - mean * mean;
+        const double variance = m->sums.square / count - mean * mean;
         return sqrt(variance > 0 || isnan(variance) ? variance : 0);
     }
     case DT_STATISTIC_MIN:
-        return m->min <= m->max ? m->min : NAN;
+        return m->ends.min <= m->ends.max ? m->ends.min : NAN;
     case DT_STATISTIC_MAX:
-        return m->min <= m->max ? m->max : NAN;
+        return m->ends.min <= m->ends.max ? m->ends.max : NAN;
     case DT_STATISTIC_ABSMAX:
-        return m->min <= m->max ? fmax(fabs(m->min), fabs(m->max)) : NAN;
+        return m->ends.min <= m->ends.max ? fmax(fabs(m->ends.min), fabs(m->ends.max)) : NAN;
     case DT_STATISTIC_ZEROS:
-        return (double)m->zeros / count;
+        return (double)m->ends.zeros / count;
     case DT_STATISTIC_NORM:
-        return sqrt(m->square);
+        return sqrt(m->sums.square);
     default:
         return NAN;
     }
@@ -47,11 +51,11 @@ static double of_layer(const dt_statistics *s, const dt_capture_set *set, const 
     const bool bias = set->quantity == DT_QUANTITY_DB;
     switch (set->item->statistic) {
     case DT_STATISTIC_COSINE: {
-        const double norms = sqrt(g->total.square) * sqrt(s->previous_square[set->layer][bias]);
+        const double norms = sqrt(g->total.sums.square) * sqrt(s->previous_square[set->layer][bias]);
         return s->remembers && norms > 0 ? g->total_product / norms : NAN;
     }
     case DT_STATISTIC_UPDATE_RATIO:
-        return g->total.square > 0 ? sqrt(g->total_product) / sqrt(g->total.square) : NAN;
+        return g->total.sums.square > 0 ? sqrt(g->total_product) / sqrt(g->total.sums.square) : NAN;
     default:
         return of_moments(set->item->statistic, &g->total, n);
     }
@@ -85,15 +89,15 @@ static void put_counts(const dt_statistics *s, const dt_capture_set *set, const 
                     to[(place ? place[j] : j) * bins + i] += g->unit_tally[h][(t * g->units + j) * bins + i];
             continue;
         }
-        const uint32_t *tally = g->tally[h] + t * DT_TALLY;
-        dt_count_kept(s, g, h, t);
+        dt_tally *tally = &g->tally[h][t];
+        s->k->count(tally, &s->edges);
         for (int64_t i = 0; i < bins; i++)
-            to[i] += tally[i] + tally[DT_KEYS + i] + tally[2 * DT_KEYS + i] + tally[3 * DT_KEYS + i]; /* modulo 2^32 */
+            to[i] += tally->count[0][i] + tally->count[1][i] + tally->count[2][i] + tally->count[3][i]; /* modulo 2^32 */
+        for (int i = 0; i < 4; i++)
+            memset(tally->count[i], 0, (size_t)bins * sizeof *tally->count[i]);
     }
     if (set->item->per_unit)
         memset(g->unit_tally[h], 0, (size_t)(s->layout->workers * g->units * bins) * sizeof(uint32_t));
-    else
-        memset(g->tally[h], 0, (size_t)s->layout->workers * DT_TALLY * sizeof(uint32_t));
 }
 
 static void put_statistic(const dt_statistics *s, const dt_step_view *view, const dt_capture_set *set, char *slot)
@@ -146,7 +150,7 @@ static double noise(const dt_statistics *s, const dt_step_view *view, int64_t l,
     double big = 0, small = 0, inverse = 1;
     for (int64_t i = first; i <= last; i++) {
         const parts p = shards ? of_shards(s, i, B, view->shard_size) : of_samples(s, i, B);
-        big += s->group[i][DT_QUANTITY_DW].total.square + s->group[i][DT_QUANTITY_DB].total.square;
+        big += s->group[i][DT_QUANTITY_DW].total.sums.square + s->group[i][DT_QUANTITY_DB].total.sums.square;
         small += p.square;
         inverse = p.inverse;
     }
@@ -169,7 +173,7 @@ void dt_statistics_finish(dt_statistics *s, const dt_step_view *view, char *slot
     for (int64_t l = 0; l <= s->layout->layers; l++)
         for (int q = 0; q < DT_QUANTITIES; q++)
             if (s->group[l][q].moments)
-                total(&s->group[l][q],
+                total(&s->group[l][q], s->layout->workers,
                       dt_is_of_samples(q) ? dt_ceil_div(view->batch, view->shard_size) : s->group[l][q].parts);
     for (size_t i = DT_SET_FIRST_QUANTITY; i < s->layout->count; i++) {
         const dt_capture_set *set = &s->layout->sets[i];
@@ -179,8 +183,8 @@ void dt_statistics_finish(dt_statistics *s, const dt_step_view *view, char *slot
             *(double *)(void *)(slot + set->offset) = noise(s, view, set->layer, set->part);
     }
     for (int64_t l = 1; s->previous && l <= s->layout->layers; l++) {
-        s->previous_square[l][0] = s->group[l][DT_QUANTITY_DW].total.square;
-        s->previous_square[l][1] = s->group[l][DT_QUANTITY_DB].total.square;
+        s->previous_square[l][0] = s->group[l][DT_QUANTITY_DW].total.sums.square;
+        s->previous_square[l][1] = s->group[l][DT_QUANTITY_DB].total.sums.square;
     }
     s->remembers = s->previous != NULL;
     s->dirty = false;

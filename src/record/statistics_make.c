@@ -60,8 +60,7 @@ static bool make_tallies(dt_statistics *s, dt_statistics_group *g)
     const size_t workers = (size_t)s->layout->workers;
     for (int h = 0; h < DT_HISTOGRAMS; h++) {
         const uint32_t bit = 1u << histograms[h];
-        if (g->layer & bit && (!(g->keys[h] = take(s, workers, sizeof(dt_keys))) ||
-                               !(g->tally[h] = take(s, workers * DT_TALLY, sizeof(uint32_t)))))
+        if (g->layer & bit && !(g->tally[h] = take(s, workers, sizeof(dt_tally))))
             return false;
         if (g->unit & bit && !(g->unit_tally[h] = take(s, workers * (size_t)(g->units * s->bins[h]), sizeof(uint32_t))))
             return false;
@@ -86,10 +85,9 @@ static bool make_group(dt_statistics *s, int64_t l, int q)
     const int64_t across = dt_is_of_samples(q) ? s->shards : g->column;
     g->part = take(s, (size_t)g->parts, sizeof *g->part);
     g->product = take(s, (size_t)g->parts, sizeof *g->product);
-    if (!g->part || !g->product)
+    g->seen = take(s, (size_t)layout->workers, sizeof *g->seen);
+    if (!g->part || !g->product || !g->seen)
         return false;
-    for (int64_t i = 0; !s->measures && i < g->parts; i++) /* as it stays of blocks that hold biases alone */
-        g->part[i] = DT_NO_MOMENTS;
     if (g->unit & ~any_histogram && !(g->unit_part = take(s, (size_t)(across * panels * lanes), sizeof *g->unit_part)))
         return false;
     return make_tallies(s, g);
@@ -135,8 +133,6 @@ static bool make(dt_statistics *s, const dt_capture_layout *layout)
     for (int h = 0; h < DT_HISTOGRAMS; h++)
         s->bins[h] = dt_histogram_bins(&layout->rule->histogram, histograms[h]);
     s->edges = dt_bins_of(&layout->rule->histogram);
-    s->k->keys(1, &(double){0}, &s->edges, &s->zero_key[DT_LINEAR]);
-    s->k->log_keys(1, &(double){0}, &s->edges, &s->zero_key[DT_LOG]);
     ask(s);
     bool made = make_norms(s) && make_memory(s);
     for (int64_t l = 0; made && l <= layout->layers; l++)
@@ -178,8 +174,8 @@ void dt_statistics_destroy(dt_statistics *s)
             dt_release(g->part);
             dt_release(g->unit_part);
             dt_release(g->product);
+            dt_release(g->seen);
             for (int h = 0; h < DT_HISTOGRAMS; h++) {
-                dt_release(g->keys[h]);
                 dt_release(g->tally[h]);
                 dt_release(g->unit_tally[h]);
             }

@@ -11,11 +11,10 @@
 
 enum { DT_LINEAR, DT_LOG, DT_HISTOGRAMS };
 
-/* Keys of a worker that are not counted yet: many are counted at once. */
-typedef struct dt_keys {
-    _Alignas(DT_CACHE_LINE) uint8_t key[DT_KEYS_AT_ONCE];
-    int64_t count;
-} dt_keys;
+/* What one worker has seen of a quantity. */
+typedef struct dt_seen {
+    _Alignas(DT_CACHE_LINE) dt_ends ends;
+} dt_seen;
 
 /* One quantity of one layer. Parts are shards of samples (z, a, delta), blocks (W, dW) or panels of units (b, db). */
 typedef struct dt_statistics_group {
@@ -23,11 +22,11 @@ typedef struct dt_statistics_group {
     bool moments;         /* are wanted of the layer */
     int64_t units, parts;
     int64_t column, lanes;               /* W, dW: blocks a panel; units a panel */
-    dt_moments *part;                    /* [parts] */
+    dt_sums *part;                       /* [parts] */
+    dt_seen *seen;                       /* [worker] */
     dt_moments *unit_part;               /* [shards or column][units], in whole panels */
     double *product;                     /* [parts]: with the gradient before; or square of what the update changed */
-    dt_keys *keys[DT_HISTOGRAMS];        /* [worker] */
-    uint32_t *tally[DT_HISTOGRAMS];      /* [worker][DT_TALLY] */
+    dt_tally *tally[DT_HISTOGRAMS];      /* [worker] */
     uint32_t *unit_tally[DT_HISTOGRAMS]; /* [worker][units][bins] */
     dt_moments total;
     double total_product;
@@ -39,9 +38,8 @@ struct dt_statistics {
     int64_t samples, shards; /* at most, that are shown */
     int64_t bins[DT_HISTOGRAMS];
     dt_bins edges;
-    uint8_t zero_key[DT_HISTOGRAMS]; /* that of 0 */
-    bool dirty;                      /* a step has begun and not ended */
-    bool measures;                   /* nothing is allocated, its size added up: */
+    bool dirty;    /* a step has begun and not ended */
+    bool measures; /* nothing is allocated, its size added up: */
     size_t bytes;
     dt_statistics_group group[DT_LAYERS_MAX + 1][DT_QUANTITIES];
 
@@ -57,14 +55,6 @@ struct dt_statistics {
     int64_t remembers;                            /* 1: there is one */
     double previous_square[DT_LAYERS_MAX + 1][2]; /* of W, b */
 };
-
-/* Counts what a worker's keys of histogram h have kept. */
-static inline void dt_count_kept(const dt_statistics *s, const dt_statistics_group *g, int h, int64_t worker)
-{
-    dt_keys *keys = &g->keys[h][worker];
-    s->k->tally(keys->count, keys->key, g->tally[h] + worker * DT_TALLY);
-    keys->count = 0;
-}
 
 static inline bool dt_is_of_samples(int q)
 {
