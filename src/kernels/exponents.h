@@ -1,6 +1,7 @@
 /* Powers of two, counted from the numbers themselves: of 64 numbers the exponents are gathered in one vector of bytes,
  * and counted by their bits (tally.h) in planes that stay from one survey to the next. Sixteen exponents have a place
- * there, from that of the largest number down; what is smaller is rare, and counted one by one.
+ * there, from that of the largest number down, and where many numbers are smaller (gradients) sixteen more. What lies
+ * below is rare, and counted one by one.
  */
 #ifndef DT_KERNELS_EXPONENTS_H
 #define DT_KERNELS_EXPONENTS_H
@@ -10,8 +11,8 @@
 #include "kernels/tally.h"
 
 #if defined(__AVX512F__) && DT_PRECISION == 32
-enum { WINDOW = 8 * TABLES, VECTORS_MOST = (1 << PLANES) - 1 };
-_Static_assert(sizeof((dt_tally *)0)->plane == TABLES * PLANES * sizeof(bytes), "the planes have their place");
+enum { WINDOW = 8 * TABLES, WINDOWS = 2, VECTORS_MOST = (1 << PLANES) - 1 };
+_Static_assert(sizeof((dt_tally *)0)->plane == (size_t)WINDOWS * TABLES * PLANES * sizeof(bytes), "there is room for planes");
 
 /* Parts that follow each other without gaps, in rows of DT_LANES numbers, a multiple of four rows each: x holds 0 in lanes
  * from n on and in rows from `rows` on. `numbers` are those that are any, of `size`. */
@@ -62,11 +63,18 @@ DT_INLINE int key_of_exponent(int exponent, const log_bins *bins)
 /* What the planes have counted. */
 static void count_planes(dt_tally *t, const log_bins *bins)
 {
-    bytes plane[TABLES][PLANES];
-    memcpy(plane, t->plane, sizeof plane);
-    for (int i = 0; t->vectors > 0 && i < WINDOW; i++)
-        t->count[0][key_of_exponent((int)t->first + i, bins)] += planes_count(plane[i / 8], i % 8, t->vectors);
-    memset(t->plane, 0, sizeof t->plane);
+    uint32_t deep = 0;
+    for (int64_t w = 0; t->vectors > 0 && w <= t->deep; w++)
+        for (int i = 0; i < WINDOW; i++) {
+            bytes plane[PLANES];
+            DT_REPEAT (p, PLANES)
+                plane[p] = bytes_load(t->plane[w][i / 8][p]);
+            const uint32_t count = planes_count(plane, i % 8, t->vectors);
+            t->count[0][key_of_exponent((int)(t->first - w * WINDOW) + i, bins)] += count;
+            deep += w == 0 ? 0 : count;
+        }
+    memset(t->plane, 0, (t->deep ? 2 : 1) * sizeof t->plane[0]);
+    t->deep &= deep > 0 || t->vectors == 0;
     t->vectors = 0;
 }
 
@@ -77,23 +85,19 @@ DT_INLINE bytes exponents_at(const float *x)
     return four_exponents(four);
 }
 
-/* Of exponents: the least, and the places of those that aren't 0, all at once: one above 127 is none in the planes. */
+/* Of exponents: the least; and the least but 0, less one. */
 typedef struct seen {
-    bytes least, places;
+    bytes least, least_but_0;
 } seen;
 
-/* Exponents of TALLY_STEP numbers. */
-DT_INLINE void add_exponents(const key_table *t, const float *x, bytes plane[TABLES][PLANES], seen *s)
+/* Sixteen vectors of exponents, looked up in one window's tables. */
+DT_INLINE void add_window(const key_table *t, const bytes exponent[ADDED], bytes plane[TABLES][PLANES])
 {
     bytes eights[TABLES][2];
     DT_REPEAT (e, 2) {
         bytes place[8];
-        DT_REPEAT (j, 8) {
-            const bytes exponent = exponents_at(x + (e * 8 + j) * BYTES);
-            place[j] = place_of(t, exponent);
-            s->least = bytes_min(s->least, exponent);
-            s->places = _mm512_mask_max_epu8(s->places, _mm512_test_epi8_mask(exponent, exponent), s->places, place[j]);
-        }
+        DT_REPEAT (j, 8)
+            place[j] = place_of(t, exponent[e * 8 + j]);
         DT_REPEAT (w, TABLES)
             eights[w][e] = add_eight(t->byte[w], place, plane[w]);
     }
@@ -101,44 +105,71 @@ DT_INLINE void add_exponents(const key_table *t, const float *x, bytes plane[TAB
         carry_on(plane[w], add_three(&plane[w][3], eights[w][0], eights[w][1]));
 }
 
-/* The exponents of n numbers to the planes. */
-static seen plane_exponents(dt_tally *t, int64_t n, const float *x)
+/* The same from memory, to planes in memory. */
+__attribute__((noinline)) static void add_deep(int first, const uint8_t *exponent, int64_t n, uint8_t to[TABLES][PLANES][DT_CACHE_LINE])
 {
-    const key_table table = table_from((int)t->first);
-    const int64_t left = n % TALLY_STEP;
-    seen s = {bytes_set(255), bytes_set(0)};
+    const key_table table = table_from(first);
     bytes plane[TABLES][PLANES];
     DT_REPEAT (w, TABLES)
         DT_REPEAT (p, PLANES)
-            plane[w][p] = bytes_load(t->plane[w][p]);
-    for (int64_t i = 0; i + TALLY_STEP <= n; i += TALLY_STEP)
-        add_exponents(&table, x + i, plane, &s);
+            plane[w][p] = bytes_load(to[w][p]);
+    for (int64_t i = 0; i < n; i += TALLY_STEP)
+        add_sixteen(TABLES, &table, exponent + i, plane);
+    DT_REPEAT (w, TABLES)
+        DT_REPEAT (p, PLANES)
+            _mm512_store_si512(to[w][p], plane[w][p]);
+}
+
+/* Exponents of TALLY_STEP numbers. */
+DT_INLINE void add_exponents(const key_table *t, const float *x, bytes plane[TABLES][PLANES], seen *s, uint8_t *kept)
+{
+    bytes exponent[ADDED];
+    DT_REPEAT (j, ADDED) {
+        exponent[j] = exponents_at(x + j * BYTES);
+        s->least = bytes_min(s->least, exponent[j]);
+        s->least_but_0 = bytes_min(s->least_but_0, bytes_sub(exponent[j], bytes_set(1)));
+        _mm512_store_si512(kept + j * BYTES, exponent[j]);
+    }
+    add_window(t, exponent, plane);
+}
+
+/* The exponents of n numbers to the planes. */
+__attribute__((noinline)) static seen plane_exponents(dt_tally *t, int64_t n, const float *x)
+{
+    const key_table table = table_from((int)t->first);
+    const int64_t left = n % TALLY_STEP;
+    uint8_t *kept = t->key;
+    seen s = {bytes_set(255), bytes_set(255)};
+    bytes plane[TABLES][PLANES];
+    DT_REPEAT (w, TABLES)
+        DT_REPEAT (p, PLANES)
+            plane[w][p] = bytes_load(t->plane[0][w][p]);
+    for (int64_t i = 0; i + TALLY_STEP <= n; i += TALLY_STEP, kept += TALLY_STEP)
+        add_exponents(&table, x + i, plane, &s, kept);
     if (left > 0) {
         float last[TALLY_STEP] = {0};
         memcpy(last, x + n - left, (size_t)left * sizeof *x);
-        add_exponents(&table, last, plane, &s);
+        add_exponents(&table, last, plane, &s, kept);
+        kept += TALLY_STEP;
     }
     DT_REPEAT (w, TABLES)
         DT_REPEAT (p, PLANES)
-            _mm512_store_si512(t->plane[w][p], plane[w][p]);
-    t->vectors += (n + TALLY_STEP - 1) / TALLY_STEP * ADDED;
+            _mm512_store_si512(t->plane[0][w][p], plane[w][p]);
+    if (t->deep)
+        add_deep((int)t->first - WINDOW, t->key, kept - t->key, t->plane[1]);
+    t->vectors += (kept - t->key) / BYTES;
     return s;
 }
 
-/* Counts what has no place in the planes, but for 0, and returns how many that are. */
-__attribute__((noinline)) static int64_t count_outside(dt_tally *t, const dense *parts, const log_bins *bins)
+/* Counts exponents below `from`, but for 0, of n that were kept, and returns how many these are. */
+__attribute__((noinline)) static int64_t count_below(dt_tally *t, int from, int64_t n, const log_bins *bins)
 {
-    const key_table table = table_from((int)t->first);
     int64_t count = 0;
-    for (int64_t i = 0; i < parts->size; i += BYTES) {
-        const bytes exponent = exponents_at(parts->x + i);
-        uint8_t each[BYTES];
-        uint64_t left = bytes_bit(place_of(&table, exponent), 7) & _mm512_test_epi8_mask(exponent, exponent);
-        if (left == 0)
-            continue;
-        _mm512_storeu_si512(each, exponent);
+    for (int64_t i = 0; i < n; i += BYTES) {
+        const bytes exponent = bytes_load(t->key + i);
+        uint64_t left = _mm512_mask_cmplt_epu8_mask(_mm512_test_epi8_mask(exponent, exponent), exponent, bytes_set(from));
         for (; left; left &= left - 1, count++)
-            t->count[0][key_of_exponent(each[__builtin_ctzll(left)], bins)]++;
+            t->count[0][key_of_exponent(t->key[i + __builtin_ctzll(left)], bins)]++;
     }
     return count;
 }
@@ -148,21 +179,30 @@ static void place_planes(dt_tally *t, int64_t vectors, int largest, const log_bi
 {
     enum { FEW = 3 };
     const int64_t last = t->first + WINDOW - 1;
-    const bool moves = largest > last || (t->vectors == 0 && largest > 0 && largest + FEW < last);
+    const bool moves = largest > last || (t->vectors == 0 && largest + FEW < last);
     if (moves || t->vectors + vectors > VECTORS_MOST)
         count_planes(t, bins);
-    if (moves)
-        t->first = largest < WINDOW ? 1 : largest - WINDOW + 1;
+    if (!moves)
+        return;
+    t->first = largest < WINDOW ? 1 : largest - WINDOW + 1; /* 0 is never counted */
+    t->deep &= t->first > WINDOW;
 }
 
-/* All numbers, of which the largest has this exponent (0: it isn't known). Returns how many are 0. */
+/* All numbers, of which the largest has this exponent, 255 of infinity; no NaN. Returns how many are 0. */
 static int64_t survey_exponents(const dense *parts, dt_tally *t, int largest, const dt_bins *spec)
 {
     const log_bins bins = log_of(spec);
-    place_planes(t, parts->size / BYTES + TALLY_STEP / BYTES, largest, &bins);
+    const int64_t kept = (parts->size + TALLY_STEP - 1) / TALLY_STEP * TALLY_STEP;
+    place_planes(t, kept / BYTES, largest, &bins);
     const seen s = plane_exponents(t, parts->size, parts->x);
-    if (bytes_bit(s.places, 7) && 4 * count_outside(t, parts, &bins) > parts->size) /* all are far below the largest */
-        count_planes(t, &bins);
+    const int from = (int)t->first - (t->deep ? WINDOW : 0);
+    if (least_of(s.least_but_0) + 1 < from) {
+        enum { MANY = 512 }; /* one of so many */
+        const int64_t below = count_below(t, from, kept, &bins);
+        if (4 * below > parts->size) /* a number far above all others: the next may be nearer */
+            count_planes(t, &bins);
+        t->deep |= MANY * below > parts->size && t->first > WINDOW;
+    }
     if (_mm512_test_epi8_mask(s.least, s.least) == UINT64_MAX)
         return 0;
     const int64_t zeros = zeros_of(parts);

@@ -14,6 +14,7 @@
 #define DT_KERNELS_SUMMARY_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/memory.h"
@@ -72,8 +73,10 @@ typedef struct dt_tally {
     uint32_t count[4][DT_KEYS]; /* four tables, so that equal neighbours don't wait for each other: their sum, modulo
                                    2^32, is how often a key came */
     /* What survey knows from one call to the next: */
-    _Alignas(DT_CACHE_LINE) uint8_t plane[2][8][DT_CACHE_LINE]; /* tally.h's, of exponents first .. first+15 */
-    int64_t first, vectors;                                     /* vectors they have counted */
+    _Alignas(DT_CACHE_LINE) uint8_t plane[2][2][8][DT_CACHE_LINE]; /* exponents.h's, of exponents first .. first+15, and
+                                                                      of the sixteen below, where these are `deep` */
+    int64_t first, vectors;                                        /* vectors that they have counted */
+    bool deep;
     int edge_key;
     double edge; /* the least number of that key */
 } dt_tally;

@@ -274,8 +274,17 @@ DT_INLINE void keep_near(const bool fused, const dense *parts, const linear_bins
     }
 }
 
+/* Counts the keys of all numbers, one after the other. */
+static void count_each(const dense *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
+                      const dt_bins *bins, dt_tally *t)
+{
+    const dt_parts each = {parts->x, parts->count, parts->apart, parts->rows, parts->n, DT_LANES};
+    keep_keys(&each, keys_of, bins, t);
+    count_keys(t);
+}
+
 /* Most numbers of a layer lie in few bins: where it is one or two, they needn't have keys. */
-static void survey_linear(const dense *parts, survey_range ends, bool numbers, const dt_bins *spec, dt_tally *t)
+__attribute__((noinline)) static void survey_linear(const dense *parts, survey_range ends, bool numbers, const dt_bins *spec, dt_tally *t)
 {
     const linear_bins bins = linear_of(spec);
     const int first = linear_key(ends.min, &bins), last = linear_key(ends.max, &bins);
@@ -289,21 +298,25 @@ static void survey_linear(const dense *parts, survey_range ends, bool numbers, c
         else
             keep_near(false, parts, &bins, t);
     } else {
-        const dt_parts each = {parts->x, parts->count, parts->apart, parts->rows, parts->n, DT_LANES};
-        keep_keys(&each, keys, spec, t);
+        count_each(parts, keys, spec, t);
     }
 }
 
-static void survey_dense(const dense *parts, const dt_survey *wanted, float *before, double *product, dt_sums *sums,
+__attribute__((noinline)) static void survey_dense(const dense *parts, const dt_survey *wanted, float *before, double *product, dt_sums *sums,
                          dt_ends *all)
 {
     survey_sums s;
     const survey_ends ends = before ? add_parts(parts, before, product, &s) : add_parts(parts, NULL, NULL, &s);
     const survey_range range = range_of(&ends, parts);
     const bool numbers = put_sums(parts, &s, sums);
-    const int largest = numbers ? exponent_of(larger(-range.min, range.max)) : 0;
-    const int64_t zeros =
-        wanted->log ? survey_exponents(parts, wanted->log, largest, wanted->bins) : zeros_of(parts);
+    int64_t zeros;
+    if (wanted->log && numbers) {
+        zeros = survey_exponents(parts, wanted->log, exponent_of(larger(-range.min, range.max)), wanted->bins);
+    } else {
+        zeros = zeros_of(parts);
+        if (wanted->log)
+            count_each(parts, log_keys, wanted->bins, wanted->log);
+    }
     dt_ends_join(all, &(dt_ends){(double)range.min + 0.0, (double)range.max + 0.0, zeros}); /* 0, whichever */
     if (wanted->linear)
         survey_linear(parts, range, numbers, wanted->bins, wanted->linear);
