@@ -134,6 +134,16 @@ static void expect_counts(const dt_summaries *k, int64_t n, const uint8_t *key)
             fail_msg("key %d of %lld: not counted %u times", i, (long long)n, wanted[i]);
 }
 
+/* Where keys are counted as arrays of them (dt_tally). */
+static bool counts_arrays(dt_isa isa)
+{
+#if defined(__x86_64__)
+    return isa != DT_ISA_AVX512 || DT_PRECISION == 64;
+#else
+    return true;
+#endif
+}
+
 /* Few and many different keys, beginning below 128 and above, with one besides that a third have: as many at once as
  * are kept, and fewer. */
 static void tallies(void **state)
@@ -142,7 +152,7 @@ static void tallies(void **state)
     static const int64_t counts[] = {0, 1, 3, 127, 128, 129, 511, 1024, 1025, 5000, DT_KEYS_AT_ONCE};
     static const int begins[] = {1, 80, 121, 130};
     static uint8_t key[DT_KEYS_AT_ONCE];
-    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+    for (dt_isa isa = 0; isa <= dt_isa_current() && counts_arrays(isa); isa++)
         for (int range = 1; range < 120; range += range < 20 ? 1 : 33)
             for (size_t b = 0; b < sizeof begins / sizeof *begins; b++)
                 for (int other = 0; other < DT_KEYS; other += 85)
@@ -155,7 +165,7 @@ static void tallies(void **state)
                     }
     for (int k = 0; k < DT_KEYS; k += 51) { /* the most that planes hold */
         memset(key, k, sizeof key);
-        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
+        for (dt_isa isa = 0; isa <= dt_isa_current() && counts_arrays(isa); isa++)
             expect_counts(variants[isa], DT_KEYS_AT_ONCE, key);
     }
 }

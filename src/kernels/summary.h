@@ -66,19 +66,30 @@ enum { DT_KEYS = 256 };
 /* Keys that are counted at once: they stay near, and are many beside what a call costs. */
 enum { DT_KEYS_AT_ONCE = 8192 };
 
+/* Bits of sixteen keys, as tally.h adds them up: of eight keys each, in eight planes. */
+typedef uint8_t dt_tally_planes[2][8][DT_CACHE_LINE];
+
+enum { DT_TALLY_WINDOWS = 13, DT_WINDOW_KEYS = 16 }; /* for keys of up to 200 bins, and two more */
+
 /* A histogram of one worker while it is counted. All zero before the first number. */
 typedef struct dt_tally {
-    _Alignas(DT_CACHE_LINE) uint8_t key[DT_KEYS_AT_ONCE]; /* of numbers that aren't counted yet, and how many there are */
+    /* What isn't counted yet. Where keys are counted one array at a time: keys, and how many there are. Else planes, and
+     * how many vectors of keys they have seen: of linear keys those of window w are 16 w .. 16 w + 15, of exponents (of
+     * numbers, biased) there are two, from `first` on, and if they are `deep`, sixteen below. */
+    union {
+        _Alignas(DT_CACHE_LINE) uint8_t key[DT_KEYS_AT_ONCE];
+        _Alignas(DT_CACHE_LINE) dt_tally_planes window[DT_TALLY_WINDOWS];
+    };
     int64_t kept;
-    uint32_t count[4][DT_KEYS]; /* four tables, so that equal neighbours don't wait for each other: their sum, modulo
-                                   2^32, is how often a key came */
-    /* What survey knows from one call to the next: */
-    _Alignas(DT_CACHE_LINE) uint8_t plane[2][2][8][DT_CACHE_LINE]; /* exponents.h's, of exponents first .. first+15, and
-                                                                      of the sixteen below, where these are `deep` */
-    int64_t first, vectors;                                        /* vectors that they have counted */
+    int64_t vectors[DT_TALLY_WINDOWS];
+    int64_t first;
     bool deep;
+
     int edge_key;
     double edge; /* the least number of that key */
+
+    uint32_t count[4][DT_KEYS]; /* four tables, so that equal neighbours don't wait for each other: their sum, modulo
+                                   2^32, is how often a key came */
 } dt_tally;
 
 /* A histogram_spec, ready to make keys. */

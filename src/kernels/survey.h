@@ -9,26 +9,28 @@
 #include "kernels/keys.h"
 #include "kernels/tally.h"
 
-/* --- one after the other --- */
-
-/* Keeps the keys of all numbers. */
-static void keep_keys(const dt_parts *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
-                      const dt_bins *bins, dt_tally *t)
+/* All but the histograms of part i. */
+static void survey_part(const part *p, const dt_survey *wanted, int64_t i, dt_sums *sums, dt_ends *ends)
 {
-    for (int64_t i = 0; i < parts->count; i++) {
-        const part p = part_of(parts, i);
-        if (t->kept + p.rows * p.n > DT_KEYS_AT_ONCE)
-            count_keys(t);
-        for (int64_t r = 0; r < p.rows; r++, t->kept += p.n)
-            keys_of(p.n, p.x + r * p.stride, bins, t->key + t->kept);
-    }
+    const int64_t size = p->rows * DT_LANES;
+    dt_moments m = DT_NO_MOMENTS;
+    lanes l;
+    all_lanes(p, &l);
+    add_all(p, &l, &m);
+    *sums = m.sums;
+    dt_ends_join(ends, &m.ends);
+    if (!wanted->before)
+        return;
+    dt_real *before = (dt_real *)wanted->before + i * size;
+    wanted->product[i] = sum_of(PRODUCT, size, p->x, before);
+    memcpy(before, p->x, (size_t)size * sizeof *before);
 }
 
 #if defined(__AVX512F__) && DT_PRECISION == 32
 /* --- many at once --- */
 
 enum { AT_ONCE = 8 }; /* parts */
-_Static_assert(AT_ONCE *DT_CHAIN *DT_LANES <= DT_KEYS_AT_ONCE, "there is room for their keys");
+_Static_assert(AT_ONCE *DT_CHAIN *DT_LANES % TALLY_STEP == 0, "keys have whole steps");
 
 /* Sums of parts, lane by lane. */
 typedef struct survey_sums {
@@ -247,102 +249,178 @@ static int64_t count_from(const dense *parts, float edge)
     const __m512 least = _mm512_set1_ps(edge);
     const __m512i one = _mm512_set1_epi32(1);
     __m512i count[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-    for (int64_t i = 0; i < parts->size; i += 4 * DT_LANES)
-        DT_REPEAT (k, 4) {
-            const __m512 x = _mm512_loadu_ps(parts->x + i + k * DT_LANES);
-            count[k] = _mm512_mask_add_epi32(count[k], _mm512_cmp_ps_mask(x, least, _CMP_GE_OQ), count[k], one);
-        }
+    for (int64_t c = 0; c < parts->chunks; c++)
+        for (int64_t i = 0; i < parts->chunk; i += 4 * DT_LANES)
+            DT_REPEAT (k, 4) {
+                const __m512 x = _mm512_loadu_ps(parts->x + c * parts->gap + i + k * DT_LANES);
+                count[k] = _mm512_mask_add_epi32(count[k], _mm512_cmp_ps_mask(x, least, _CMP_GE_OQ), count[k], one);
+            }
     const __m512i all =
         _mm512_add_epi32(_mm512_add_epi32(count[0], count[1]), _mm512_add_epi32(count[2], count[3]));
     return _mm512_reduce_add_epi32(all) - (0 >= edge ? parts->size - parts->numbers : 0);
 }
 
-/* Keeps the keys of numbers that are near the bins: of those that aren't any, too, which are taken off. */
-DT_INLINE void keep_near(const bool fused, const dense *parts, const linear_bins *bins, dt_tally *t)
+/* Keys of numbers that are near the bins, to whole steps of `key`; those behind the last are in no window. */
+DT_INLINE void near_keys(const bool fused, const dense *parts, const linear_bins *bins, uint8_t *key)
 {
-    const dense own = *parts;
     const linear_bins edges = *bins;
-    if (t->kept + own.size > DT_KEYS_AT_ONCE)
-        count_keys(t);
-    uint8_t *key = t->key + t->kept;
-    t->kept += own.size;
-    t->count[0][linear_key(0, &edges)] -= (uint32_t)(own.size - own.numbers);
-    for (int64_t i = 0; i < own.size; i += BYTES) {
-        __m512 four[4];
-        four_rows(own.x + i, four);
-        _mm512_storeu_si512(key + i, four_keys(fused, four, &edges));
+    const dense own = *parts;
+    const int64_t whole = whole_steps(own.size);
+    uint8_t *to = key;
+    for (int64_t c = 0; c < own.chunks; c++)
+        for (int64_t i = 0; i < own.chunk; i += BYTES, to += BYTES) {
+            __m512 four[4];
+            four_rows(own.x + c * own.gap + i, four);
+            _mm512_store_si512(to, four_keys(fused, four, &edges));
+        }
+    for (int64_t i = own.size; i < whole; i += BYTES)
+        _mm512_store_si512(key + i, bytes_set(255));
+}
+
+static void count_window(dt_tally *t, int w)
+{
+    uint32_t count[WINDOW];
+    (void)empty_window(t->window[w], t->vectors[w], count);
+    for (int i = 0; i < WINDOW; i++)
+        t->count[0][w * WINDOW + i] += count[i];
+    t->vectors[w] = 0;
+}
+
+/* Counts n keys, whole steps, of which the least is first and the largest last. */
+static void window_keys(dt_tally *t, int first, int last, int64_t n, const uint8_t *key)
+{
+    for (int w = first / WINDOW; w <= last / WINDOW; w++) {
+        if (t->vectors[w] + n / BYTES > VECTORS_MOST)
+            count_window(t, w);
+        add_to_window(w * WINDOW, n, key, t->window[w]);
+        t->vectors[w] += n / BYTES;
     }
 }
 
-/* Counts the keys of all numbers, one after the other. */
-static void count_each(const dense *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
-                      const dt_bins *bins, dt_tally *t)
+/* Keys of a part's numbers, one after the other. */
+static void count_each(const part *p, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
+                       const dt_bins *bins, dt_tally *t)
 {
-    const dt_parts each = {parts->x, parts->count, parts->apart, parts->rows, parts->n, DT_LANES};
-    keep_keys(&each, keys_of, bins, t);
-    count_keys(t);
+    for (int64_t r = 0; r < p->rows; r++) {
+        uint8_t key[DT_LANES];
+        keys_of(p->n, p->x + r * p->stride, bins, key);
+        for (int64_t j = 0; j < p->n; j++)
+            t->count[0][key[j]]++;
+    }
 }
 
-/* Most numbers of a layer lie in few bins: where it is one or two, they needn't have keys. */
-__attribute__((noinline)) static void survey_linear(const dense *parts, survey_range ends, bool numbers, const dt_bins *spec, dt_tally *t)
+static void count_all(const dense *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
+                      const dt_bins *bins, dt_tally *t)
+{
+    for (int64_t i = 0; i < parts->count; i++) {
+        const part p = dense_part(parts, i);
+        count_each(&p, keys_of, bins, t);
+    }
+}
+
+/* Most numbers of a layer lie in few bins: where it is one or two, they needn't have keys. `key`: room for one each, in
+ * whole steps. */
+static void survey_linear(const dense *parts, survey_range ends, bool numbers, const dt_bins *spec, dt_tally *t,
+                          uint8_t *key)
 {
     const linear_bins bins = linear_of(spec);
     const int first = linear_key(ends.min, &bins), last = linear_key(ends.max, &bins);
     if (numbers && last <= first + 1) {
-        const int64_t in_last = last == first ? parts->numbers : count_from(parts, edge_of(t, last, ends.min, ends.max, &bins));
+        const int64_t in_last =
+            last == first ? parts->numbers : count_from(parts, edge_of(t, last, ends.min, ends.max, &bins));
         t->count[0][first] += (uint32_t)(parts->numbers - in_last);
         t->count[0][last] += (uint32_t)in_last;
     } else if (numbers && (ends.min - bins.low) * bins.per > -0x1p30F && (ends.max - bins.low) * bins.per < 0x1p30F) {
         if (scales_exactly(&bins))
-            keep_near(true, parts, &bins, t);
+            near_keys(true, parts, &bins, key);
         else
-            keep_near(false, parts, &bins, t);
+            near_keys(false, parts, &bins, key);
+        window_keys(t, first, last, whole_steps(parts->size), key);
+        const int zero = linear_key(0, &bins), absent = (int)(parts->size - parts->numbers);
+        if (zero / WINDOW >= first / WINDOW && zero / WINDOW <= last / WINDOW)
+            t->count[0][zero] -= (uint32_t)absent;
     } else {
-        count_each(parts, keys, spec, t);
+        count_all(parts, keys, spec, t);
     }
 }
 
-__attribute__((noinline)) static void survey_dense(const dense *parts, const dt_survey *wanted, float *before, double *product, dt_sums *sums,
-                         dt_ends *all)
+__attribute__((noinline)) static void survey_dense(const dense *parts, const dt_survey *wanted, float *before,
+                                                   double *product, dt_sums *sums, dt_ends *all)
 {
+    _Alignas(DT_CACHE_LINE) uint8_t key[AT_ONCE * DT_CHAIN * DT_LANES];
     survey_sums s;
     const survey_ends ends = before ? add_parts(parts, before, product, &s) : add_parts(parts, NULL, NULL, &s);
     const survey_range range = range_of(&ends, parts);
     const bool numbers = put_sums(parts, &s, sums);
     int64_t zeros;
     if (wanted->log && numbers) {
-        zeros = survey_exponents(parts, wanted->log, exponent_of(larger(-range.min, range.max)), wanted->bins);
+        zeros = survey_exponents(parts, wanted->log, exponent_of(larger(-range.min, range.max)), wanted->bins, key);
     } else {
         zeros = zeros_of(parts);
         if (wanted->log)
-            count_each(parts, log_keys, wanted->bins, wanted->log);
+            count_all(parts, log_keys, wanted->bins, wanted->log);
     }
     dt_ends_join(all, &(dt_ends){(double)range.min + 0.0, (double)range.max + 0.0, zeros}); /* 0, whichever */
     if (wanted->linear)
-        survey_linear(parts, range, numbers, wanted->bins, wanted->linear);
+        survey_linear(parts, range, numbers, wanted->bins, wanted->linear, key);
 }
 
-/* Parts i .. i+count-1, copied where there are gaps. */
+/* Parts i .. i+count-1, copied where their rows don't follow each other. */
 static dense dense_of(const dt_parts *parts, int64_t i, int64_t count, float copy[AT_ONCE * DT_CHAIN * DT_LANES])
 {
     const __mmask16 used = (__mmask16)((1U << parts->n) - 1);
-    const int64_t size = (parts->rows + 3) / 4 * 4 * DT_LANES;
-    dense d = {part_of(parts, i).x, count, size, parts->rows, parts->n, count * size, count * parts->rows * parts->n};
-    if (parts->stride == DT_LANES && parts->n == DT_LANES && parts->apart == size && parts->rows % 4 == 0)
+    const int64_t size = (parts->rows + 3) / 4 * 4 * DT_LANES, all = count * size;
+    dense d = {.x = part_of(parts, i).x,
+               .count = count,
+               .apart = parts->apart,
+               .rows = parts->rows,
+               .n = parts->n,
+               .chunks = 1,
+               .chunk = all,
+               .gap = all,
+               .size = all,
+               .numbers = count * parts->rows * parts->n};
+    const bool rows = parts->stride == DT_LANES && parts->n == DT_LANES && parts->rows % 4 == 0;
+    if (rows && (parts->apart == size || count == 1))
         return d;
-    memset(copy, 0, (size_t)d.size * sizeof *copy);
+    if (rows && size % HALF_STEP == 0) {
+        d.chunks = count;
+        d.chunk = size;
+        d.gap = parts->apart;
+        return d;
+    }
     for (int64_t k = 0; k < count; k++) {
         const part p = part_of(parts, i + k);
-        for (int64_t r = 0; r < p.rows; r++)
-            _mm512_storeu_ps(copy + k * size + r * DT_LANES, _mm512_maskz_loadu_ps(used, p.x + r * p.stride));
+        for (int64_t r = 0; r < size / DT_LANES; r++)
+            _mm512_storeu_ps(copy + k * size + r * DT_LANES,
+                             _mm512_maskz_loadu_ps(r < p.rows ? used : 0, p.x + (r < p.rows ? r * p.stride : 0)));
     }
     d.x = copy;
+    d.apart = size;
     return d;
+}
+
+/* So few that what all of this takes before it begins would be more. */
+static void survey_few(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums, dt_ends *ends)
+{
+    for (int64_t i = 0; i < parts->count; i++) {
+        const part p = part_of(parts, i);
+        survey_part(&p, wanted, i, &sums[i], ends);
+        if (wanted->linear)
+            count_each(&p, keys, wanted->bins, wanted->linear);
+        if (wanted->log)
+            count_each(&p, log_keys, wanted->bins, wanted->log);
+    }
 }
 
 static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums, dt_ends *ends)
 {
+    enum { FEW = 64 };
     float copy[AT_ONCE * DT_CHAIN * DT_LANES];
+    if (parts->count * parts->rows * DT_LANES <= FEW) {
+        survey_few(parts, wanted, sums, ends);
+        return;
+    }
     for (int64_t i = 0; i < parts->count; i += AT_ONCE) {
         const int64_t count = parts->count - i < AT_ONCE ? parts->count - i : AT_ONCE;
         const dense some = dense_of(parts, i, count, copy);
@@ -354,26 +432,31 @@ static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums
 static void count(dt_tally *t, const dt_bins *bins)
 {
     const log_bins powers = log_of(bins);
-    count_planes(t, &powers);
-    count_keys(t);
+    if (t->first > 0)
+        count_exponents(t, &powers);
+    for (int w = 0; t->first == 0 && w < DT_TALLY_WINDOWS; w++)
+        if (t->vectors[w] > 0)
+            count_window(t, w);
 }
 #else
-static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums, dt_ends *ends)
+/* Keeps the keys of all numbers. */
+static void keep_keys(const dt_parts *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
+                      const dt_bins *bins, dt_tally *t)
 {
-    const int64_t size = parts->rows * DT_LANES;
     for (int64_t i = 0; i < parts->count; i++) {
         const part p = part_of(parts, i);
-        dt_moments m = DT_NO_MOMENTS;
-        lanes l;
-        all_lanes(&p, &l);
-        add_all(&p, &l, &m);
-        sums[i] = m.sums;
-        dt_ends_join(ends, &m.ends);
-        if (!wanted->before)
-            continue;
-        dt_real *before = (dt_real *)wanted->before + i * size;
-        wanted->product[i] = sum_of(PRODUCT, size, p.x, before);
-        memcpy(before, p.x, (size_t)size * sizeof *before);
+        if (t->kept + p.rows * p.n > DT_KEYS_AT_ONCE)
+            count_keys(t);
+        for (int64_t r = 0; r < p.rows; r++, t->kept += p.n)
+            keys_of(p.n, p.x + r * p.stride, bins, t->key + t->kept);
+    }
+}
+
+static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums, dt_ends *ends)
+{
+    for (int64_t i = 0; i < parts->count; i++) {
+        const part p = part_of(parts, i);
+        survey_part(&p, wanted, i, &sums[i], ends);
     }
     if (wanted->linear)
         keep_keys(parts, keys, wanted->bins, wanted->linear);

@@ -16,25 +16,6 @@
 #include "kernels/summary.h"
 #include "kernels/vector.h"
 
-static void tally_each(int64_t n, const uint8_t *key, uint32_t *to)
-{
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8) {
-        uint64_t eight;
-        memcpy(&eight, key + i, sizeof eight);
-        to[eight & 255]++;
-        to[DT_KEYS + (eight >> 8 & 255)]++;
-        to[2 * DT_KEYS + (eight >> 16 & 255)]++;
-        to[3 * DT_KEYS + (eight >> 24 & 255)]++;
-        to[eight >> 32 & 255]++;
-        to[DT_KEYS + (eight >> 40 & 255)]++;
-        to[2 * DT_KEYS + (eight >> 48 & 255)]++;
-        to[3 * DT_KEYS + (eight >> 56)]++;
-    }
-    for (; i < n; i++)
-        to[key[i]]++;
-}
-
 #if defined(__AVX512F__) || defined(__AVX2__)
 #if defined(__AVX512F__)
 typedef __m512i bytes;
@@ -168,6 +149,31 @@ DT_INLINE uint32_t planes_count(const bytes plane[PLANES], int bit, int64_t vect
     return count;
 }
 
+#endif
+
+#if !defined(__AVX512F__) || DT_PRECISION == 64
+/* --- arrays of keys --- */
+
+static void tally_each(int64_t n, const uint8_t *key, uint32_t *to)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t eight;
+        memcpy(&eight, key + i, sizeof eight);
+        to[eight & 255]++;
+        to[DT_KEYS + (eight >> 8 & 255)]++;
+        to[2 * DT_KEYS + (eight >> 16 & 255)]++;
+        to[3 * DT_KEYS + (eight >> 24 & 255)]++;
+        to[eight >> 32 & 255]++;
+        to[DT_KEYS + (eight >> 40 & 255)]++;
+        to[2 * DT_KEYS + (eight >> 48 & 255)]++;
+        to[3 * DT_KEYS + (eight >> 56)]++;
+    }
+    for (; i < n; i++)
+        to[key[i]]++;
+}
+
+#if defined(__AVX512F__) || defined(__AVX2__)
 /* Keys first .. first + 8 tables - 1, at most `last`, of n, a multiple of TALLY_STEP. Returns how many they are. */
 DT_INLINE uint32_t tally_some(const int tables, int64_t n, const uint8_t *key, int first, int last, uint32_t *to)
 {
@@ -241,5 +247,6 @@ static void count_keys(dt_tally *t)
     tally(t->kept, t->key, t->count[0]);
     t->kept = 0;
 }
+#endif
 
 #endif
