@@ -53,8 +53,8 @@ static void moments(void **state)
                 dt_moments unit = DT_NO_MOMENTS;
                 for (int64_t r = 0; r < rows; r++) {
                     const double number = (double)x[r * STRIDE + c];
-                    dt_moments_join(&unit, &(dt_moments){.sums = {number, number * number},
-                                                         .ends = {number, number, number == 0}});
+                    dt_moments_join(
+                        &unit, &(dt_moments){.sums = {number, number * number}, .ends = {number, number, number == 0}});
                     size += fabs(number) + number * number;
                 }
                 dt_moments_join(&plain, &unit);
@@ -73,12 +73,14 @@ static void moments(void **state)
                 assert_same(unit, units, sizeof unit, "moments of units", isa);
                 near(all.sums.sum, plain.sums.sum, size);
                 near(all.sums.square, plain.sums.square, size);
-                assert_true(all.ends.min == plain.ends.min && all.ends.max == plain.ends.max && all.ends.zeros == plain.ends.zeros);
+                assert_true(all.ends.min == plain.ends.min && all.ends.max == plain.ends.max &&
+                            all.ends.zeros == plain.ends.zeros);
                 assert_false(signbit(all.ends.min) && all.ends.min == 0);
                 dt_moments joined = DT_NO_MOMENTS;
                 for (int64_t c = 0; c < n; c++)
                     dt_moments_join(&joined, &unit[c]);
-                assert_true(joined.ends.min == plain.ends.min && joined.ends.max == plain.ends.max && joined.ends.zeros == plain.ends.zeros);
+                assert_true(joined.ends.min == plain.ends.min && joined.ends.max == plain.ends.max &&
+                            joined.ends.zeros == plain.ends.zeros);
                 near(joined.sums.sum, plain.sums.sum, size);
             }
         }

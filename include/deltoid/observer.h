@@ -95,8 +95,10 @@ typedef struct dt_observer {
      * is NULL, W is what all workers take this step with, and `updated` is never called. */
     void (*slice)(void *self, const dt_step_view *view, const dt_slice *slice);
 
-    /* [worker] A part that `slice` will show soon: to ask memory for what it will need of it. May be NULL. */
-    void (*ahead)(void *self, const dt_step_view *view, const dt_slice *slice);
+    /* [worker] A part that `slice` will show soon: where lies what the observer will read with it, as many bytes as W
+     * has there, so that memory can be asked for it meanwhile? What belongs to the blocks behind it follows. NULL:
+     * nothing. The call may be NULL. */
+    const void *(*ahead)(void *self, const dt_step_view *view, const dt_slice *slice);
 
     /* [worker] The same part right after its update, W before it in slice.before. May be NULL. */
     void (*updated)(void *self, const dt_step_view *view, const dt_slice *slice);

@@ -17,7 +17,8 @@ _Static_assert((int)WINDOW == DT_WINDOW_KEYS, "a window is what tables hold");
 
 /* Parts in rows of DT_LANES numbers that follow each other, a multiple of four rows each, part i at x + i apart: 0 in
  * lanes from n on and in rows from `rows` on. All lie in `chunks` without gaps, of `chunk` numbers, gap from the begin
- * of one to that of the next; where these are many, of whole HALF_STEPs. `numbers` are those that are any, of `size`. */
+ * of one to that of the next; where these are many, of whole HALF_STEPs. `numbers` are those that are any, of `size`.
+ */
 typedef struct dense {
     const float *x;
     int64_t count, apart, rows, n;

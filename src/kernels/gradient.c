@@ -40,6 +40,23 @@ typedef struct target {
     int64_t ahead; /* the lines so far ahead are asked for as a tile begins; negative: none */
 } target;
 
+/* Lines that a group's sink will read, of which each tile asks for some: all at once they would have to wait for each
+ * other, and the tiles for them. */
+typedef struct request {
+    const dt_real *place[DT_GROUP * DT_AHEAD];
+    int places;
+    int64_t at, numbers, tile; /* asked for so far, of each place; in all; with each tile */
+} request;
+
+DT_INLINE void ask_for_some(request *a)
+{
+    if (!a)
+        return;
+    for (const int64_t end = dt_min(a->numbers, a->at + a->tile); a->at < end; a->at += DT_LANES)
+        for (int p = 0; p < a->places; p++)
+            __builtin_prefetch(a->place[p] + a->at, 0, 2);
+}
+
 /* The shards, or pair of shards, that a tile is formed from: its rows from columns of `left` (a), its panels from those
  * of `right` (delta), or the other way round. */
 typedef struct source {
@@ -48,6 +65,7 @@ typedef struct source {
     int64_t first, second; /* samples of the first shard; of the second, which is no longer, or 0 */
     int64_t apart;         /* samples from the start of the first to that of the second */
     int64_t ahead;         /* lines of `left` so far ahead are asked for as one is read; 0: none */
+    request *request;      /* NULL: none */
 } source;
 
 /* The scratch: a group's whole sums, a block for each panel of it, and sums of 2^level shards of a group that wait to
@@ -169,8 +187,10 @@ typedef void tiles_fn(int64_t tiles, const source *s, const dt_real *left, const
     static void kind##_##r##x##w(int64_t tiles, const source *s, const dt_real *left, const dt_real *right,            \
                                  const dt_real *scratch, dt_real *to, const target *t)                                 \
     {                                                                                                                  \
-        for (int64_t i = 0; i < tiles; i++)                                                                            \
+        for (int64_t i = 0; i < tiles; i++) {                                                                          \
+            ask_for_some(s->request);                                                                                  \
             kind##_tile(r, w, s, left + i * r, right, scratch + i * r * DT_LANES, to + i * r * DT_LANES, t);           \
+        }                                                                                                              \
     }
 #define SINGLE(r, w)       TILE(single, r, w)
 #define PAIR(r, w)         TILE(pair, r, w)
@@ -247,7 +267,7 @@ static void form_unit(const dt_gradient_task *task, const group *g, const source
 }
 
 /* The tree's sum over all shards for a group: to `root`. */
-DT_INLINE void form_group(const dt_gradient_task *task, const group *g, const target *root)
+DT_INLINE void form_group(const dt_gradient_task *task, const group *g, const target *root, request *ask)
 {
     const int64_t shards = dt_ceil_div(task->samples, task->shard_size);
     const int64_t size = task->shard_size, base = size <= DT_PAIR_SAMPLES; /* a unit is 2^base shards */
@@ -264,6 +284,7 @@ DT_INLINE void form_group(const dt_gradient_task *task, const group *g, const ta
             .ahead = !g->next                   ? 0
                      : s + (1 << base) < shards ? (size << base) * g->left_stride
                                                 : g->next - sample * g->left_stride,
+            .request = ask,
         };
         /* The counter's trailing ones are the equal subtrees that this one joins; the last one joins all that still
          * stand, which are the counter's ones. */
@@ -302,6 +323,23 @@ static int64_t rows_of(const dt_blocks *layer, int64_t kb)
     return dt_min(DT_LANES, layer->inputs + 1 - kb * DT_LANES);
 }
 
+/* Of blocks from `block` on, of each of the panels. */
+DT_INLINE request request_of(const dt_gradient_task *task, const dt_finish *finish, int64_t block, int64_t panels,
+                             int64_t blocks)
+{
+    request a = {.numbers = blocks * DT_BLOCK};
+    if (!finish->ahead)
+        return a;
+    for (int64_t w = 0; w < panels; w++)
+        a.places += finish->ahead(finish->context, task->layer.l, block + w * dt_blocks_a_panel(task->layer.inputs),
+                                  a.place + a.places);
+    const bool pairs = task->shard_size <= DT_PAIR_SAMPLES;
+    const int64_t units = dt_ceil_div(task->samples, task->shard_size << pairs);
+    const int64_t tiles = units * (blocks * DT_LANES / (pairs ? DT_PAIR_ROWS : DT_TILE_ROWS));
+    a.tile = dt_ceil_div(a.numbers / DT_LANES, dt_max(1, tiles)) * DT_LANES;
+    return a;
+}
+
 /* A group: blocks kb .. kb + blocks - 1 of `panels` panels from `panel` on. */
 DT_INLINE void form_rows(const dt_gradient_task *task, int64_t panel, int64_t panels, int64_t kb, int64_t blocks,
                          const dt_finish *finish)
@@ -330,10 +368,8 @@ DT_INLINE void form_rows(const dt_gradient_task *task, int64_t panel, int64_t pa
                  : task->shared ? DT_BLOCK
                                 : -1,
     };
-    for (int64_t w = 0; finish->ahead && w < panels; w++)
-        for (int64_t i = 0; i < blocks; i++)
-            finish->ahead(finish->context, layer->l, block + w * column + i);
-    form_group(task, &g, &root);
+    request ask = request_of(task, finish, block, panels, blocks);
+    form_group(task, &g, &root, finish->ahead ? &ask : NULL);
     for (int64_t w = 0; w < panels; w++) {
         dt_real *sums = root.to + w * root.panel;
         for (int64_t i = 0; i < blocks; i++)
@@ -426,7 +462,7 @@ static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
             .rows = task->layer.units,
             .panels = panels,
         };
-        form_group(task, &g, &(target){.to = own, .panel = DT_GROUP_PANEL, .ahead = -1});
+        form_group(task, &g, &(target){.to = own, .panel = DT_GROUP_PANEL, .ahead = -1}, NULL);
         finish_narrow(task, kb, panels, own, room, finish);
     }
 }

@@ -126,8 +126,8 @@ static void all_lanes(const part *p, lanes *l)
         one_lane(p, c, l);
 }
 
-/* Is a sum of squares, or of products, what it would be without the bounds of its numbers' range? Of zeros too: where all
- * are. */
+/* Is a sum of squares, or of products, what it would be without the bounds of its numbers' range? Of zeros too: where
+ * all are. */
 DT_INLINE bool fits(dt_real sum)
 {
     const dt_real size = DT_FABS(sum);

@@ -22,6 +22,7 @@ enum {
     DT_GROUP_PANEL = DT_GROUP_ROWS * DT_BLOCK, /* numbers of one panel of a group, */
     DT_GROUP_SIZE = DT_GROUP * DT_GROUP_PANEL, /* and of all */
     DT_RUN = DT_GROUP_ROWS,                    /* blocks, one below the other, that a sink is given at once: at most */
+    DT_AHEAD = 8,                              /* arrays of which memory is asked for a part ahead: at most */
 };
 
 /* Numbers of scratch that gradients of up to `shards` shards need: a group's whole sums, a block for each of its
@@ -46,11 +47,23 @@ typedef struct dt_finish {
      * numbers, block by block, and may be overwritten. */
     void (*sink)(void *context, int64_t l, int64_t block, int64_t count, dt_real *g);
 
-    /* Called before a block's sum is formed, to ask memory for what the sink will read; once at most, and not where all
-     * of it is at hand before memory could answer. May be NULL. */
-    void (*ahead)(void *context, int64_t l, int64_t block);
+    /* Called before a block's sum is formed: where lies what the sink will read with it? DT_BLOCK numbers each, and
+     * those of the blocks below follow; memory is asked for it meanwhile. Returns how many places there are. Once a
+     * block at most, and not where all of it is at hand before memory could answer. May be NULL. */
+    int (*ahead)(void *context, int64_t l, int64_t block, const dt_real *place[DT_AHEAD]);
     void *context;
 } dt_finish;
+
+/* Asks for what the sink will read with `count` blocks of one panel. To the second-level cache: the nearest is full of
+ * what gradients are formed from. */
+static inline void dt_ask_ahead(const dt_finish *finish, int64_t l, int64_t block, int64_t count)
+{
+    const dt_real *place[DT_AHEAD];
+    const int places = finish->ahead ? finish->ahead(finish->context, l, block, place) : 0;
+    for (int p = 0; p < places; p++)
+        for (int64_t i = 0; i < count * DT_BLOCK; i += DT_LANES)
+            __builtin_prefetch(place[p] + i, 0, 2);
+}
 
 /* Layer l's part of the parameter vector, as kernels see it. */
 typedef struct dt_blocks {

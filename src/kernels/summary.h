@@ -73,9 +73,9 @@ enum { DT_TALLY_WINDOWS = 13, DT_WINDOW_KEYS = 16 }; /* for keys of up to 200 bi
 
 /* A histogram of one worker while it is counted. All zero before the first number. */
 typedef struct dt_tally {
-    /* What isn't counted yet. Where keys are counted one array at a time: keys, and how many there are. Else planes, and
-     * how many vectors of keys they have seen: of linear keys those of window w are 16 w .. 16 w + 15, of exponents (of
-     * numbers, biased) there are two, from `first` on, and if they are `deep`, sixteen below. */
+    /* What isn't counted yet. Where keys are counted one array at a time: keys, and how many there are. Else planes,
+     * and how many vectors of keys they have seen: of linear keys those of window w are 16 w .. 16 w + 15, of exponents
+     * (of numbers, biased) there are two, from `first` on, and if they are `deep`, sixteen below. */
     union {
         _Alignas(DT_CACHE_LINE) uint8_t key[DT_KEYS_AT_ONCE];
         _Alignas(DT_CACHE_LINE) dt_tally_planes window[DT_TALLY_WINDOWS];
@@ -132,8 +132,8 @@ typedef struct dt_summaries {
      * c of the rows into unit[c]; either may be NULL. */
     void (*moments)(int64_t rows, int64_t n, const void *x, int64_t stride, dt_moments *all, dt_moments *unit);
 
-    /* Sums of part p (of the same bits) to sums[p], what else belongs to the moments joined into *ends, and what else is
-     * wanted. */
+    /* Sums of part p (of the same bits) to sums[p], what else belongs to the moments joined into *ends, and what else
+     * is wanted. */
     void (*survey)(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums, dt_ends *ends);
 
     /* Equal bins between low and high: key 0 below low, 1 + floor((x - low) bins / (high - low)), bins + 1 from high
@@ -144,8 +144,8 @@ typedef struct dt_summaries {
      * one more from 2^log_high on and for NaN. */
     void (*log_keys)(int64_t n, const void *x, const dt_bins *bins, uint8_t *key);
 
-    /* Counts what a tally has kept, whose bins these are: then its counts are complete. The more different keys the longer it takes, but key 0 costs nothing, wherever the
-     * others lie. */
+    /* Counts what a tally has kept, whose bins these are: then its counts are complete. The more different keys the
+     * longer it takes, but key 0 costs nothing, wherever the others lie. */
     void (*count)(dt_tally *tally, const dt_bins *bins);
 
     /* sum x y; and of `count` parts of n numbers, one after the other, sum (x - y)^2 to sum[p]. */

@@ -42,8 +42,8 @@ DT_INLINE int sum_index(int64_t p)
     return (int)((p >> 1 & 3) | (p & 1) << 3);
 }
 
-/* The least and the largest of all parts, in chains: the largest as an integer, whose order is that of numbers where they
- * aren't negative. */
+/* The least and the largest of all parts, in chains: the largest as an integer, whose order is that of numbers where
+ * they aren't negative. */
 typedef struct survey_ends {
     __m512 min[2];
     __m512i max[2];
@@ -255,8 +255,7 @@ static int64_t count_from(const dense *parts, float edge)
                 const __m512 x = _mm512_loadu_ps(parts->x + c * parts->gap + i + k * DT_LANES);
                 count[k] = _mm512_mask_add_epi32(count[k], _mm512_cmp_ps_mask(x, least, _CMP_GE_OQ), count[k], one);
             }
-    const __m512i all =
-        _mm512_add_epi32(_mm512_add_epi32(count[0], count[1]), _mm512_add_epi32(count[2], count[3]));
+    const __m512i all = _mm512_add_epi32(_mm512_add_epi32(count[0], count[1]), _mm512_add_epi32(count[2], count[3]));
     return _mm512_reduce_add_epi32(all) - (0 >= edge ? parts->size - parts->numbers : 0);
 }
 

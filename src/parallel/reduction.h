@@ -294,8 +294,7 @@ static inline void dt_reducer_sum_runs(const dt_reducer *reducer, const dt_plan 
         const int64_t first = n->layer[l].first_block, column = n->layer[l].column;
         for (int64_t block = own.first, count; block < own.last; block += count) {
             count = dt_min(DT_RUN, dt_min(own.last - block, column - (block - first) % column));
-            for (int64_t i = 0; finish->ahead && i < count; i++)
-                finish->ahead(finish->context, l, block + i - first);
+            dt_ask_ahead(finish, l, block - first, count);
             sum_run(reducer, plan, worker, &layer, first, block, count, finish);
         }
         dt_lap(laps, DT_PHASE_UPDATE, l);

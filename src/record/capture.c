@@ -157,10 +157,10 @@ static void take_samples(void *self, const dt_step_view *view, int64_t first, in
         dt_capture_fill_samples(rule->layout, rule->statistics, view, first, count, rule->slot->bytes);
 }
 
-static void expect_slice(void *self, const dt_step_view *view, const dt_slice *part)
+static const void *expect_slice(void *self, const dt_step_view *view, const dt_slice *part)
 {
     (void)view;
-    dt_statistics_ahead(((const capture_rule *)self)->statistics, part);
+    return dt_statistics_ahead(((const capture_rule *)self)->statistics, part);
 }
 
 static void take_slice(void *self, const dt_step_view *view, const dt_slice *part)

@@ -280,15 +280,12 @@ static void add_run(dt_statistics *s, int64_t worker, const run *b, dt_statistic
     }
 }
 
-void dt_statistics_ahead(const dt_statistics *s, const dt_slice *slice)
+const void *dt_statistics_ahead(const dt_statistics *s, const dt_slice *slice)
 {
     const dt_statistics_group *g = s->group[slice->l];
     if (!wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) && !wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE))
-        return;
-    const char *before = s->previous + (size_t)slice->first * s->block_bytes;
-    const size_t bytes = (size_t)(slice->last - slice->first) * s->block_bytes;
-    for (size_t line = 0; line < bytes; line += DT_CACHE_LINE)
-        __builtin_prefetch(before + line, 0, 2);
+        return NULL;
+    return s->previous + (size_t)slice->first * s->block_bytes;
 }
 
 void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_slice *slice)

@@ -42,7 +42,7 @@ bool dt_statistics_compares(const dt_capture_layout *layout);
  * `samples` the norms of the samples. */
 void dt_statistics_begin(dt_statistics *s);
 void dt_statistics_samples(dt_statistics *s, const dt_step_view *view, int64_t first, int64_t count, char *slot);
-void dt_statistics_ahead(const dt_statistics *s, const dt_slice *slice);
+const void *dt_statistics_ahead(const dt_statistics *s, const dt_slice *slice);
 void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_slice *slice);
 void dt_statistics_updated(dt_statistics *s, const dt_step_view *view, const dt_slice *slice);
 void dt_statistics_finish(dt_statistics *s, const dt_step_view *view, char *slot);

@@ -92,7 +92,8 @@ static void put_counts(const dt_statistics *s, const dt_capture_set *set, const 
         dt_tally *tally = &g->tally[h][t];
         s->k->count(tally, &s->edges);
         for (int64_t i = 0; i < bins; i++)
-            to[i] += tally->count[0][i] + tally->count[1][i] + tally->count[2][i] + tally->count[3][i]; /* modulo 2^32 */
+            to[i] +=
+                tally->count[0][i] + tally->count[1][i] + tally->count[2][i] + tally->count[3][i]; /* modulo 2^32 */
         for (int i = 0; i < 4; i++)
             memset(tally->count[i], 0, (size_t)bins * sizeof *tally->count[i]);
     }

@@ -46,16 +46,19 @@ static void show_gradient(void *context, int64_t l, int64_t block, int64_t count
     dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
 }
 
-static void show_ahead(void *context, int64_t l, int64_t block)
+static int show_ahead(void *context, int64_t l, int64_t block, int most, const dt_real *place[])
 {
     const step *s = context;
     const dt_observer *observers = s->engine->run->observers;
     const dt_slice part = {.first = block, .last = block + 1, .l = l};
-    for (uint64_t left = s->watching; left; left &= left - 1) {
+    int n = 0;
+    for (uint64_t left = s->watching; left && n < most; left &= left - 1) {
         const int i = __builtin_ctzll(left);
-        if (observers[i].ahead)
-            observers[i].ahead(observers[i].self, &s->views[i], &part);
+        const void *reads = observers[i].ahead ? observers[i].ahead(observers[i].self, &s->views[i], &part) : NULL;
+        if (reads)
+            place[n++] = reads;
     }
+    return n;
 }
 
 /* The blocks again, as the optimizer left them. */

@@ -165,26 +165,22 @@ static void update_blocks(void *context, int64_t l, int64_t block, int64_t count
     update_whole(u, l, u->updater->network->layer[l].first_block + block, count, NULL, 0, u->inverse_batch, sum);
 }
 
-/* To the second-level cache: the nearest is full of what gradients are formed from. Inline, as gcc drops calls of a
- * function that only prefetches. */
-static inline void prefetch_block(const dt_real *x)
-{
-    for (int64_t i = 0; i < DT_BLOCK; i += DT_LANES)
-        __builtin_prefetch(x + i, 0, 2);
-}
+_Static_assert(1 + DT_STATES_MAX < DT_AHEAD, "observers have a place, too");
 
-/* Asks for what a block's update, and those who watch it, will read. */
-static void fetch_block(void *context, int64_t l, int64_t block)
+/* What a block's update, and those who watch it, will read. */
+static int places_of(void *context, int64_t l, int64_t block, const dt_real *place[DT_AHEAD])
 {
     const dt_update *u = context;
     const dt_updater *all = u->updater;
     const int64_t number = all->network->layer[l].first_block + block, at = number * DT_BLOCK;
-    prefetch_block(all->network->parameters + at);
+    int n = 0;
+    place[n++] = all->network->parameters + at;
     for (int i = 0; i < DT_STATES_MAX; i++)
         if (all->state[i])
-            prefetch_block(all->state[i] + at);
+            place[n++] = all->state[i] + at;
     if (u->watch && u->watch->ahead)
-        u->watch->ahead(u->watch->context, l, number);
+        n += u->watch->ahead(u->watch->context, l, number, DT_AHEAD - n, place + n);
+    return n;
 }
 
 /* update_blocks with watchers in between: the same operations, so the same bits. */
@@ -246,10 +242,10 @@ dt_finish dt_update_finish(dt_update *u)
     if (keeps(u))
         return (dt_finish){.sink = keep_blocks, .context = u};
     if (u->watch)
-        return (dt_finish){.sink = show_blocks, .ahead = fetch_block, .context = u};
+        return (dt_finish){.sink = show_blocks, .ahead = places_of, .context = u};
     if (all->optimizer->plain && all->optimizer->plain(all->spec))
         return (dt_finish){.W = all->network->parameters, .rate = -u->hyper.learning_rate, .factor = u->inverse_batch};
-    return (dt_finish){.sink = update_blocks, .ahead = fetch_block, .context = u};
+    return (dt_finish){.sink = update_blocks, .ahead = places_of, .context = u};
 }
 
 /* --- norms --- */

@@ -49,12 +49,12 @@ typedef struct dt_updater {
  *                states are still those before the step
  *     updated    after the optimizer's step of the blocks, with what W was `before`; ahead of cut, which belongs to no
  *                optimizer and waits for all blocks. NULL: nobody asks
- *     ahead      a block will be shown soon: to ask memory for what goes with it. Not where gradients are kept. NULL:
- *                nobody asks
+ *     ahead      a block will be shown soon: where lies what will be read with it, see dt_finish? Returns how many
+ * places these are, `most` at most. Not where gradients are kept. NULL: nobody is asked
  */
 typedef struct dt_update_watch {
     void *context;
-    void (*ahead)(void *context, int64_t l, int64_t block);
+    int (*ahead)(void *context, int64_t l, int64_t block, int most, const dt_real *place[]);
     void (*shown)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *gradient);
     void (*updated)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *before);
 } dt_update_watch;
