@@ -102,7 +102,7 @@ static void products(void **state)
         }
         for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
             double both[2] = {variants[isa]->dot(n, x, y)};
-            variants[isa]->distances(1, n, x, y, &both[1]);
+            both[1] = variants[isa]->distance(n, x, y);
             if (isa == 0)
                 memcpy(first, both, sizeof both);
             assert_same(both, first, sizeof both, "products", isa);
@@ -112,7 +112,7 @@ static void products(void **state)
     }
 }
 
-static uint32_t counted(const dt_tally *t, int key)
+static uint32_t counted(const dt_counter *t, int key)
 {
     return t->count[0][key] + t->count[1][key] + t->count[2][key] + t->count[3][key];
 }
@@ -120,7 +120,7 @@ static uint32_t counted(const dt_tally *t, int key)
 /* Each key is counted. */
 static void expect_counts(const dt_summaries *k, int64_t n, const uint8_t *key)
 {
-    static dt_tally tally;
+    static dt_counter tally;
     const dt_bins bins = {.count = 200, .first = -32, .above = 42};
     uint32_t wanted[DT_KEYS] = {0};
     memset(&tally, 0, sizeof tally);
@@ -136,7 +136,7 @@ static void expect_counts(const dt_summaries *k, int64_t n, const uint8_t *key)
             fail_msg("key %d of %lld: not counted %u times", i, (long long)n, wanted[i]);
 }
 
-/* Where keys are counted as arrays of them (dt_tally). */
+/* Where keys are counted as arrays of them (dt_counter). */
 static bool counts_arrays(dt_isa isa)
 {
 #if defined(__x86_64__)
@@ -255,7 +255,7 @@ static void keys(void **state)
 enum { PARTS = 11, MOST = PARTS * 2 * DT_CHAIN, WITH_KEYS = 1, WITH_LOG_KEYS = 2, WITH_BEFORE = 4 };
 
 /* As often as the keys of all numbers come one by one. */
-static void expect_tally(const dt_summaries *k, const dt_parts *parts, const dt_bins *bins, bool log, dt_tally *tally)
+static void expect_tally(const dt_summaries *k, const dt_parts *parts, const dt_bins *bins, bool log, dt_counter *tally)
 {
     uint8_t each[DT_LANES];
     uint32_t count[DT_KEYS] = {0};
@@ -280,8 +280,8 @@ static void expect_survey(dt_isa isa, int64_t rows, int64_t n, int64_t stride, c
                           const dt_histogram_spec *h, int wanted)
 {
     static dt_real before[PARTS * DT_CHAIN * DT_LANES];
-    static dt_tally tallies[DT_ISAS][sizeof specs / sizeof *specs][2];
-    dt_tally *tally = tallies[isa][h - specs];
+    static dt_counter tallies[DT_ISAS][sizeof specs / sizeof *specs][2];
+    dt_counter *tally = tallies[isa][h - specs];
     const dt_summaries *k = variants[isa];
     const dt_bins bins = dt_bins_of(h);
     const dt_parts parts = {.x = x, .count = PARTS, .apart = rows * stride, .rows = rows, .n = n, .stride = stride};
@@ -404,33 +404,29 @@ static void squares_out_of_range(void **state)
             near(all.sums.sum, sum, sizes[s] * ROWS * DT_LANES);
             near(unit[3].sums.square, of_unit, of_unit);
             near(variants[isa]->dot(COUNT, x, y), dot, dot);
-            double found;
-            variants[isa]->distances(1, COUNT, x, y, &found);
-            near(found, distance, distance);
+            near(variants[isa]->distance(COUNT, x, y), distance, distance);
             assert_true(variants[isa]->dot(COUNT, x, x) == variants[0]->dot(COUNT, x, x));
         }
     }
 }
 
-/* Those of many parts are those of each. */
-static void distances(void **state)
+/* What a step changes is the distance to what it leaves, whatever the rate: huge, and so small that nothing moves. */
+static void moves(void **state)
 {
     (void)state;
-    enum { COUNTS = 7 };
-    static dt_real x[COUNT], y[COUNT];
-    fill_all(x, 1);
-    fill_all(y, 2);
-    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-        for (int64_t n = 1; n <= COUNT / COUNTS; n += 1 + n / 3) {
-            double together[COUNTS + 1] = {[COUNTS] = 7};
-            variants[isa]->distances(COUNTS, n, x, y, together);
-            for (int p = 0; p < COUNTS; p++) {
-                double alone;
-                variants[0]->distances(1, n, x + p * n, y + p * n, &alone);
-                assert_same(&together[p], &alone, sizeof alone, "distances", isa);
+    static const double rates[] = {-0.1, 1, -1e-30, 1e30, 0};
+    static dt_real W[COUNT], g[COUNT], after[COUNT];
+    fill_all(W, 1);
+    fill_all(g, 2);
+    for (size_t r = 0; r < sizeof rates / sizeof *rates; r++)
+        for (int64_t n = 1; n <= COUNT; n += 1 + n / 3)
+            for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+                for (int64_t i = 0; i < n; i++)
+                    after[i] = DT_FMA((dt_real)rates[r], g[i], W[i]);
+                const double found = variants[isa]->move(n, rates[r], g, W),
+                             wanted = variants[0]->distance(n, after, W);
+                assert_same(&found, &wanted, sizeof found, "what a step changes", isa);
             }
-            assert_true(together[COUNTS] == 7);
-        }
 }
 
 /* NaN has the same bits everywhere, whatever made it. */
@@ -458,9 +454,9 @@ static void nans(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moments),       cmocka_unit_test(products),  cmocka_unit_test(tallies),
-        cmocka_unit_test(keys),          cmocka_unit_test(surveys),   cmocka_unit_test(squares_out_of_range),
-        cmocka_unit_test(narrow_panels), cmocka_unit_test(distances), cmocka_unit_test(nans),
+        cmocka_unit_test(moments),       cmocka_unit_test(products), cmocka_unit_test(tallies),
+        cmocka_unit_test(keys),          cmocka_unit_test(surveys),  cmocka_unit_test(squares_out_of_range),
+        cmocka_unit_test(narrow_panels), cmocka_unit_test(moves),    cmocka_unit_test(nans),
     };
     return cmocka_run_group_tests(tests, all_isas, NULL);
 }

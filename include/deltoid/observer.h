@@ -43,13 +43,18 @@ typedef struct dt_step_view {
  * dropout, and x with its noise; rows of a probe have neither. */
 dt_matrix_view dt_step_samples(const dt_step_view *view, dt_quantity quantity, int64_t l, int64_t first, int64_t count);
 
+/* |W_after - W_before|^2 of a block's weights, and of its biases. */
+typedef struct dt_moved {
+    double W, b;
+} dt_moved;
+
 /* A part of the flat parameter vector, within one layer. Passed by its address: on its way down through some calls a
  * copy would be read before its parts have left the processor's queue of stores, and wait for all that is in it. */
 typedef struct dt_slice {
-    int64_t first, last;  /* blocks; opaque, for dt_step_copy_slice */
-    int64_t l;            /* the layer */
-    const void *gradient; /* of these blocks; opaque */
-    const void *before;   /* in `updated`: W of these blocks before the update; else NULL; opaque */
+    int64_t first, last;   /* blocks; opaque, for dt_step_copy_slice */
+    int64_t l;             /* the layer */
+    const void *gradient;  /* of these blocks; opaque */
+    const dt_moved *moved; /* in `updated`: of each block; else NULL */
 } dt_slice;
 
 /* Copies the part of W^l, dW^l (DT_QUANTITY_W, DT_QUANTITY_DW: into a dense (units, inputs) row-major array) or b^l,
@@ -100,7 +105,7 @@ typedef struct dt_observer {
      * nothing. The call may be NULL. */
     const void *(*ahead)(void *self, const dt_step_view *view, const dt_slice *slice);
 
-    /* [worker] The same part right after its update, W before it in slice.before. May be NULL. */
+    /* [worker] The same part right after its update, with slice.moved. May be NULL. */
     void (*updated)(void *self, const dt_step_view *view, const dt_slice *slice);
 
     /* [one] All workers have shown theirs. */

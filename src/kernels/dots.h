@@ -7,41 +7,43 @@
 
 #include "kernels/moments.h"
 
-enum { PRODUCT, DISTANCE };
+/* x y; (x - y)^2; and (x + rate y - x)^2, where x + rate y is what would be stored. */
+enum { PRODUCT, DISTANCE, MOVE };
 
 /* In double: at most a chain's n numbers. */
-static double exact_sum(const int what, int64_t n, const dt_real *x, const dt_real *y)
+static double exact_sum(const int what, dt_real rate, int64_t n, const dt_real *x, const dt_real *y)
 {
     double lane[DT_LANES] = {0};
     for (int64_t i = 0; i < n; i++) {
-        const double a = (double)x[i], b = (double)y[i];
-        lane[i % DT_LANES] += what == DISTANCE ? (a - b) * (a - b) : a * b;
+        const double a = (double)x[i], b = (double)(what == MOVE ? DT_FMA(rate, y[i], x[i]) : y[i]);
+        lane[i % DT_LANES] += what == PRODUCT ? a * b : (a - b) * (a - b);
     }
     return join_doubles(lane);
 }
 
 /* The largest is that of what is multiplied, of products of x alone: it tells whether it is 0. */
-DT_INLINE void add_product(const int what, dt_vector a, dt_vector b, dt_vector *sum, dt_vector *most)
+DT_INLINE void add_product(const int what, dt_vector rate, dt_vector a, dt_vector b, dt_vector *sum, dt_vector *most)
 {
-    const dt_vector d = what == DISTANCE ? dt_sub(a, b) : a;
-    *sum = dt_fma(d, what == DISTANCE ? d : b, *sum);
+    const dt_vector d = what == PRODUCT ? a : dt_sub(what == MOVE ? dt_fma(rate, b, a) : b, a);
+    *sum = dt_fma(d, what == PRODUCT ? b : d, *sum);
     *most = dt_vector_most(d, *most);
 }
 
 /* Row c of a panel's rows. */
-DT_INLINE void add_products(const int what, int c, const dt_real *x, const dt_real *y,
+DT_INLINE void add_products(const int what, dt_vector rate, int c, const dt_real *x, const dt_real *y,
                             dt_vector sum[CHAINS][DT_VECTORS_A_PANEL], dt_vector most[CHAINS])
 {
     DT_REPEAT (v, DT_VECTORS_A_PANEL)
-        add_product(what, dt_load(x + v * DT_WIDTH), dt_load(y + v * DT_WIDTH), &sum[c][v], &most[c]);
+        add_product(what, rate, dt_load(x + v * DT_WIDTH), dt_load(y + v * DT_WIDTH), &sum[c][v], &most[c]);
 }
 
 /* One part: at most DT_CHAIN * DT_LANES numbers, as rows of a panel. */
-DT_INLINE double sum_part(const int what, int64_t n, const dt_real *x, const dt_real *y)
+DT_INLINE double sum_part(const int what, dt_real rate, int64_t n, const dt_real *x, const dt_real *y)
 {
     enum { ROWS = CHAINS * DT_LANES };
     dt_vector sum[CHAINS][DT_VECTORS_A_PANEL];
     dt_vector most[CHAINS];
+    const dt_vector rates = dt_broadcast(&rate);
     int64_t i = 0;
     DT_REPEAT (c, CHAINS) {
         most[c] = dt_zero();
@@ -50,13 +52,13 @@ DT_INLINE double sum_part(const int what, int64_t n, const dt_real *x, const dt_
     }
     for (; i + ROWS <= n; i += ROWS)
         DT_REPEAT (c, CHAINS)
-            add_products(what, c, x + i + c * DT_LANES, y + i + c * DT_LANES, sum, most);
+            add_products(what, rates, c, x + i + c * DT_LANES, y + i + c * DT_LANES, sum, most);
     if (i < n) { /* padded with zeros */
         dt_real rest[2][ROWS] = {{0}, {0}};
         memcpy(rest[0], x + i, (size_t)(n - i) * sizeof *x);
         memcpy(rest[1], y + i, (size_t)(n - i) * sizeof *y);
         DT_REPEAT (c, CHAINS)
-            add_products(what, c, rest[0] + c * DT_LANES, rest[1] + c * DT_LANES, sum, most);
+            add_products(what, rates, c, rest[0] + c * DT_LANES, rest[1] + c * DT_LANES, sum, most);
     }
     dt_vector joined[DT_VECTORS_A_PANEL];
     DT_REPEAT (v, DT_VECTORS_A_PANEL)
@@ -64,27 +66,30 @@ DT_INLINE double sum_part(const int what, int64_t n, const dt_real *x, const dt_
     DT_REPEAT (c, CHAINS - 1)
         most[0] = dt_vector_max(most[c + 1], most[0]);
     const dt_real total = dt_panel_total(joined);
-    return fits_or_none(total, dt_vector_largest(most[0])) ? (double)total : exact_sum(what, n, x, y);
+    return fits_or_none(total, dt_vector_largest(most[0])) ? (double)total : exact_sum(what, rate, n, x, y);
 }
 
-DT_INLINE double sum_of(const int what, int64_t n, const dt_real *x, const dt_real *y)
+DT_INLINE double sum_of(const int what, dt_real rate, int64_t n, const dt_real *x, const dt_real *y)
 {
     double sum = 0;
     for (int64_t i = 0; i < n; i += DT_CHAIN * DT_LANES)
-        sum += sum_part(what, n - i < DT_CHAIN * DT_LANES ? n - i : DT_CHAIN * DT_LANES, x + i, y + i);
+        sum += sum_part(what, rate, n - i < DT_CHAIN * DT_LANES ? n - i : DT_CHAIN * DT_LANES, x + i, y + i);
     return one_nan(sum);
 }
 
 static double dot(int64_t n, const void *x, const void *y)
 {
-    return sum_of(PRODUCT, n, x, y);
+    return sum_of(PRODUCT, 0, n, x, y);
 }
 
-static void distances(int64_t count, int64_t n, const void *numbers, const void *others, double *sum)
+static double distance(int64_t n, const void *x, const void *y)
 {
-    const dt_real *x = numbers, *y = others;
-    for (int64_t i = 0; i < count; i++)
-        sum[i] = sum_of(DISTANCE, n, x + i * n, y + i * n);
+    return sum_of(DISTANCE, 0, n, x, y);
+}
+
+static double move(int64_t n, double rate, const void *g, const void *W)
+{
+    return sum_of(MOVE, (dt_real)rate, n, W, g);
 }
 
 #endif

@@ -12,7 +12,7 @@
 
 #if defined(__AVX512F__) && DT_PRECISION == 32
 enum { WINDOW = 8 * TABLES, VECTORS_MOST = (1 << PLANES) - 1 };
-_Static_assert(sizeof(dt_tally_planes) == TABLES * PLANES * sizeof(bytes), "planes have room");
+_Static_assert(sizeof(dt_counter_planes) == TABLES * PLANES * sizeof(bytes), "planes have room");
 _Static_assert((int)WINDOW == DT_WINDOW_KEYS, "a window is what tables hold");
 
 /* Parts in rows of DT_LANES numbers that follow each other, a multiple of four rows each, part i at x + i apart: 0 in
@@ -39,25 +39,19 @@ DT_INLINE void four_rows(const float *x, __m512 four[4])
         four[i] = _mm512_loadu_ps(x + i * DT_LANES);
 }
 
-/* How many numbers have none of these bits. */
-__attribute__((noinline)) static int64_t count_without(const dense *parts, int32_t bits)
+/* How many are 0, of either sign. */
+__attribute__((noinline)) static int64_t zeros_of(const dense *parts)
 {
-    const __m512i these = _mm512_set1_epi32(bits), one = _mm512_set1_epi32(1);
+    const __m512i magnitude = _mm512_set1_epi32(INT32_MAX), one = _mm512_set1_epi32(1);
     __m512i count[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
     for (int64_t c = 0; c < parts->chunks; c++)
         for (int64_t i = 0; i < parts->chunk; i += 4 * DT_LANES)
             DT_REPEAT (k, 4) {
                 const __m512i x = _mm512_loadu_si512(parts->x + c * parts->gap + i + k * DT_LANES);
-                count[k] = _mm512_mask_add_epi32(count[k], _mm512_testn_epi32_mask(x, these), count[k], one);
+                count[k] = _mm512_mask_add_epi32(count[k], _mm512_testn_epi32_mask(x, magnitude), count[k], one);
             }
     const __m512i all = _mm512_add_epi32(_mm512_add_epi32(count[0], count[1]), _mm512_add_epi32(count[2], count[3]));
     return _mm512_reduce_add_epi32(all) - (parts->size - parts->numbers);
-}
-
-/* How many are 0, of either sign. */
-static int64_t zeros_of(const dense *parts)
-{
-    return count_without(parts, INT32_MAX);
 }
 
 /* Key of a number of this exponent. */
@@ -70,7 +64,7 @@ DT_INLINE int key_of_exponent(int exponent, const log_bins *bins)
 /* --- planes --- */
 
 /* The count of each key in a window that has seen so many vectors; it is empty then. Returns their sum. */
-static uint32_t empty_window(dt_tally_planes window, int64_t vectors, uint32_t count[WINDOW])
+static uint32_t empty_window(dt_counter_planes window, int64_t vectors, uint32_t count[WINDOW])
 {
     uint32_t all = 0;
     for (int i = 0; i < WINDOW; i++) {
@@ -80,12 +74,12 @@ static uint32_t empty_window(dt_tally_planes window, int64_t vectors, uint32_t c
         count[i] = planes_count(plane, i % 8, vectors);
         all += count[i];
     }
-    memset(window, 0, sizeof(dt_tally_planes));
+    memset(window, 0, sizeof(dt_counter_planes));
     return all;
 }
 
 /* n keys, a multiple of TALLY_STEP, to the window that begins with `first`. */
-__attribute__((noinline)) static void add_to_window(int first, int64_t n, const uint8_t *key, dt_tally_planes window)
+__attribute__((noinline)) static void add_to_window(int first, int64_t n, const uint8_t *key, dt_counter_planes window)
 {
     const key_table table = table_from(first);
     bytes plane[TABLES][PLANES];
@@ -102,7 +96,7 @@ __attribute__((noinline)) static void add_to_window(int first, int64_t n, const 
 /* --- exponents --- */
 
 /* What the windows have counted. */
-static void count_exponents(dt_tally *t, const log_bins *bins)
+static void count_exponents(dt_counter *t, const log_bins *bins)
 {
     uint32_t count[WINDOW], deep = 0;
     for (int w = 0; *t->vectors > 0 && w <= t->deep; w++) {
@@ -190,7 +184,7 @@ static void last_halves(const float *x[2], cursor *c, const dense *parts, int64_
 }
 
 /* The exponents of all numbers to the windows, and to `kept`, behind them zeros up to the next TALLY_STEP. */
-__attribute__((noinline)) static seen window_exponents(dt_tally *t, const dense *parts, uint8_t *kept)
+__attribute__((noinline)) static seen window_exponents(dt_counter *t, const dense *parts, uint8_t *kept)
 {
     const dense own = *parts;
     const key_table table = table_from((int)t->first);
@@ -224,8 +218,19 @@ __attribute__((noinline)) static seen window_exponents(dt_tally *t, const dense 
     return s;
 }
 
+/* How many of n exponents are 0. */
+DT_INLINE int64_t count_zeros(int64_t n, const uint8_t *exponent)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i += BYTES) {
+        const bytes some = bytes_load(exponent + i);
+        count += __builtin_popcountll(_mm512_testn_epi8_mask(some, some));
+    }
+    return count;
+}
+
 /* Counts exponents below `from`, but for 0, of n, and returns how many these are. */
-__attribute__((noinline)) static int64_t count_below(dt_tally *t, int from, int64_t n, const uint8_t *exponent,
+__attribute__((noinline)) static int64_t count_below(dt_counter *t, int from, int64_t n, const uint8_t *exponent,
                                                      const log_bins *bins)
 {
     int64_t count = 0;
@@ -239,7 +244,7 @@ __attribute__((noinline)) static int64_t count_below(dt_tally *t, int from, int6
 }
 
 /* The windows begin so that the largest exponent has the last place. They stay where few numbers would be lost. */
-static void place_windows(dt_tally *t, int64_t vectors, int largest, const log_bins *bins)
+static void place_windows(dt_counter *t, int64_t vectors, int largest, const log_bins *bins)
 {
     enum { FEW = 3 };
     const int64_t last = t->first + WINDOW - 1;
@@ -260,7 +265,7 @@ DT_INLINE int64_t whole_steps(int64_t n)
 
 /* All numbers, of which the largest has this exponent, 255 of infinity; no NaN. `kept`: room for a byte each, in whole
  * steps. Returns how many are 0. */
-static int64_t survey_exponents(const dense *parts, dt_tally *t, int largest, const dt_bins *spec, uint8_t *kept)
+static int64_t survey_exponents(const dense *parts, dt_counter *t, int largest, const dt_bins *spec, uint8_t *kept)
 {
     const log_bins bins = log_of(spec);
     const int64_t n = whole_steps(parts->size);
@@ -276,9 +281,9 @@ static int64_t survey_exponents(const dense *parts, dt_tally *t, int largest, co
     }
     if (_mm512_test_epi8_mask(s.least, s.least) == UINT64_MAX)
         return 0;
-    const int64_t zeros = zeros_of(parts);
+    const int64_t zeros = zeros_of(parts), none = count_zeros(n, kept) - (n - parts->numbers);
     t->count[0][0] += (uint32_t)zeros;
-    t->count[0][1] += (uint32_t)(count_without(parts, 0x7f800000) - zeros); /* denormals */
+    t->count[0][1] += (uint32_t)(none - zeros); /* denormals */
     return zeros;
 }
 #endif

@@ -11,5 +11,6 @@ const dt_summaries DT_VARIANT(dt_summaries) = {
     .log_keys = log_keys,
     .count = count,
     .dot = dot,
-    .distances = distances,
+    .distance = distance,
+    .move = move,
 };

@@ -66,22 +66,22 @@ enum { DT_KEYS = 256 };
 /* Keys that are counted at once: they stay near, and are many beside what a call costs. */
 enum { DT_KEYS_AT_ONCE = 8192 };
 
-/* Bits of sixteen keys, as tally.h adds them up: of eight keys each, in eight planes. */
-typedef uint8_t dt_tally_planes[2][8][DT_CACHE_LINE];
+/* Bits of sixteen keys, as tally.h adds them up: of eight keys each, in ten planes. */
+typedef uint8_t dt_counter_planes[2][10][DT_CACHE_LINE];
 
-enum { DT_TALLY_WINDOWS = 13, DT_WINDOW_KEYS = 16 }; /* for keys of up to 200 bins, and two more */
+enum { DT_COUNTER_WINDOWS = 13, DT_WINDOW_KEYS = 16 }; /* for keys of up to 200 bins, and two more */
 
 /* A histogram of one worker while it is counted. All zero before the first number. */
-typedef struct dt_tally {
+typedef struct dt_counter {
     /* What isn't counted yet. Where keys are counted one array at a time: keys, and how many there are. Else planes,
      * and how many vectors of keys they have seen: of linear keys those of window w are 16 w .. 16 w + 15, of exponents
      * (of numbers, biased) there are two, from `first` on, and if they are `deep`, sixteen below. */
     union {
         _Alignas(DT_CACHE_LINE) uint8_t key[DT_KEYS_AT_ONCE];
-        _Alignas(DT_CACHE_LINE) dt_tally_planes window[DT_TALLY_WINDOWS];
+        _Alignas(DT_CACHE_LINE) dt_counter_planes window[DT_COUNTER_WINDOWS];
     };
     int64_t kept;
-    int64_t vectors[DT_TALLY_WINDOWS];
+    int64_t vectors[DT_COUNTER_WINDOWS];
     int64_t first;
     bool deep;
 
@@ -90,7 +90,7 @@ typedef struct dt_tally {
 
     uint32_t count[4][DT_KEYS]; /* four tables, so that equal neighbours don't wait for each other: their sum, modulo
                                    2^32, is how often a key came */
-} dt_tally;
+} dt_counter;
 
 /* A histogram_spec, ready to make keys. */
 typedef struct dt_bins {
@@ -119,7 +119,7 @@ typedef struct dt_parts {
 /* What is made of parts beside their moments; NULL where it isn't wanted. */
 typedef struct dt_survey {
     const dt_bins *bins; /* of both histograms: */
-    dt_tally *linear, *log;
+    dt_counter *linear, *log;
     void *before;    /* numbers as x's, whose rows then follow each other, 0 in lanes that x hasn't: becomes x, and with
                         what it was before */
     double *product; /* sum x before is product[p] */
@@ -146,11 +146,12 @@ typedef struct dt_summaries {
 
     /* Counts what a tally has kept, whose bins these are: then its counts are complete. The more different keys the
      * longer it takes, but key 0 costs nothing, wherever the others lie. */
-    void (*count)(dt_tally *tally, const dt_bins *bins);
+    void (*count)(dt_counter *tally, const dt_bins *bins);
 
-    /* sum x y; and of `count` parts of n numbers, one after the other, sum (x - y)^2 to sum[p]. */
+    /* sum x y; sum (x - y)^2; and what a step W <- W + rate g would change: the distance between both W. */
     double (*dot)(int64_t n, const void *x, const void *y);
-    void (*distances)(int64_t count, int64_t n, const void *x, const void *y, double *sum);
+    double (*distance)(int64_t n, const void *x, const void *y);
+    double (*move)(int64_t n, double rate, const void *g, const void *W);
 } dt_summaries;
 
 const dt_summaries *dt_summaries_of(dt_precision precision);

@@ -22,7 +22,7 @@ static void survey_part(const part *p, const dt_survey *wanted, int64_t i, dt_su
     if (!wanted->before)
         return;
     dt_real *before = (dt_real *)wanted->before + i * size;
-    wanted->product[i] = sum_of(PRODUCT, size, p->x, before);
+    wanted->product[i] = sum_of(PRODUCT, 0, size, p->x, before);
     memcpy(before, p->x, (size_t)size * sizeof *before);
 }
 
@@ -147,7 +147,7 @@ DT_INLINE double take_product(const dense *parts, int64_t i, __m512 product, flo
     const float total = dt_vector_total(product);
     double sum = (double)total;
     if (!(fits(total) || (total == 0 && is_zero(&p))))
-        sum = one_nan(exact_sum(PRODUCT, p.rows * DT_LANES, p.x, before));
+        sum = one_nan(exact_sum(PRODUCT, 0, p.rows * DT_LANES, p.x, before));
     for (int64_t k = 0; k < p.rows * DT_LANES; k += DT_LANES)
         _mm512_storeu_ps(before + k, _mm512_loadu_ps(p.x + k));
     return sum;
@@ -226,7 +226,7 @@ DT_INLINE float of_rank(int32_t rank)
 }
 
 /* The least number of this key; keys never fall. That of `below` is smaller, that of `from` isn't. */
-static float edge_of(dt_tally *t, int key, float below, float from, const linear_bins *bins)
+static float edge_of(dt_counter *t, int key, float below, float from, const linear_bins *bins)
 {
     int64_t low = rank_of(below), high = rank_of(from);
     if (t->edge_key != key) {
@@ -276,7 +276,7 @@ DT_INLINE void near_keys(const bool fused, const dense *parts, const linear_bins
         _mm512_store_si512(key + i, bytes_set(255));
 }
 
-static void count_window(dt_tally *t, int w)
+static void count_window(dt_counter *t, int w)
 {
     uint32_t count[WINDOW];
     (void)empty_window(t->window[w], t->vectors[w], count);
@@ -286,7 +286,7 @@ static void count_window(dt_tally *t, int w)
 }
 
 /* Counts n keys, whole steps, of which the least is first and the largest last. */
-static void window_keys(dt_tally *t, int first, int last, int64_t n, const uint8_t *key)
+static void window_keys(dt_counter *t, int first, int last, int64_t n, const uint8_t *key)
 {
     for (int w = first / WINDOW; w <= last / WINDOW; w++) {
         if (t->vectors[w] + n / BYTES > VECTORS_MOST)
@@ -298,7 +298,7 @@ static void window_keys(dt_tally *t, int first, int last, int64_t n, const uint8
 
 /* Keys of a part's numbers, one after the other. */
 static void count_each(const part *p, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
-                       const dt_bins *bins, dt_tally *t)
+                       const dt_bins *bins, dt_counter *t)
 {
     for (int64_t r = 0; r < p->rows; r++) {
         uint8_t key[DT_LANES];
@@ -309,7 +309,7 @@ static void count_each(const part *p, void (*keys_of)(int64_t, const void *, con
 }
 
 static void count_all(const dense *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
-                      const dt_bins *bins, dt_tally *t)
+                      const dt_bins *bins, dt_counter *t)
 {
     for (int64_t i = 0; i < parts->count; i++) {
         const part p = dense_part(parts, i);
@@ -319,7 +319,7 @@ static void count_all(const dense *parts, void (*keys_of)(int64_t, const void *,
 
 /* Most numbers of a layer lie in few bins: where it is one or two, they needn't have keys. `key`: room for one each, in
  * whole steps. */
-static void survey_linear(const dense *parts, survey_range ends, bool numbers, const dt_bins *spec, dt_tally *t,
+static void survey_linear(const dense *parts, survey_range ends, bool numbers, const dt_bins *spec, dt_counter *t,
                           uint8_t *key)
 {
     const linear_bins bins = linear_of(spec);
@@ -428,19 +428,19 @@ static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums
     }
 }
 
-static void count(dt_tally *t, const dt_bins *bins)
+static void count(dt_counter *t, const dt_bins *bins)
 {
     const log_bins powers = log_of(bins);
     if (t->first > 0)
         count_exponents(t, &powers);
-    for (int w = 0; t->first == 0 && w < DT_TALLY_WINDOWS; w++)
+    for (int w = 0; t->first == 0 && w < DT_COUNTER_WINDOWS; w++)
         if (t->vectors[w] > 0)
             count_window(t, w);
 }
 #else
 /* Keeps the keys of all numbers. */
 static void keep_keys(const dt_parts *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
-                      const dt_bins *bins, dt_tally *t)
+                      const dt_bins *bins, dt_counter *t)
 {
     for (int64_t i = 0; i < parts->count; i++) {
         const part p = part_of(parts, i);
@@ -463,7 +463,7 @@ static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums
         keep_keys(parts, log_keys, wanted->bins, wanted->log);
 }
 
-static void count(dt_tally *t, const dt_bins *bins)
+static void count(dt_counter *t, const dt_bins *bins)
 {
     (void)bins;
     count_keys(t);

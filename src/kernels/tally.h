@@ -19,7 +19,7 @@
 #if defined(__AVX512F__) || defined(__AVX2__)
 #if defined(__AVX512F__)
 typedef __m512i bytes;
-enum { BYTES = 64, PLANES = 8, TABLES = 2 };
+enum { BYTES = 64, PLANES = 10, TABLES = 2 };
 #define bytes_load(p)        _mm512_loadu_si512(p)
 #define bytes_min(a, b)      _mm512_min_epu8(a, b)
 #define bytes_max(a, b)      _mm512_max_epu8(a, b)
@@ -242,7 +242,7 @@ static void tally(int64_t n, uint8_t *key, uint32_t *to)
 }
 #endif
 
-static void count_keys(dt_tally *t)
+static void count_keys(dt_counter *t)
 {
     tally(t->kept, t->key, t->count[0]);
     t->kept = 0;

@@ -315,19 +315,12 @@ void dt_statistics_updated(dt_statistics *s, const dt_step_view *view, const dt_
     dt_statistics_group *g = s->group[slice->l];
     if (!wants(&g[DT_QUANTITY_W], DT_STATISTIC_UPDATE_RATIO) && !wants(&g[DT_QUANTITY_B], DT_STATISTIC_UPDATE_RATIO))
         return;
-    const dt_block_view after = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, slice);
-    const size_t row = (size_t)after.lanes * dt_precision_size(s->layout->precision);
-    run b;
-    for (int64_t n = 0; n < after.count; n += b.count) {
-        const char *before = (const char *)slice->before + (size_t)n * s->block_bytes;
-        piece pieces[PIECES];
-        b = run_at(&after, n, s->block_bytes);
-        for (int i = 0, count = pieces_of(&b, after.lanes, pieces); i < count; i++) {
-            const piece *p = &pieces[i];
-            const dt_statistics_group *to = &g[p->bias ? DT_QUANTITY_B : DT_QUANTITY_W];
-            const size_t at = (size_t)p->first * row;
-            if (to->part)
-                s->k->distances(p->count, p->rows * after.lanes, b.x + at, before + at, to->product + p->part);
-        }
+    const dt_block_view v = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, slice);
+    for (int64_t n = 0; n < v.count; n++) {
+        const int64_t index = v.first + n, bias = v.inputs - index % v.column * v.lanes; /* its row */
+        if (g[DT_QUANTITY_W].part && bias > 0)
+            g[DT_QUANTITY_W].product[index] = slice->moved[n].W;
+        if (g[DT_QUANTITY_B].part && bias >= 0 && bias < v.lanes)
+            g[DT_QUANTITY_B].product[index / v.column] = slice->moved[n].b;
     }
 }

@@ -89,7 +89,7 @@ static void put_counts(const dt_statistics *s, const dt_capture_set *set, const 
                     to[(place ? place[j] : j) * bins + i] += g->unit_tally[h][(t * g->units + j) * bins + i];
             continue;
         }
-        dt_tally *tally = &g->tally[h][t];
+        dt_counter *tally = &g->tally[h][t];
         s->k->count(tally, &s->edges);
         for (int64_t i = 0; i < bins; i++)
             to[i] +=

@@ -60,7 +60,7 @@ static bool make_tallies(dt_statistics *s, dt_statistics_group *g)
     const size_t workers = (size_t)s->layout->workers;
     for (int h = 0; h < DT_HISTOGRAMS; h++) {
         const uint32_t bit = 1u << histograms[h];
-        if (g->layer & bit && !(g->tally[h] = take(s, workers, sizeof(dt_tally))))
+        if (g->layer & bit && !(g->tally[h] = take(s, workers, sizeof(dt_counter))))
             return false;
         if (g->unit & bit && !(g->unit_tally[h] = take(s, workers * (size_t)(g->units * s->bins[h]), sizeof(uint32_t))))
             return false;

@@ -26,7 +26,7 @@ typedef struct dt_statistics_group {
     dt_seen *seen;                       /* [worker] */
     dt_moments *unit_part;               /* [shards or column][units], in whole panels */
     double *product;                     /* [parts]: with the gradient before; or square of what the update changed */
-    dt_tally *tally[DT_HISTOGRAMS];      /* [worker] */
+    dt_counter *tally[DT_HISTOGRAMS];    /* [worker] */
     uint32_t *unit_tally[DT_HISTOGRAMS]; /* [worker][units][bins] */
     dt_moments total;
     double total_product;

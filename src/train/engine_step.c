@@ -62,11 +62,11 @@ static int show_ahead(void *context, int64_t l, int64_t block, int most, const d
 }
 
 /* The blocks again, as the optimizer left them. */
-static void show_update(void *context, int64_t l, int64_t block, int64_t count, const dt_real *before)
+static void show_update(void *context, int64_t l, int64_t block, int64_t count, const dt_moved *moved)
 {
     const step *s = context;
     const dt_observer *observers = s->engine->run->observers;
-    const dt_slice part = {.first = block, .last = block + count, .l = l, .before = before};
+    const dt_slice part = {.first = block, .last = block + count, .l = l, .moved = moved};
     const uint64_t began = s->laps ? dt_ticks() : 0;
     for (uint64_t left = s->compares; left; left &= left - 1) {
         const int i = __builtin_ctzll(left);

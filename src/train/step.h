@@ -23,7 +23,7 @@ typedef struct dt_block_view {
     int64_t lanes, units, inputs, column, first, count, number;
 } dt_block_view;
 
-/* slice->gradient and slice->before hold the slice's blocks as `numbers` does. */
+/* slice->gradient holds the slice's blocks as `numbers` does. */
 dt_block_view dt_step_blocks(const dt_step_view *view, dt_step_array array, int i, const dt_slice *slice);
 
 /* The slice's blocks of what `group` (a worker, where each is alone in its own) had summed over its shards before the

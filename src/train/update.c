@@ -57,6 +57,7 @@ dt_status dt_updater_create(dt_updater **updater, const dt_experiment *experimen
     u->spec = &experiment->optimizer;
     u->optimizer = dt_optimizer_named(u->spec->name);
     u->norms = DT_SELECT(dt_norms, dt_norms, &);
+    u->summaries = dt_summaries_of(DT_REAL_ENUM);
     const size_t blocks = (size_t)network->blocks;
     const bool norms = needs_norms(u->optimizer, u->spec), cuts = has_max_norm(experiment);
     const unsigned kept = u->optimizer->states(u->spec);
@@ -127,29 +128,69 @@ static void update_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, i
     all->optimizer->update(rows * DT_LANES, hyper, factor, all->network->parameters + at, sum, state);
 }
 
+/* A block's parts, `bias` rows of W^l and what is left of b^l. */
+static void update_block_parts(const dt_update *u, const dt_hyper hyper[2], int64_t block, int64_t bias, dt_real factor,
+                               dt_real *sum)
+{
+    const int64_t at = block * DT_BLOCK;
+    update_rows(u, &hyper[0], at, bias, factor, sum);
+    if (bias < DT_LANES)
+        update_rows(u, &hyper[1], at + bias * DT_LANES, 1, factor, sum + bias * DT_LANES);
+}
+
+/* Rows of a block, and how far they move: |W_after - W_before|^2. */
+static double move_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t rows, dt_real factor,
+                        dt_real *sum)
+{
+    const dt_updater *all = u->updater;
+    const dt_real *W = all->network->parameters + at;
+    const int64_t n = rows * DT_LANES;
+    if (factor == 1 && all->optimizer->plain && all->optimizer->plain(all->spec)) {
+        const double moved = all->summaries->move(n, -(double)hyper->learning_rate, sum, W);
+        update_rows(u, hyper, at, rows, factor, sum);
+        return moved;
+    }
+    dt_real before[DT_BLOCK];
+    memcpy(before, W, (size_t)n * sizeof *before);
+    update_rows(u, hyper, at, rows, factor, sum);
+    return all->summaries->distance(n, W, before);
+}
+
+/* Each block's parts apart, for those who watch. hyper[0] is for W's, `bias` rows, hyper[1] for b's. */
+static void move_blocks(const dt_update *u, int64_t l, int64_t block, int64_t count, const dt_hyper hyper[2],
+                        dt_real factor, dt_real *sum, dt_moved *moved)
+{
+    const dt_layer *layer = &u->updater->network->layer[l];
+    for (int64_t i = 0; i < count; i++, sum += DT_BLOCK) {
+        const int64_t at = (block + i) * DT_BLOCK, bias = bias_row(layer, block + i - layer->first_block);
+        moved[i].W = bias > 0 ? move_rows(u, &hyper[0], at, bias, factor, sum) : 0;
+        moved[i].b =
+            bias < DT_LANES ? move_rows(u, &hyper[1], at + bias * DT_LANES, 1, factor, sum + bias * DT_LANES) : 0;
+    }
+}
+
 /* The optimizer's step of `count` <= DT_RUN blocks with gradient g = sum factor; the transposed copies and those who
- * watch updates follow. hyper[0] is for one block's part of W^l, `bias` rows, hyper[1] for its row of b^l; NULL hyper:
- * the step's, for all. `block` counts through the network. */
+ * watch updates follow. hyper[0] is for the blocks' parts of W^l, hyper[1] for theirs of b^l; NULL: the step's, for
+ * all. `block` counts through the network. */
 static void update_whole(const dt_update *u, int64_t l, int64_t block, int64_t count, const dt_hyper *hyper,
-                         int64_t bias, dt_real factor, dt_real *sum)
+                         dt_real factor, dt_real *sum)
 {
     dt_network *n = u->updater->network;
-    const int64_t at = block * DT_BLOCK;
-    const bool compares = u->watch && u->watch->updated;
-    dt_real before[DT_RUN * DT_BLOCK];
-    if (compares)
-        memcpy(before, n->parameters + at, (size_t)(count * DT_BLOCK) * sizeof *before);
-    if (!hyper) {
-        update_rows(u, &u->hyper, at, count * DT_LANES, factor, sum);
-    } else {
-        update_rows(u, &hyper[0], at, bias, factor, sum);
-        if (bias < DT_LANES)
-            update_rows(u, &hyper[1], at + bias * DT_LANES, 1, factor, sum + bias * DT_LANES);
-    }
+    const dt_layer *layer = &n->layer[l];
+    const dt_hyper both[2] = {u->hyper, u->hyper};
+    dt_moved moved[DT_RUN];
+    if (u->watch && u->watch->updated)
+        move_blocks(u, l, block, count, hyper ? hyper : both, factor, sum, moved);
+    else if (!hyper)
+        update_rows(u, &u->hyper, block * DT_BLOCK, count * DT_LANES, factor, sum);
+    else
+        for (int64_t i = 0; i < count; i++)
+            update_block_parts(u, hyper, block + i, bias_row(layer, block + i - layer->first_block), factor,
+                               sum + i * DT_BLOCK);
     for (int64_t i = 0; i < count; i++)
-        dt_network_transpose(n, l, block + i - n->layer[l].first_block);
-    if (compares)
-        u->watch->updated(u->watch->context, l, block, count, before);
+        dt_network_transpose(n, l, block + i - layer->first_block);
+    if (u->watch && u->watch->updated)
+        u->watch->updated(u->watch->context, l, block, count, moved);
 }
 
 /* --- sum --- */
@@ -162,7 +203,7 @@ static bool keeps(const dt_update *u)
 static void update_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
 {
     const dt_update *u = context;
-    update_whole(u, l, u->updater->network->layer[l].first_block + block, count, NULL, 0, u->inverse_batch, sum);
+    update_whole(u, l, u->updater->network->layer[l].first_block + block, count, NULL, u->inverse_batch, sum);
 }
 
 _Static_assert(1 + DT_STATES_MAX < DT_AHEAD, "observers have a place, too");
@@ -190,7 +231,7 @@ static void show_blocks(void *context, int64_t l, int64_t block, int64_t count, 
     const int64_t number = u->updater->network->layer[l].first_block + block, n = count * DT_BLOCK;
     u->updater->optimizer->scale(n, u->inverse_batch, sum, sum);
     u->watch->shown(u->watch->context, l, number, count, sum);
-    update_whole(u, l, number, count, NULL, 0, 1, sum);
+    update_whole(u, l, number, count, NULL, 1, sum);
 }
 
 /* The first half of it, when something must be known of the whole gradient. */
@@ -342,10 +383,8 @@ static void update_parts(const dt_update *u, int64_t l, dt_span slice)
     for (int part = 0; part < 2; part++)
         hyper[part].trust =
             (dt_real)all->optimizer->trust(all->spec, __builtin_sqrt(norms.W[part]), __builtin_sqrt(norms.g[part]));
-    for (int64_t block = slice.first; block < slice.last; block++) {
-        const int64_t bias = bias_row(layer, block - layer->first_block);
-        update_whole(u, l, block, 1, hyper, bias, 1, all->gradient + block * DT_BLOCK);
-    }
+    for (int64_t block = slice.first; block < slice.last; block++)
+        update_whole(u, l, block, 1, hyper, 1, all->gradient + block * DT_BLOCK);
 }
 
 static void update_kept(const dt_update *u)
@@ -358,7 +397,7 @@ static void update_kept(const dt_update *u)
         else
             for (int64_t block = slice.first, run; block < slice.last; block += run) {
                 run = dt_min(DT_RUN, slice.last - block);
-                update_whole(u, l, block, run, NULL, 0, 1, all->gradient + block * DT_BLOCK);
+                update_whole(u, l, block, run, NULL, 1, all->gradient + block * DT_BLOCK);
             }
         dt_lap(u->laps, DT_PHASE_UPDATE, l);
     }

@@ -19,7 +19,9 @@
 #ifndef DT_TRAIN_UPDATE_H
 #define DT_TRAIN_UPDATE_H
 
+#include "deltoid/observer.h"
 #include "kernels/norms.h"
+#include "kernels/summary.h"
 #include "nn/network.h"
 #include "parallel/laps.h"
 #include "parallel/reduction.h"
@@ -36,6 +38,7 @@ typedef struct dt_updater {
     const dt_optimizer *optimizer;
     const dt_optimizer_spec *spec;
     const dt_norms *norms;
+    const dt_summaries *summaries;
     dt_real *state[DT_STATES_MAX]; /* NULL where one isn't kept */
     dt_real *gradient;             /* kept from sum to update; NULL where no step ever needs it */
     dt_block_squares *squares;     /* [block]; NULL: nobody asks for norms */
@@ -47,16 +50,16 @@ typedef struct dt_updater {
  *
  *     shown      the gradient g = sum / B, before clip and anything that weight decay and regularisers add; W and the
  *                states are still those before the step
- *     updated    after the optimizer's step of the blocks, with what W was `before`; ahead of cut, which belongs to no
- *                optimizer and waits for all blocks. NULL: nobody asks
- *     ahead      a block will be shown soon: where lies what will be read with it, see dt_finish? Returns how many
- * places these are, `most` at most. Not where gradients are kept. NULL: nobody is asked
+ *     updated    after the optimizer's step of the blocks, with how far it `moved` each; ahead of cut, which belongs to
+ * no optimizer and waits for all blocks. NULL: nobody asks ahead      a block will be shown soon: where lies what will
+ * be read with it, see dt_finish? Returns how many places these are, `most` at most. Not where gradients are kept.
+ * NULL: nobody is asked
  */
 typedef struct dt_update_watch {
     void *context;
     int (*ahead)(void *context, int64_t l, int64_t block, int most, const dt_real *place[]);
     void (*shown)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *gradient);
-    void (*updated)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *before);
+    void (*updated)(void *context, int64_t l, int64_t block, int64_t count, const dt_moved *moved);
 } dt_update_watch;
 
 /* One step of one worker. */
