@@ -21,20 +21,33 @@ static double exact_sum(const int what, dt_real rate, int64_t n, const dt_real *
     return join_doubles(lane);
 }
 
-/* The largest is that of what is multiplied, of products of x alone: it tells whether it is 0. */
-DT_INLINE void add_product(const int what, dt_vector rate, dt_vector a, dt_vector b, dt_vector *sum, dt_vector *most)
+/* What a number adds is a factor times this. */
+DT_INLINE dt_vector factor_of(const int what, dt_vector rate, dt_vector a, dt_vector b)
 {
-    const dt_vector d = what == PRODUCT ? a : dt_sub(what == MOVE ? dt_fma(rate, b, a) : b, a);
-    *sum = dt_fma(d, what == PRODUCT ? b : d, *sum);
-    *most = dt_vector_most(d, *most);
+    return what == PRODUCT ? a : dt_sub(what == MOVE ? dt_fma(rate, b, a) : b, a);
 }
 
 /* Row c of a panel's rows. */
 DT_INLINE void add_products(const int what, dt_vector rate, int c, const dt_real *x, const dt_real *y,
-                            dt_vector sum[CHAINS][DT_VECTORS_A_PANEL], dt_vector most[CHAINS])
+                            dt_vector sum[CHAINS][DT_VECTORS_A_PANEL])
 {
-    DT_REPEAT (v, DT_VECTORS_A_PANEL)
-        add_product(what, rate, dt_load(x + v * DT_WIDTH), dt_load(y + v * DT_WIDTH), &sum[c][v], &most[c]);
+    DT_REPEAT (v, DT_VECTORS_A_PANEL) {
+        const dt_vector b = dt_load(y + v * DT_WIDTH), d = factor_of(what, rate, dt_load(x + v * DT_WIDTH), b);
+        sum[c][v] = dt_fma(d, what == PRODUCT ? b : d, sum[c][v]);
+    }
+}
+
+/* Is all that is multiplied 0, of either sign? */
+static bool adds_nothing(const int what, dt_real rate, int64_t n, const dt_real *x, const dt_real *y)
+{
+    dt_bits any = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const dt_real d = what == PRODUCT ? x[i] : (what == MOVE ? DT_FMA(rate, y[i], x[i]) : y[i]) - x[i];
+        dt_bits bits;
+        memcpy(&bits, &d, sizeof bits);
+        any |= bits;
+    }
+    return any << 1 == 0;
 }
 
 /* One part: at most DT_CHAIN * DT_LANES numbers, as rows of a panel. */
@@ -42,31 +55,28 @@ DT_INLINE double sum_part(const int what, dt_real rate, int64_t n, const dt_real
 {
     enum { ROWS = CHAINS * DT_LANES };
     dt_vector sum[CHAINS][DT_VECTORS_A_PANEL];
-    dt_vector most[CHAINS];
     const dt_vector rates = dt_broadcast(&rate);
     int64_t i = 0;
-    DT_REPEAT (c, CHAINS) {
-        most[c] = dt_zero();
+    DT_REPEAT (c, CHAINS)
         DT_REPEAT (v, DT_VECTORS_A_PANEL)
             sum[c][v] = dt_zero();
-    }
     for (; i + ROWS <= n; i += ROWS)
         DT_REPEAT (c, CHAINS)
-            add_products(what, rates, c, x + i + c * DT_LANES, y + i + c * DT_LANES, sum, most);
+            add_products(what, rates, c, x + i + c * DT_LANES, y + i + c * DT_LANES, sum);
     if (i < n) { /* padded with zeros */
         dt_real rest[2][ROWS] = {{0}, {0}};
         memcpy(rest[0], x + i, (size_t)(n - i) * sizeof *x);
         memcpy(rest[1], y + i, (size_t)(n - i) * sizeof *y);
         DT_REPEAT (c, CHAINS)
-            add_products(what, rates, c, rest[0] + c * DT_LANES, rest[1] + c * DT_LANES, sum, most);
+            add_products(what, rates, c, rest[0] + c * DT_LANES, rest[1] + c * DT_LANES, sum);
     }
     dt_vector joined[DT_VECTORS_A_PANEL];
     DT_REPEAT (v, DT_VECTORS_A_PANEL)
         joined[v] = dt_add(dt_add(sum[0][v], sum[2][v]), dt_add(sum[1][v], sum[3][v]));
-    DT_REPEAT (c, CHAINS - 1)
-        most[0] = dt_vector_max(most[c + 1], most[0]);
     const dt_real total = dt_panel_total(joined);
-    return fits_or_none(total, dt_vector_largest(most[0])) ? (double)total : exact_sum(what, rate, n, x, y);
+    if (fits(total) || (total == 0 && adds_nothing(what, rate, n, x, y)))
+        return (double)total;
+    return exact_sum(what, rate, n, x, y);
 }
 
 DT_INLINE double sum_of(const int what, dt_real rate, int64_t n, const dt_real *x, const dt_real *y)

@@ -1,6 +1,6 @@
 /* Sums of a vector's lanes, in the numbers' own precision (dt_vector_total, dt_panel_total) and in double (dt_wide): in
- * halves, lane c with c + half, as everywhere. And the least and the largest: dt_vector_most(x, m) is the larger of |x|
- * and m.
+ * halves, lane c with c + half, as everywhere. And the least and the
+ * largest.
  */
 #ifndef DT_KERNELS_DOUBLES_H
 #define DT_KERNELS_DOUBLES_H
@@ -18,20 +18,18 @@ enum { DT_WIDE = 8 };
 #define dt_counts_zero()      _mm512_setzero_si512()
 #define dt_counts_store(p, v) _mm512_storeu_si512(p, v)
 #if DT_PRECISION == 32
-#define dt_sub(a, b)         _mm512_sub_ps(a, b)
-#define dt_vector_most(x, m) _mm512_range_ps(x, m, 0x0b)
-#define dt_vector_min(x, m)  _mm512_min_ps(x, m)
-#define dt_vector_max(x, m)  _mm512_max_ps(x, m)
+#define dt_sub(a, b)        _mm512_sub_ps(a, b)
+#define dt_vector_min(x, m) _mm512_min_ps(x, m)
+#define dt_vector_max(x, m) _mm512_max_ps(x, m)
 #define dt_count_zeros(n, x)                                                                                           \
     _mm512_mask_add_epi32(n, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_EQ_OQ), n, _mm512_set1_epi32(1))
 #define dt_vector_least(v)   _mm512_reduce_min_ps(v)
 #define dt_vector_largest(v) _mm512_reduce_max_ps(v)
 #define dt_counts_total(n)   _mm512_reduce_add_epi32(n)
 #else
-#define dt_sub(a, b)         _mm512_sub_pd(a, b)
-#define dt_vector_most(x, m) _mm512_range_pd(x, m, 0x0b)
-#define dt_vector_min(x, m)  _mm512_min_pd(x, m)
-#define dt_vector_max(x, m)  _mm512_max_pd(x, m)
+#define dt_sub(a, b)        _mm512_sub_pd(a, b)
+#define dt_vector_min(x, m) _mm512_min_pd(x, m)
+#define dt_vector_max(x, m) _mm512_max_pd(x, m)
 #define dt_count_zeros(n, x)                                                                                           \
     _mm512_mask_add_epi64(n, _mm512_cmp_pd_mask(x, _mm512_setzero_pd(), _CMP_EQ_OQ), n, _mm512_set1_epi64(1))
 #define dt_vector_least(v)   _mm512_reduce_min_pd(v)
@@ -54,13 +52,11 @@ DT_INLINE double dt_wide_total(__m256d v)
 }
 #if DT_PRECISION == 32
 #define dt_sub(a, b)         _mm256_sub_ps(a, b)
-#define dt_vector_most(x, m) _mm256_max_ps(_mm256_andnot_ps(_mm256_set1_ps(-0.0F), x), m)
 #define dt_vector_min(x, m)  _mm256_min_ps(x, m)
 #define dt_vector_max(x, m)  _mm256_max_ps(x, m)
 #define dt_count_zeros(n, x) _mm256_sub_epi32(n, _mm256_castps_si256(_mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_EQ_OQ)))
 #else
 #define dt_sub(a, b)         _mm256_sub_pd(a, b)
-#define dt_vector_most(x, m) _mm256_max_pd(_mm256_andnot_pd(_mm256_set1_pd(-0.0), x), m)
 #define dt_vector_min(x, m)  _mm256_min_pd(x, m)
 #define dt_vector_max(x, m)  _mm256_max_pd(x, m)
 #define dt_count_zeros(n, x) _mm256_sub_epi64(n, _mm256_castpd_si256(_mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_EQ_OQ)))
@@ -77,7 +73,6 @@ typedef uint32x4_t dt_counts;
 #define dt_counts_zero()      vdupq_n_u32(0)
 #define dt_counts_store(p, v) vst1q_u32((uint32_t *)(void *)(p), v)
 #define dt_sub(a, b)          vsubq_f32(a, b)
-#define dt_vector_most(x, m)  dt_vector_max(vabsq_f32(x), m)
 #define dt_vector_min(x, m)   vbslq_f32(vcltq_f32(x, m), x, m)
 #define dt_vector_max(x, m)   vbslq_f32(vcgtq_f32(x, m), x, m)
 #define dt_count_zeros(n, x)  vsubq_u32(n, vceqzq_f32(x))
@@ -86,7 +81,6 @@ typedef uint64x2_t dt_counts;
 #define dt_counts_zero()      vdupq_n_u64(0)
 #define dt_counts_store(p, v) vst1q_u64((uint64_t *)(void *)(p), v)
 #define dt_sub(a, b)          vsubq_f64(a, b)
-#define dt_vector_most(x, m)  dt_vector_max(vabsq_f64(x), m)
 #define dt_vector_min(x, m)   vbslq_f64(vcltq_f64(x, m), x, m)
 #define dt_vector_max(x, m)   vbslq_f64(vcgtq_f64(x, m), x, m)
 #define dt_count_zeros(n, x)  vsubq_u64(n, vceqzq_f64(x))
@@ -102,23 +96,9 @@ enum { DT_WIDE = 1 };
 #define dt_counts_zero()      0
 #define dt_counts_store(p, v) (void)(*(p) = (v))
 #define dt_sub(a, b)          ((a) - (b))
-#define dt_vector_most(x, m)  dt_vector_max(DT_FABS(x), m)
 #define dt_vector_min(x, m)   ((x) < (m) ? (x) : (m))
 #define dt_vector_max(x, m)   ((x) > (m) ? (x) : (m))
 #define dt_count_zeros(n, x)  ((n) + ((x) == 0))
-#endif
-
-#if !defined(__AVX512F__)
-/* The order changes nothing. */
-DT_INLINE dt_real dt_vector_largest(dt_vector x)
-{
-    dt_real lane[DT_WIDTH], most;
-    dt_store(lane, x);
-    most = lane[0];
-    for (int c = 1; c < DT_WIDTH; c++)
-        most = lane[c] > most ? lane[c] : most;
-    return most;
-}
 #endif
 
 /* The same of the numbers themselves: lane c with c + half. */

@@ -69,7 +69,7 @@ enum { DT_KEYS_AT_ONCE = 8192 };
 /* Bits of sixteen keys, as tally.h adds them up: of eight keys each, in ten planes. */
 typedef uint8_t dt_counter_planes[2][10][DT_CACHE_LINE];
 
-enum { DT_COUNTER_WINDOWS = 13, DT_WINDOW_KEYS = 16 }; /* for keys of up to 200 bins, and two more */
+enum { DT_COUNTER_WINDOWS = 14, DT_WINDOW_KEYS = 16 }; /* for keys of up to 200 bins, and two more */
 
 /* A histogram of one worker while it is counted. All zero before the first number. */
 typedef struct dt_counter {

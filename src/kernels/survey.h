@@ -6,8 +6,7 @@
 
 #include "kernels/dots.h"
 #include "kernels/exponents.h"
-#include "kernels/keys.h"
-#include "kernels/tally.h"
+#include "kernels/linear.h"
 
 /* All but the histograms of part i. */
 static void survey_part(const part *p, const dt_survey *wanted, int64_t i, dt_sums *sums, dt_ends *ends)
@@ -105,15 +104,11 @@ __attribute__((noinline)) static float largest_of(const dense *parts)
     return _mm512_mask_reduce_max_ps(lanes_of(parts), max);
 }
 
-typedef struct survey_range {
-    float min, max;
-} survey_range;
-
-DT_INLINE survey_range range_of(const survey_ends *ends, const dense *parts)
+DT_INLINE span_of_numbers range_of(const survey_ends *ends, const dense *parts)
 {
     const __mmask16 used = lanes_of(parts);
     const uint32_t bits = (uint32_t)_mm512_mask_reduce_max_epi32(used, _mm512_max_epi32(ends->max[0], ends->max[1]));
-    survey_range e = {.min = _mm512_mask_reduce_min_ps(used, dt_vector_min(ends->min[0], ends->min[1]))};
+    span_of_numbers e = {.min = _mm512_mask_reduce_min_ps(used, dt_vector_min(ends->min[0], ends->min[1]))};
     memcpy(&e.max, &bits, sizeof bits);
     if (bits > 0x7f800000U) /* NaN, or all are negative */
         e.max = largest_of(parts);
@@ -133,11 +128,6 @@ static bool is_zero(const part *p)
     for (int64_t r = 0; r < p->rows; r++)
         any = _mm512_or_si512(any, _mm512_loadu_si512(p->x + r * DT_LANES));
     return _mm512_test_epi32_mask(any, _mm512_set1_epi32(INT32_MAX)) == 0;
-}
-
-DT_INLINE part dense_part(const dense *parts, int64_t i)
-{
-    return (part){.rows = parts->rows, .n = parts->n, .stride = DT_LANES, .x = parts->x + i * parts->apart};
 }
 
 /* Of part i, whose lanes' products these are; what is before becomes the part's numbers. */
@@ -207,149 +197,13 @@ DT_INLINE bool put_sums(const dense *parts, const survey_sums *s, dt_sums *to)
     return true;
 }
 
-/* --- the linear histogram --- */
-
-/* Numbers in the order of integers, and back. */
-DT_INLINE int32_t rank_of(float x)
-{
-    int32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits < 0 ? INT32_MIN - bits : bits;
-}
-
-DT_INLINE float of_rank(int32_t rank)
-{
-    const int32_t bits = rank < 0 ? INT32_MIN - rank : rank;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* The least number of this key; keys never fall. That of `below` is smaller, that of `from` isn't. */
-static float edge_of(dt_counter *t, int key, float below, float from, const linear_bins *bins)
-{
-    int64_t low = rank_of(below), high = rank_of(from);
-    if (t->edge_key != key) {
-        while (high - low > 1) {
-            const int64_t middle = low + (high - low) / 2;
-            if (linear_key(of_rank((int32_t)middle), bins) < key)
-                low = middle;
-            else
-                high = middle;
-        }
-        t->edge_key = key;
-        t->edge = (double)of_rank((int32_t)high);
-    }
-    return (float)t->edge;
-}
-
-/* How many are `edge` at least. */
-static int64_t count_from(const dense *parts, float edge)
-{
-    const __m512 least = _mm512_set1_ps(edge);
-    const __m512i one = _mm512_set1_epi32(1);
-    __m512i count[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-    for (int64_t c = 0; c < parts->chunks; c++)
-        for (int64_t i = 0; i < parts->chunk; i += 4 * DT_LANES)
-            DT_REPEAT (k, 4) {
-                const __m512 x = _mm512_loadu_ps(parts->x + c * parts->gap + i + k * DT_LANES);
-                count[k] = _mm512_mask_add_epi32(count[k], _mm512_cmp_ps_mask(x, least, _CMP_GE_OQ), count[k], one);
-            }
-    const __m512i all = _mm512_add_epi32(_mm512_add_epi32(count[0], count[1]), _mm512_add_epi32(count[2], count[3]));
-    return _mm512_reduce_add_epi32(all) - (0 >= edge ? parts->size - parts->numbers : 0);
-}
-
-/* Keys of numbers that are near the bins, to whole steps of `key`; those behind the last are in no window. */
-DT_INLINE void near_keys(const bool fused, const dense *parts, const linear_bins *bins, uint8_t *key)
-{
-    const linear_bins edges = *bins;
-    const dense own = *parts;
-    const int64_t whole = whole_steps(own.size);
-    uint8_t *to = key;
-    for (int64_t c = 0; c < own.chunks; c++)
-        for (int64_t i = 0; i < own.chunk; i += BYTES, to += BYTES) {
-            __m512 four[4];
-            four_rows(own.x + c * own.gap + i, four);
-            _mm512_store_si512(to, four_keys(fused, four, &edges));
-        }
-    for (int64_t i = own.size; i < whole; i += BYTES)
-        _mm512_store_si512(key + i, bytes_set(255));
-}
-
-static void count_window(dt_counter *t, int w)
-{
-    uint32_t count[WINDOW];
-    (void)empty_window(t->window[w], t->vectors[w], count);
-    for (int i = 0; i < WINDOW; i++)
-        t->count[0][w * WINDOW + i] += count[i];
-    t->vectors[w] = 0;
-}
-
-/* Counts n keys, whole steps, of which the least is first and the largest last. */
-static void window_keys(dt_counter *t, int first, int last, int64_t n, const uint8_t *key)
-{
-    for (int w = first / WINDOW; w <= last / WINDOW; w++) {
-        if (t->vectors[w] + n / BYTES > VECTORS_MOST)
-            count_window(t, w);
-        add_to_window(w * WINDOW, n, key, t->window[w]);
-        t->vectors[w] += n / BYTES;
-    }
-}
-
-/* Keys of a part's numbers, one after the other. */
-static void count_each(const part *p, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
-                       const dt_bins *bins, dt_counter *t)
-{
-    for (int64_t r = 0; r < p->rows; r++) {
-        uint8_t key[DT_LANES];
-        keys_of(p->n, p->x + r * p->stride, bins, key);
-        for (int64_t j = 0; j < p->n; j++)
-            t->count[0][key[j]]++;
-    }
-}
-
-static void count_all(const dense *parts, void (*keys_of)(int64_t, const void *, const dt_bins *, uint8_t *),
-                      const dt_bins *bins, dt_counter *t)
-{
-    for (int64_t i = 0; i < parts->count; i++) {
-        const part p = dense_part(parts, i);
-        count_each(&p, keys_of, bins, t);
-    }
-}
-
-/* Most numbers of a layer lie in few bins: where it is one or two, they needn't have keys. `key`: room for one each, in
- * whole steps. */
-static void survey_linear(const dense *parts, survey_range ends, bool numbers, const dt_bins *spec, dt_counter *t,
-                          uint8_t *key)
-{
-    const linear_bins bins = linear_of(spec);
-    const int first = linear_key(ends.min, &bins), last = linear_key(ends.max, &bins);
-    if (numbers && last <= first + 1) {
-        const int64_t in_last =
-            last == first ? parts->numbers : count_from(parts, edge_of(t, last, ends.min, ends.max, &bins));
-        t->count[0][first] += (uint32_t)(parts->numbers - in_last);
-        t->count[0][last] += (uint32_t)in_last;
-    } else if (numbers && (ends.min - bins.low) * bins.per > -0x1p30F && (ends.max - bins.low) * bins.per < 0x1p30F) {
-        if (scales_exactly(&bins))
-            near_keys(true, parts, &bins, key);
-        else
-            near_keys(false, parts, &bins, key);
-        window_keys(t, first, last, whole_steps(parts->size), key);
-        const int zero = linear_key(0, &bins), absent = (int)(parts->size - parts->numbers);
-        if (zero / WINDOW >= first / WINDOW && zero / WINDOW <= last / WINDOW)
-            t->count[0][zero] -= (uint32_t)absent;
-    } else {
-        count_all(parts, keys, spec, t);
-    }
-}
-
 __attribute__((noinline)) static void survey_dense(const dense *parts, const dt_survey *wanted, float *before,
                                                    double *product, dt_sums *sums, dt_ends *all)
 {
     _Alignas(DT_CACHE_LINE) uint8_t key[AT_ONCE * DT_CHAIN * DT_LANES];
     survey_sums s;
     const survey_ends ends = before ? add_parts(parts, before, product, &s) : add_parts(parts, NULL, NULL, &s);
-    const survey_range range = range_of(&ends, parts);
+    const span_of_numbers range = range_of(&ends, parts);
     const bool numbers = put_sums(parts, &s, sums);
     int64_t zeros;
     if (wanted->log && numbers) {
@@ -431,11 +285,10 @@ static void survey(const dt_parts *parts, const dt_survey *wanted, dt_sums *sums
 static void count(dt_counter *t, const dt_bins *bins)
 {
     const log_bins powers = log_of(bins);
-    if (t->first > 0)
+    if (t->first > 0) /* it is one of exponents */
         count_exponents(t, &powers);
-    for (int w = 0; t->first == 0 && w < DT_COUNTER_WINDOWS; w++)
-        if (t->vectors[w] > 0)
-            count_window(t, w);
+    else
+        count_linear(t, bins);
 }
 #else
 /* Keeps the keys of all numbers. */
