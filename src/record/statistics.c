@@ -280,33 +280,41 @@ static void add_run(dt_statistics *s, int64_t worker, const run *b, dt_statistic
     }
 }
 
-const void *dt_statistics_ahead(const dt_statistics *s, const dt_slice *slice)
+/* A layer's groups: for the cosine of the next step. */
+static bool keeps_gradient(const dt_statistics_group *g)
 {
-    const dt_statistics_group *g = s->group[slice->l];
-    if (!wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) && !wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE))
-        return NULL;
-    return s->previous + (size_t)slice->first * s->block_bytes;
+    return wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) || wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE);
 }
 
+const void *dt_statistics_ahead(const dt_statistics *s, const dt_slice *slice)
+{
+    return keeps_gradient(s->group[slice->l]) ? s->previous + (size_t)slice->first * s->block_bytes : NULL;
+}
+
+/* The gradient of a run that begins with block n of the slice, `number` of the parameter vector. */
+static void add_gradient(dt_statistics *s, int64_t worker, run b, const dt_slice *slice, int64_t n, size_t number)
+{
+    dt_statistics_group *g = s->group[slice->l];
+    char *before = keeps_gradient(g) ? s->previous + number * s->block_bytes : NULL;
+    if (before && !s->remembers) /* the worker's own memory, touched here first */
+        memset(before, 0, (size_t)b.count * s->block_bytes);
+    b.x = (const char *)slice->gradient + (size_t)n * s->block_bytes;
+    add_run(s, worker, &b, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB], before);
+}
+
+/* The gradient comes first (hogwild has none), so that W is near for the update that follows. */
 void dt_statistics_slice(dt_statistics *s, const dt_step_view *view, const dt_slice *slice)
 {
     dt_statistics_group *g = s->group[slice->l];
     if (!g[DT_QUANTITY_W].part && !g[DT_QUANTITY_B].part && !g[DT_QUANTITY_DW].part && !g[DT_QUANTITY_DB].part)
         return;
     const dt_block_view W = dt_step_blocks(view, DT_STEP_PARAMETERS, 0, slice);
-    const bool cosine =
-        wants(&g[DT_QUANTITY_DW], DT_STATISTIC_COSINE) || wants(&g[DT_QUANTITY_DB], DT_STATISTIC_COSINE);
     run b;
     for (int64_t n = 0; n < W.count; n += b.count) {
         b = run_at(&W, n, s->block_bytes);
+        if (slice->gradient)
+            add_gradient(s, view->worker, b, slice, n, (size_t)(W.number + n));
         add_run(s, view->worker, &b, &g[DT_QUANTITY_W], &g[DT_QUANTITY_B], NULL);
-        if (!slice->gradient) /* hogwild */
-            continue;
-        char *before = cosine ? s->previous + (size_t)(W.number + n) * s->block_bytes : NULL;
-        if (before && !s->remembers) /* the worker's own memory, touched here first */
-            memset(before, 0, (size_t)b.count * s->block_bytes);
-        b.x = (const char *)slice->gradient + (size_t)n * s->block_bytes;
-        add_run(s, view->worker, &b, &g[DT_QUANTITY_DW], &g[DT_QUANTITY_DB], before);
     }
 }
 
