@@ -354,6 +354,49 @@ static void surveys(void **state)
         }
 }
 
+/* A histogram of many surveys, counted once: of numbers whose size drifts, with a few far below the rest or far above.
+ */
+static void long_surveys(void **state)
+{
+    (void)state;
+    enum { SURVEYS = 700, ROW = DT_LANES, SIZE = PARTS * DT_CHAIN * DT_LANES };
+    static dt_real x[SIZE];
+    static dt_counter counters[2];
+    const dt_histogram_spec *h = &specs[0];
+    const dt_bins bins = dt_bins_of(h);
+    for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
+        uint32_t wanted[2][DT_KEYS] = {{0}, {0}};
+        uint64_t random = 8;
+        memset(counters, 0, sizeof counters);
+        for (int64_t i = 0; i < SURVEYS; i++) {
+            const int size = i < SURVEYS / 2 ? (int)(i / 20) - 16 : 5 - (int)(i % 20);
+            const int64_t rows = i % 5 ? DT_LANES : draw_integer(&random, 1, DT_CHAIN), count = 1 + i % PARTS;
+            for (int64_t k = 0; k < count * rows * ROW; k++) {
+                const int64_t kind = draw_integer(&random, 0, 600);
+                const double far = kind == 0 ? ldexp(1, -40) : kind == 1 && i % 50 == 0 ? ldexp(1, 30) : 1;
+                x[k] = (dt_real)(far * ldexp((double)draw_integer(&random, kind < 50 ? 0 : -1000, 1000) / 1000, size));
+            }
+            const dt_parts parts = {x, count, rows * ROW, rows, DT_LANES, ROW};
+            dt_sums sums[PARTS];
+            dt_ends ends = DT_NO_ENDS;
+            variants[isa]->survey(&parts, &(dt_survey){&bins, &counters[0], &counters[1], NULL, NULL}, sums, &ends);
+            for (int log = 0; log < 2; log++) {
+                static uint8_t each[SIZE];
+                (log ? variants[0]->log_keys : variants[0]->keys)(count * rows * ROW, x, &bins, each);
+                for (int64_t k = 0; k < count * rows * ROW; k++)
+                    wanted[log][each[k]]++;
+            }
+        }
+        for (int log = 0; log < 2; log++) {
+            variants[isa]->count(&counters[log], &bins);
+            for (int k = 0; k < DT_KEYS; k++)
+                if (counted(&counters[log], k) != wanted[log][k])
+                    fail_msg("%s: key %d counted %u instead of %u times (log %d)", dt_isa_name(isa), k,
+                             counted(&counters[log], k), wanted[log][k], log);
+        }
+    }
+}
+
 /* Of a panel with fewer units than lanes. */
 static void narrow_panels(void **state)
 {
@@ -454,9 +497,16 @@ static void nans(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moments),       cmocka_unit_test(products), cmocka_unit_test(tallies),
-        cmocka_unit_test(keys),          cmocka_unit_test(surveys),  cmocka_unit_test(squares_out_of_range),
-        cmocka_unit_test(narrow_panels), cmocka_unit_test(moves),    cmocka_unit_test(nans),
+        cmocka_unit_test(moments),
+        cmocka_unit_test(products),
+        cmocka_unit_test(tallies),
+        cmocka_unit_test(keys),
+        cmocka_unit_test(surveys),
+        cmocka_unit_test(long_surveys),
+        cmocka_unit_test(squares_out_of_range),
+        cmocka_unit_test(narrow_panels),
+        cmocka_unit_test(moves),
+        cmocka_unit_test(nans),
     };
     return cmocka_run_group_tests(tests, all_isas, NULL);
 }
