@@ -276,15 +276,16 @@ static void expect_tally(const dt_summaries *k, const dt_parts *parts, const dt_
 
 /* A survey on one instruction set. The tallies are those of surveys before: where the last numbers lay says nothing
  * about where the next do. */
-static void expect_survey(dt_isa isa, int64_t rows, int64_t n, int64_t stride, const dt_real *x, const dt_real *y,
-                          const dt_histogram_spec *h, int wanted)
+static void expect_survey(dt_isa isa, int64_t rows, int64_t n, int64_t stride, int64_t gap, const dt_real *x,
+                          const dt_real *y, const dt_histogram_spec *h, int wanted)
 {
     static dt_real before[PARTS * DT_CHAIN * DT_LANES];
     static dt_counter tallies[DT_ISAS][sizeof specs / sizeof *specs][2];
     dt_counter *tally = tallies[isa][h - specs];
     const dt_summaries *k = variants[isa];
     const dt_bins bins = dt_bins_of(h);
-    const dt_parts parts = {.x = x, .count = PARTS, .apart = rows * stride, .rows = rows, .n = n, .stride = stride};
+    const dt_parts parts = {
+        .x = x, .count = PARTS, .apart = rows * stride + gap, .rows = rows, .n = n, .stride = stride};
     const int64_t size = rows * DT_LANES;
     dt_sums sums[PARTS];
     dt_ends ends = DT_NO_ENDS;
@@ -343,13 +344,15 @@ static void surveys(void **state)
                 x[i] = special(draw_integer(&random, 0, 4000), &specs[h]);
             y[draw_integer(&random, 0, 400)] = kind % 5 ? 1 : special(kind / 5, &specs[h]);
             for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-                for (int64_t rows = 1; rows <= DT_CHAIN; rows += rows < 6 ? 1 : 13)
+                for (int64_t rows = 1; rows <= DT_CHAIN; rows += rows < 6 ? 1 : 13) /* and 32 */
                     for (int64_t n = 1; n <= DT_LANES; n += DT_LANES / 2 - 1) {
                         const int64_t lanes = n == DT_LANES - 1 ? DT_LANES : n;
                         const bool whole = lanes == DT_LANES;
-                        expect_survey(isa, rows, lanes, STRIDE, x, y, &specs[h], kind % 4);
-                        if (whole)
-                            expect_survey(isa, rows, lanes, DT_LANES, x, y, &specs[h], kind % 4 | WITH_BEFORE);
+                        expect_survey(isa, rows, lanes, STRIDE, 0, x, y, &specs[h], kind % 4);
+                        if (!whole)
+                            continue;
+                        for (int64_t gap = 0; gap < 30; gap += 24)
+                            expect_survey(isa, rows, lanes, DT_LANES, gap, x, y, &specs[h], kind % 4 | WITH_BEFORE);
                     }
         }
 }
@@ -375,6 +378,8 @@ static void long_surveys(void **state)
                 const int64_t kind = draw_integer(&random, 0, 600);
                 const double far = kind == 0 ? ldexp(1, -40) : kind == 1 && i % 50 == 0 ? ldexp(1, 30) : 1;
                 x[k] = (dt_real)(far * ldexp((double)draw_integer(&random, kind < 50 ? 0 : -1000, 1000) / 1000, size));
+                if (i > SURVEYS - 200) /* a lane's key is always the same */
+                    x[k] = (dt_real)(k % ROW - ROW / 2) / ROW;
             }
             const dt_parts parts = {x, count, rows * ROW, rows, DT_LANES, ROW};
             dt_sums sums[PARTS];
@@ -410,7 +415,7 @@ static void narrow_panels(void **state)
             y[i] = (int64_t)i % DT_LANES < n ? (dt_real)((double)draw_integer(&random, -1000, 1000) / 1000) : 0;
         for (size_t h = 0; h < sizeof specs / sizeof *specs; h++)
             for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-                expect_survey(isa, n + 1, n, DT_LANES, x, y, &specs[h], WITH_KEYS | WITH_LOG_KEYS | WITH_BEFORE);
+                expect_survey(isa, n + 1, n, DT_LANES, 0, x, y, &specs[h], WITH_KEYS | WITH_LOG_KEYS | WITH_BEFORE);
     }
 }
 
