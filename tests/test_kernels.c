@@ -242,7 +242,7 @@ static void expect_finished(const dt_blocks *layer, int64_t units, int64_t block
         for (int64_t lane = 0; lane < DT_LANES; lane++) {
             dt_real *x = &at[r * DT_LANES + lane];
             if (kind < STEPPED)
-                *x = sum[r * DT_LANES + lane];
+                *x = sum[r * DT_LANES + lane] * (kind == GIVEN_AWAY ? finish->factor : 1);
             else if (is_parameter(layer, units, block, r, lane))
                 *x = DT_FMA(finish->rate, sum[r * DT_LANES + lane] * finish->factor, *x);
             if (kind == STEPPED_WITH_COPY && first < layer->inputs) /* (panels of inputs) of (units, lanes) */
@@ -279,7 +279,7 @@ static void check_gradient(gradient_case c, uint64_t *random)
             expect_finished(&t.layer, c.units, block, sum + block * DT_BLOCK, &numbers, kind, &want);
         t.layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
         blocks given = {&t.layer, {t.first, t.last}, got.vector + t.layer.offset, taken, asked};
-        dt_finish finish = {.sink = take_blocks, .ahead = ask_ahead, .context = &given};
+        dt_finish finish = {.sink = take_blocks, .ahead = ask_ahead, .context = &given, .factor = numbers.factor};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};
         else if (kind != GIVEN_AWAY)
@@ -448,7 +448,7 @@ static void check_join(int64_t inputs, int64_t units, uint64_t *random)
             expect_finished(&layer, units, block + i, sum + i * DT_BLOCK, &numbers, kind, &want);
         layer.transposed = kind == STEPPED_WITH_COPY ? got.copy : NULL;
         blocks given = {&layer, {block, block + count}, got.vector + layer.offset, taken, NULL};
-        dt_finish finish = {.sink = take_blocks, .context = &given};
+        dt_finish finish = {.sink = take_blocks, .context = &given, .factor = numbers.factor};
         if (kind == STORED)
             finish = (dt_finish){.out = got.vector};
         else if (kind != GIVEN_AWAY)

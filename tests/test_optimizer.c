@@ -71,33 +71,31 @@ static void states_at(trained *t, int64_t first, dt_real *state[DT_STATES_MAX])
         state[s] = kept >> s & 1 ? t->kept[s] + first : NULL;
 }
 
-/* Step number `number`, from 0, `part` parameters at a time; sum factor is the gradient. */
-static void make_step(trained *t, int number, int64_t part, dt_real factor, dt_real *sum)
+/* Step number `number`, from 0, `part` parameters at a time, with gradient g. */
+static void make_step(trained *t, int number, int64_t part, dt_real *g)
 {
     dt_real *state[DT_STATES_MAX];
     dt_hyper_begin(t->o, &t->hyper, t->hyper.spec->learning_rate, number + 1);
     if (t->o->direct) { /* the engine keeps the gradient of these */
-        t->o->scale(t->n, factor, sum, sum);
-        factor = 1;
         for (int64_t first = 0; first < t->n; first += part) {
             states_at(t, first, state);
-            t->o->direct(dt_min(part, t->n - first), &t->hyper, t->W + first, sum + first, state);
+            t->o->direct(dt_min(part, t->n - first), &t->hyper, t->W + first, g + first, state);
         }
-        t->hyper.trust = (dt_real)t->o->trust(t->hyper.spec, norm(t->W, t->n), norm(sum, t->n));
+        t->hyper.trust = (dt_real)t->o->trust(t->hyper.spec, norm(t->W, t->n), norm(g, t->n));
     }
     for (int64_t first = 0; first < t->n; first += part) {
         states_at(t, first, state);
-        t->o->update(dt_min(part, t->n - first), &t->hyper, factor, t->W + first, sum + first, state);
+        t->o->update(dt_min(part, t->n - first), &t->hyper, t->W + first, g + first, state);
     }
 }
 
-/* A step from numbers that are exact in either precision: sums over a minibatch of 64. */
+/* A step from numbers that are exact in either precision. */
 static void make_exact_step(trained *t, int number, int64_t part)
 {
-    dt_real sum[PARAMETERS];
+    dt_real g[PARAMETERS];
     for (int64_t i = 0; i < t->n; i++)
-        sum[i] = (dt_real)(64 * gradient_at(i, number));
-    make_step(t, number, part, (dt_real)(1.0 / 64), sum);
+        g[i] = (dt_real)gradient_at(i, number);
+    make_step(t, number, part, g);
 }
 
 static void test_references(void **state)
@@ -215,61 +213,14 @@ static void test_zeros_stay_zero(void **state)
                 t.kept[s][N] = poison();
             t.W[N] = poison();
             for (int step = 0; step < 5; step++) {
-                dt_real sum[N + 1] = {0};
-                sum[N] = poison();
-                make_step(&t, step, N, (dt_real)(1.0 / 61), sum);
+                dt_real g[N + 1] = {0};
+                g[N] = poison();
+                make_step(&t, step, N, g);
                 assert_bits(t.W, zeros, N, "%s: %s of zeros", dt_isa_name(isa), references[c].name);
-                assert_true(same_bits(t.W[N], poison()) && same_bits(sum[N], poison()));
+                assert_true(same_bits(t.W[N], poison()) && same_bits(g[N], poison()));
                 for (int s = 0; s < DT_STATES_MAX; s++)
                     assert_true(same_bits(t.kept[s][N], poison()));
             }
-        }
-}
-
-/* g = sum / B, as one product, in place or not. */
-static void test_scale(void **state)
-{
-    (void)state;
-    uint64_t random = 2;
-    dt_real sum[PARAMETERS], want[PARAMETERS + 1], got[PARAMETERS + 1];
-    for (int k = 0; k < DT_OPTIMIZER_COUNT; k++)
-        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++)
-            for (int64_t n = 0; n <= PARAMETERS; n++) {
-                const dt_real factor = (dt_real)(1.0 / (double)(n + 1));
-                draw_reals(&random, n, sum);
-                fill(want, PARAMETERS + 1, poison());
-                memcpy(got, want, sizeof got);
-                for (int64_t i = 0; i < n; i++)
-                    want[i] = sum[i] * factor;
-                variants[isa][k].scale(n, factor, sum, got);
-                assert_bits(got, want, PARAMETERS + 1, "%s: scale", dt_isa_name(isa));
-                variants[isa][k].scale(n, factor, sum, sum);
-                assert_bits(sum, want, n, "%s: scale in place", dt_isa_name(isa));
-            }
-}
-
-/* A step whose gradient is kept to be shown, and one whose isn't: the same bits. */
-static void test_scale_and_update(void **state)
-{
-    (void)state;
-    uint64_t random = 3;
-    for (int c = 0; c < REFERENCES; c++)
-        for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
-            trained t[2];
-            begin(&t[0], isa, &references[c].spec, PARAMETERS);
-            draw_reals(&random, PARAMETERS, t[0].W);
-            t[1] = t[0];
-            const dt_real factor = (dt_real)(1.0 / (double)draw_integer(&random, 1, 500));
-            for (int step = 0; step < 3; step++) {
-                dt_real sum[PARAMETERS], g[PARAMETERS];
-                draw_reals(&random, PARAMETERS, sum);
-                t[0].o->scale(PARAMETERS, factor, sum, g);
-                make_step(&t[0], step, PARAMETERS, factor, sum);
-                make_step(&t[1], step, PARAMETERS, 1, g);
-            }
-            assert_bits(t[1].W, t[0].W, PARAMETERS, "%s: W of %s, shown", dt_isa_name(isa), references[c].name);
-            assert_bits(t[1].kept[0], t[0].kept[0], DT_STATES_MAX * PARAMETERS, "%s: states of %s, shown",
-                        dt_isa_name(isa), references[c].name);
         }
 }
 
@@ -331,10 +282,8 @@ static void test_every_schedule(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_references),       cmocka_unit_test(test_states),
-        cmocka_unit_test(test_going_on),         cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_zeros_stay_zero),  cmocka_unit_test(test_scale),
-        cmocka_unit_test(test_scale_and_update), cmocka_unit_test(test_schedules),
+        cmocka_unit_test(test_references),     cmocka_unit_test(test_states),          cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_bits),           cmocka_unit_test(test_zeros_stay_zero), cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_every_schedule),
     };
     return cmocka_run_group_tests(tests, all_isas, NULL);

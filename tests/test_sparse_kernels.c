@@ -167,7 +167,7 @@ static void expect(const rows *r, shape s, const dt_sparse_task *t, const dt_fin
                 dt_real *x = vector + block * DT_BLOCK + row * DT_LANES + lane;
                 const dt_real sum = k <= s.inputs ? element(r, s, t, k, j, leaf) : 0;
                 if (kind != STEPPED)
-                    *x = sum;
+                    *x = kind == GIVEN_AWAY ? sum * finish->factor : sum;
                 else if (k <= s.inputs && there[k])
                     *x = DT_FMA(finish->rate, sum * finish->factor, *x);
             }
@@ -214,13 +214,13 @@ static void check_gradient(shape s, bool all_samples, uint64_t *random)
             for (int64_t j = 0; j < panels * DT_LANES && there[k]; j++)
                 before[offset + j / DT_LANES * column * DT_BLOCK + k * DT_LANES + j % DT_LANES] = draw_real(random);
         blocks given = {&t.layer, {t.first, t.last}, got + offset, taken, NULL};
-        dt_finish finish = {.sink = take_blocks, .context = &given};
+        const dt_real rate = (dt_real)draw_between(random, -1, -0.01),
+                      factor = (dt_real)draw_between(random, 0.003, 0.3);
+        dt_finish finish = {.sink = take_blocks, .context = &given, .factor = factor};
         if (kind == STORED)
             finish = (dt_finish){.out = got};
         else if (kind == STEPPED)
-            finish = (dt_finish){.W = got,
-                                 .rate = (dt_real)draw_between(random, -1, -0.01),
-                                 .factor = (dt_real)draw_between(random, 0.003, 0.3)};
+            finish = (dt_finish){.W = got, .rate = rate, .factor = factor};
         memcpy(want, before, (size_t)numbers * sizeof *want);
         expect(&r, s, &t, &finish, kind, there, leaf, want + offset);
         for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {

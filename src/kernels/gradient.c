@@ -35,7 +35,8 @@ typedef struct target {
     uint64_t joins; /* levels of the scratch that it joins on its way, ascending */
     dt_real *to;    /* the sum is stored here, or, with `step`, subtracted */
     int64_t panel;  /* numbers from panel to panel of `to` */
-    bool step;      /* to <- to + rate (sum factor) */
+    bool scales;    /* the gradient is sum factor */
+    bool step;      /* to <- to + rate gradient */
     dt_real factor, rate;
     int64_t ahead; /* the lines so far ahead are asked for as a tile begins; negative: none */
 } target;
@@ -116,12 +117,17 @@ DT_INLINE void finish_tile(const int rows, const int panels, const dt_real *scra
         if (panels > 2)
             DT_HIDE(block[w]);
     }
-    if (t->step) { /* all loads before the first store, which might alias for all the compiler knows */
-        const dt_vector factor = dt_broadcast(&t->factor), rate = dt_broadcast(&t->rate);
+    if (t->scales) {
+        const dt_vector factor = dt_broadcast(&t->factor);
         DT_REPEAT (r, rows)
             DT_REPEAT (v, vectors)
-                acc[r][v] = dt_fma(rate, dt_mul(acc[r][v], factor),
-                                   dt_load(block[v / DT_VECTORS_A_PANEL] + block_offset(r, v)));
+                acc[r][v] = dt_mul(acc[r][v], factor);
+    }
+    if (t->step) { /* all loads before the first store, which might alias for all the compiler knows */
+        const dt_vector rate = dt_broadcast(&t->rate);
+        DT_REPEAT (r, rows)
+            DT_REPEAT (v, vectors)
+                acc[r][v] = dt_fma(rate, acc[r][v], dt_load(block[v / DT_VECTORS_A_PANEL] + block_offset(r, v)));
     }
     DT_REPEAT (r, rows)
         DT_REPEAT (v, vectors)
@@ -361,6 +367,7 @@ DT_INLINE void form_rows(const dt_gradient_task *task, int64_t panel, int64_t pa
     const target root = {
         .to = vector ? vector + layer->offset + block * DT_BLOCK : own,
         .panel = vector ? column * DT_BLOCK : DT_GROUP_PANEL,
+        .scales = finish->W || finish->sink,
         .step = finish->W != NULL,
         .factor = finish->factor,
         .rate = finish->rate,
@@ -412,11 +419,11 @@ static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t pan
 }
 
 /* The step of one block in place. */
-static void step_block(dt_real *W, const dt_real *sum, const dt_finish *finish)
+static void step_block(dt_real *W, const dt_real *g, const dt_finish *finish)
 {
-    const dt_vector factor = dt_broadcast(&finish->factor), rate = dt_broadcast(&finish->rate);
+    const dt_vector rate = dt_broadcast(&finish->rate);
     for (int64_t i = 0; i < DT_BLOCK; i += DT_WIDTH)
-        dt_store(W + i, dt_fma(rate, dt_mul(dt_load(sum + i), factor), dt_load(W + i)));
+        dt_store(W + i, dt_fma(rate, dt_load(g + i), dt_load(W + i)));
 }
 
 /* `count` blocks of the gradient from the same blocks of its transpose, a group's panel apart. */
@@ -462,7 +469,12 @@ static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
             .rows = task->layer.units,
             .panels = panels,
         };
-        form_group(task, &g, &(target){.to = own, .panel = DT_GROUP_PANEL, .ahead = -1}, NULL);
+        const target root = {.to = own,
+                             .panel = DT_GROUP_PANEL,
+                             .scales = finish->W || finish->sink,
+                             .factor = finish->factor,
+                             .ahead = -1};
+        form_group(task, &g, &root, NULL);
         finish_narrow(task, kb, panels, own, room, finish);
     }
 }
@@ -493,20 +505,21 @@ void DT_VARIANT(dt_join)(const dt_blocks *layer, int64_t block, int64_t count, c
                          const dt_real *right, dt_real *scratch, const dt_finish *finish)
 {
     const int64_t at = layer->offset + block * DT_BLOCK, n = count * DT_BLOCK;
+    const dt_vector factor = dt_broadcast(&finish->factor), rate = dt_broadcast(&finish->rate);
     if (finish->W) {
         dt_real *W = finish->W + at;
-        const dt_vector factor = dt_broadcast(&finish->factor), rate = dt_broadcast(&finish->rate);
         for (int64_t i = 0; i < n; i += DT_WIDTH) {
             const dt_vector sum = dt_add(dt_load(left + i), dt_load(right + i));
             dt_store(W + i, dt_fma(rate, dt_mul(sum, factor), dt_load(W + i)));
         }
         for (int64_t i = 0; i < count; i++)
             copy_transposed(layer, block + i, W + i * DT_BLOCK);
-        return;
+    } else if (finish->out) {
+        for (int64_t i = 0; i < n; i += DT_WIDTH)
+            dt_store(finish->out + at + i, dt_add(dt_load(left + i), dt_load(right + i)));
+    } else {
+        for (int64_t i = 0; i < n; i += DT_WIDTH)
+            dt_store(scratch + i, dt_mul(dt_add(dt_load(left + i), dt_load(right + i)), factor));
+        finish->sink(finish->context, layer->l, block, count, scratch);
     }
-    dt_real *sum = finish->out ? finish->out + at : scratch;
-    for (int64_t i = 0; i < n; i += DT_WIDTH)
-        dt_store(sum + i, dt_add(dt_load(left + i), dt_load(right + i)));
-    if (finish->sink)
-        finish->sink(finish->context, layer->l, block, count, sum);
 }

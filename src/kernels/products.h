@@ -35,16 +35,17 @@ static inline int64_t dt_gradient_scratch(int64_t shards)
     return (1 + levels) * DT_GROUP_SIZE + DT_GROUP * DT_BLOCK;
 }
 
-/* What becomes of the gradient, sum by sum (not yet divided by B). Just one of W, out and sink is not NULL; W and out
+/* What becomes of the gradient, sum by sum. Just one of W, out and sink is not NULL; W and out
  * are laid out as the parameter vector. */
 typedef struct dt_finish {
+    dt_real *out;   /* stored */
+    dt_real factor; /* of W and sink: the gradient is sum * factor, one place where 1/B is applied */
+
     /* The step of plain gradient descent in place, W <- W + rate (sum * factor), without the sum going to memory. */
-    dt_real *W, rate, factor;
+    dt_real *W, rate;
 
-    dt_real *out; /* stored */
-
-    /* Given away: `count` <= DT_RUN blocks of one panel, from block number `block` of layer l on. g holds their
-     * numbers, block by block, and may be overwritten. */
+    /* sum * factor, given away: `count` <= DT_RUN blocks of one panel, from block number `block` of layer l on. g holds
+     * their numbers, block by block, and may be overwritten. */
     void (*sink)(void *context, int64_t l, int64_t block, int64_t count, dt_real *g);
 
     /* Called before a block's sum is formed: where lies what the sink will read with it? DT_BLOCK numbers each, and

@@ -216,8 +216,11 @@ static void form_blocks(const dt_sparse_task *task, const dt_finish *finish, int
             DT_REPEAT (v, DT_VECTORS_A_PANEL)
                 dt_store(sum + (x->column[c] - k * DT_LANES) * DT_LANES + v * DT_WIDTH, acc[v]);
         }
-        if (finish->sink)
+        if (finish->sink) {
+            for (int64_t i = 0; i < DT_BLOCK; i++)
+                sum[i] *= finish->factor;
             finish->sink(finish->context, task->layer.l, block, 1, sum);
+        }
     }
 }
 

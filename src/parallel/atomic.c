@@ -16,7 +16,8 @@ static void local(const dt_reducer *reducer, const dt_plan *plan, int64_t worker
 {
     dt_reducer own = *reducer; /* a context isn't const */
     if (dt_reducer_adds(reducer, plan))
-        dt_reducer_form_own(reducer, plan, worker, &(dt_finish){.sink = add_blocks, .context = &own}, laps);
+        dt_reducer_form_own(reducer, plan, worker, &(dt_finish){.sink = add_blocks, .context = &own, .factor = 1},
+                            laps);
 }
 
 const dt_reduction dt_reduction_atomic = {

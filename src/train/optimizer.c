@@ -9,33 +9,26 @@
 
 #define SQRT(x) (sizeof(dt_real) == 4 ? (dt_real)__builtin_sqrtf((float)(x)) : (dt_real)__builtin_sqrt((double)(x)))
 
-static void scale(int64_t n, dt_real factor, const dt_real *sum, dt_real *g)
-{
-    for (int64_t i = 0; i < n; i++)
-        g[i] = sum[i] * factor;
-}
-
 static dt_real sign(dt_real x)
 {
     return (dt_real)((x > 0) - (x < 0));
 }
 
-/* sum <- g = clip sum factor, cut off at clip_value, + decay W + l1 sign(W) */
-static void regularise(int64_t n, const dt_hyper *h, dt_real factor, dt_real decay, const dt_real *restrict W,
-                       dt_real *restrict sum)
+/* g <- clip g, cut off at clip_value, + decay W + l1 sign(W) */
+static void regularise(int64_t n, const dt_hyper *h, dt_real decay, const dt_real *restrict W, dt_real *restrict g)
 {
     const dt_real clip = h->clip, most = h->clip_value, l1 = h->l1;
     for (int64_t i = 0; i < n; i++)
-        sum[i] = sum[i] * factor * clip;
+        g[i] = g[i] * clip;
     if (most > 0)
         for (int64_t i = 0; i < n; i++)
-            sum[i] = dt_clamp(sum[i], -most, most);
+            g[i] = dt_clamp(g[i], -most, most);
     if (decay != 0)
         for (int64_t i = 0; i < n; i++)
-            sum[i] = DT_FMA(decay, W[i], sum[i]);
+            g[i] = DT_FMA(decay, W[i], g[i]);
     if (l1 != 0)
         for (int64_t i = 0; i < n; i++)
-            sum[i] = DT_FMA(l1, sign(W[i]), sum[i]);
+            g[i] = DT_FMA(l1, sign(W[i]), g[i]);
 }
 
 /* The same parameters, moved along a direction u. */
@@ -78,29 +71,26 @@ static bool sgd_plain(const dt_optimizer_spec *spec)
 
 /* v = momentum v + (1 - dampening) g, the first time g; W -= d v, or with Nesterov's look-ahead W -= d (g + momentum
  * v). Without momentum v = g. */
-static void sgd_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
-                       dt_real *const *state)
+static void sgd_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g, dt_real *const *state)
 {
     const dt_real rate = -h->learning_rate, momentum = h->momentum;
     if (h->weight_decay != 0 || h->l1 != 0 || h->clip != 1 || h->clip_value > 0) {
-        regularise(n, h, factor, h->weight_decay, W, sum);
-        factor = 1;
+        regularise(n, h, h->weight_decay, W, g);
     }
     dt_real *restrict v = momentum > 0 ? state[0] : NULL;
     const dt_real taken = h->t > 1 ? (dt_real)(1 - h->spec->dampening) : 1;
     if (!v)
         for (int64_t i = 0; i < n; i++)
-            W[i] = DT_FMA(rate, sum[i] * factor, W[i]);
+            W[i] = DT_FMA(rate, g[i], W[i]);
     else if (!h->nesterov)
         for (int64_t i = 0; i < n; i++) {
-            v[i] = DT_FMA(momentum, v[i], sum[i] * factor * taken);
+            v[i] = DT_FMA(momentum, v[i], g[i] * taken);
             W[i] = DT_FMA(rate, v[i], W[i]);
         }
     else
         for (int64_t i = 0; i < n; i++) {
-            const dt_real g = sum[i] * factor;
-            v[i] = DT_FMA(momentum, v[i], g);
-            W[i] = DT_FMA(rate, DT_FMA(momentum, v[i], g), W[i]);
+            v[i] = DT_FMA(momentum, v[i], g[i]);
+            W[i] = DT_FMA(rate, DT_FMA(momentum, v[i], g[i]), W[i]);
         }
 }
 
@@ -112,30 +102,30 @@ static void adagrad_begin(dt_hyper *h)
 }
 
 /* s += g^2; W -= d / (1 + (t - 1) learning_rate_decay) g / (sqrt(s) + epsilon). Duchi, Hazan, Singer 2011. */
-static void adagrad_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
+static void adagrad_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g,
                            dt_real *const *state)
 {
     dt_real *restrict s = state[0];
     const dt_real rate = h->rate, epsilon = (dt_real)h->spec->epsilon;
-    regularise(n, h, factor, h->weight_decay, W, sum);
+    regularise(n, h, h->weight_decay, W, g);
     for (int64_t i = 0; i < n; i++) {
-        s[i] = DT_FMA(sum[i], sum[i], s[i]);
-        W[i] = DT_FMA(rate, sum[i] / (SQRT(s[i]) + epsilon), W[i]);
+        s[i] = DT_FMA(g[i], g[i], s[i]);
+        W[i] = DT_FMA(rate, g[i] / (SQRT(s[i]) + epsilon), W[i]);
     }
 }
 
 /* s = rho s + (1 - rho) g^2; u = sqrt(r + epsilon) / sqrt(s + epsilon) g; r = rho r + (1 - rho) u^2; W -= d u. Zeiler
  * 2012. */
-static void adadelta_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
+static void adadelta_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g,
                             dt_real *const *state)
 {
     dt_real *restrict s = state[0], *restrict r = state[1];
     const dt_real rate = -h->learning_rate, epsilon = (dt_real)h->spec->epsilon;
     const dt_real rho = (dt_real)h->spec->rho, rest = (dt_real)(1 - h->spec->rho);
-    regularise(n, h, factor, h->weight_decay, W, sum);
+    regularise(n, h, h->weight_decay, W, g);
     for (int64_t i = 0; i < n; i++) {
-        s[i] = DT_FMA(rho, s[i], rest * sum[i] * sum[i]);
-        const dt_real u = SQRT(r[i] + epsilon) / SQRT(s[i] + epsilon) * sum[i];
+        s[i] = DT_FMA(rho, s[i], rest * g[i] * g[i]);
+        const dt_real u = SQRT(r[i] + epsilon) / SQRT(s[i] + epsilon) * g[i];
         r[i] = DT_FMA(rho, r[i], rest * u * u);
         W[i] = DT_FMA(rate, u, W[i]);
     }
@@ -148,47 +138,46 @@ static unsigned rmsprop_states(const dt_optimizer_spec *spec)
 
 /* s = rho s + (1 - rho) g^2; u = g / (sqrt(s) + epsilon), centered with s - c^2 for s, where c = rho c + (1 - rho) g;
  * with momentum v = momentum v + u for u; W -= d u. Tieleman, Hinton 2012; Graves 2013. */
-static void rmsprop_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
+static void rmsprop_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g,
                            dt_real *const *state)
 {
     dt_real *restrict s = state[0], *restrict v = state[1], *restrict c = state[2];
     const dt_real epsilon = (dt_real)h->spec->epsilon, momentum = h->momentum;
     const dt_real rho = (dt_real)h->spec->rho, rest = (dt_real)(1 - h->spec->rho);
-    regularise(n, h, factor, h->weight_decay, W, sum);
+    regularise(n, h, h->weight_decay, W, g);
     for (int64_t i = 0; i < n; i++)
-        s[i] = DT_FMA(rho, s[i], rest * sum[i] * sum[i]);
+        s[i] = DT_FMA(rho, s[i], rest * g[i] * g[i]);
     if (c)
         for (int64_t i = 0; i < n; i++) {
-            c[i] = DT_FMA(rest, sum[i] - c[i], c[i]);
+            c[i] = DT_FMA(rest, g[i] - c[i], c[i]);
             const dt_real variance = DT_FMA(-c[i], c[i], s[i]); /* rounding may take it below zero */
-            sum[i] /= SQRT(variance > 0 ? variance : 0) + epsilon;
+            g[i] /= SQRT(variance > 0 ? variance : 0) + epsilon;
         }
     else
         for (int64_t i = 0; i < n; i++)
-            sum[i] /= SQRT(s[i]) + epsilon;
+            g[i] /= SQRT(s[i]) + epsilon;
     if (v)
         for (int64_t i = 0; i < n; i++)
-            sum[i] = v[i] = DT_FMA(momentum, v[i], sum[i]);
-    move(n, -h->learning_rate, sum, W);
+            g[i] = v[i] = DT_FMA(momentum, v[i], g[i]);
+    move(n, -h->learning_rate, g, W);
 }
 
 /* --- rprop --- */
 
 /* s, at first d, grows by eta_plus where g keeps its sign and shrinks by eta_minus where it doesn't; there g counts as
  * 0. W -= sign(g) s. Riedmiller, Braun 1993; Igel, Hüsken 2000 (iRprop-). */
-static void rprop_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
-                         dt_real *const *state)
+static void rprop_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g, dt_real *const *state)
 {
     dt_real *restrict before = state[0], *restrict s = state[1];
     const dt_real up = (dt_real)h->spec->eta_plus, down = (dt_real)h->spec->eta_minus;
     const dt_real least = (dt_real)h->spec->step_min, most = (dt_real)h->spec->step_max;
-    regularise(n, h, factor, 0, W, sum);
+    regularise(n, h, 0, W, g);
     for (int64_t i = 0; i < n && h->t == 1; i++)
         s[i] = h->learning_rate;
     for (int64_t i = 0; i < n; i++) {
-        const dt_real same = sign(sum[i]) * sign(before[i]);
+        const dt_real same = sign(g[i]) * sign(before[i]);
         s[i] = dt_clamp(s[i] * (same > 0 ? up : same < 0 ? down : 1), least, most);
-        before[i] = same < 0 ? 0 : sum[i];
+        before[i] = same < 0 ? 0 : g[i];
         W[i] = DT_FMA(-sign(before[i]), s[i], W[i]);
     }
 }
@@ -235,21 +224,19 @@ static void adam_move(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real
 }
 
 /* Kingma, Ba 2015; Reddi, Kale, Kumar 2018. */
-static void adam_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
-                        dt_real *const *state)
+static void adam_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g, dt_real *const *state)
 {
-    regularise(n, h, factor, h->weight_decay, W, sum);
-    moments(n, h, sum, state[0], state[1]);
+    regularise(n, h, h->weight_decay, W, g);
+    moments(n, h, g, state[0], state[1]);
     adam_move(n, h, W, state);
 }
 
 /* Weight decay apart from g: W -= d weight_decay W first. Loshchilov, Hutter 2019. */
-static void adamw_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
-                         dt_real *const *state)
+static void adamw_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g, dt_real *const *state)
 {
     const dt_real kept = (dt_real)(1 - (double)h->learning_rate * h->spec->weight_decay);
-    regularise(n, h, factor, 0, W, sum);
-    moments(n, h, sum, state[0], state[1]);
+    regularise(n, h, 0, W, g);
+    moments(n, h, g, state[0], state[1]);
     for (int64_t i = 0; i < n; i++)
         W[i] *= kept;
     adam_move(n, h, W, state);
@@ -279,15 +266,14 @@ static void nadam_begin(dt_hyper *h)
 
 /* W -= d ((1 - mu_t) / (1 - mu_1 .. mu_t) g + mu_{t+1} / (1 - mu_1 .. mu_{t+1}) m) / (sqrt(v / (1 - beta2^t)) +
  * epsilon). Dozat 2016. */
-static void nadam_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
-                         dt_real *const *state)
+static void nadam_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g, dt_real *const *state)
 {
     const dt_real *restrict m = state[0], *restrict v = state[1];
     const dt_real root = h->root, epsilon = (dt_real)h->spec->epsilon;
-    regularise(n, h, factor, h->weight_decay, W, sum);
-    moments(n, h, sum, state[0], state[1]);
+    regularise(n, h, h->weight_decay, W, g);
+    moments(n, h, g, state[0], state[1]);
     for (int64_t i = 0; i < n; i++) {
-        const dt_real direction = DT_FMA(h->rate, m[i], h->look * sum[i]);
+        const dt_real direction = DT_FMA(h->rate, m[i], h->look * g[i]);
         W[i] += direction / DT_FMA(SQRT(v[i]), root, epsilon);
     }
 }
@@ -300,7 +286,7 @@ static void lamb_direct(int64_t n, const dt_hyper *h, const dt_real *restrict W,
 {
     const dt_real *restrict m = state[0], *restrict v = state[1];
     const dt_real unbias = h->unbias, root = h->root, epsilon = (dt_real)h->spec->epsilon, decay = h->weight_decay;
-    regularise(n, h, 1, 0, W, g);
+    regularise(n, h, 0, W, g);
     moments(n, h, g, state[0], state[1]);
     for (int64_t i = 0; i < n; i++)
         g[i] = DT_FMA(decay, W[i], m[i] * unbias / DT_FMA(SQRT(v[i]), root, epsilon));
@@ -313,16 +299,16 @@ static double lamb_trust(const dt_optimizer_spec *spec, double W_norm, double u_
 }
 
 /* W -= d |W| / |u| u */
-static void lamb_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *W, dt_real *sum, dt_real *const *state)
+static void lamb_update(int64_t n, const dt_hyper *h, dt_real *W, dt_real *g, dt_real *const *state)
 {
-    (void)factor, (void)state; /* u is a direction already */
-    move(n, -h->learning_rate * h->trust, sum, W);
+    (void)state; /* u is a direction already */
+    move(n, -h->learning_rate * h->trust, g, W);
 }
 
 static void lars_direct(int64_t n, const dt_hyper *h, const dt_real *W, dt_real *g, dt_real *const *state)
 {
     (void)state;
-    regularise(n, h, 1, 0, W, g);
+    regularise(n, h, 0, W, g);
 }
 
 static double lars_trust(const dt_optimizer_spec *spec, double W_norm, double u_norm)
@@ -333,18 +319,16 @@ static double lars_trust(const dt_optimizer_spec *spec, double W_norm, double u_
 
 /* v = momentum v + d trust (g + weight_decay W); W -= v, where trust = trust_coefficient |W| / (|g| + weight_decay
  * |W|). You, Gitman, Ginsburg 2017, algorithm 1. */
-static void lars_update(int64_t n, const dt_hyper *h, dt_real factor, dt_real *restrict W, dt_real *restrict sum,
-                        dt_real *const *state)
+static void lars_update(int64_t n, const dt_hyper *h, dt_real *restrict W, dt_real *restrict g, dt_real *const *state)
 {
     dt_real *restrict v = state[0];
     const dt_real rate = h->learning_rate * h->trust, momentum = h->momentum, decay = h->weight_decay;
-    (void)factor;
     for (int64_t i = 0; i < n; i++)
-        sum[i] = rate * DT_FMA(decay, W[i], sum[i]);
+        g[i] = rate * DT_FMA(decay, W[i], g[i]);
     if (v)
         for (int64_t i = 0; i < n; i++)
-            sum[i] = v[i] = DT_FMA(momentum, v[i], sum[i]);
-    move(n, -1, sum, W);
+            g[i] = v[i] = DT_FMA(momentum, v[i], g[i]);
+    move(n, -1, g, W);
 }
 
 const dt_optimizer DT_VARIANT(dt_optimizers)[DT_OPTIMIZER_COUNT] = {
@@ -352,54 +336,45 @@ const dt_optimizer DT_VARIANT(dt_optimizers)[DT_OPTIMIZER_COUNT] = {
      {"momentum_buffer"},
      momentum_alone,
      sgd_update,
-     scale,
      .plain = sgd_plain},
     {{"adagrad", "W <- W - learning_rate dW / (sqrt(sum dW^2) + epsilon)", "Duchi, Hazan, Singer 2011"},
      {"sum"},
      first,
      adagrad_update,
-     scale,
      .begin = adagrad_begin},
     {{"adadelta", "W <- W - learning_rate rms(u) / rms(dW) dW", "Zeiler 2012; u: the last such steps"},
      {"square_avg", "acc_delta"},
      both,
-     adadelta_update,
-     .scale = scale},
+     .update = adadelta_update},
     {{"rmsprop", "W <- W - learning_rate dW / (rms(dW) + epsilon)", "Tieleman, Hinton 2012; momentum, centered"},
      {"square_avg", "momentum_buffer", "grad_avg"},
      rmsprop_states,
-     rmsprop_update,
-     .scale = scale},
+     .update = rmsprop_update},
     {{"rprop", "W <- W - step sign(dW)", "Riedmiller, Braun 1993; where a minibatch is all training rows"},
      {"prev", "step_size"},
      both,
      rprop_update,
-     scale,
      .whole = true},
     {{"adam", "W <- W - learning_rate m / (sqrt(v) + epsilon)", "Kingma, Ba 2015; m, v: means of dW, dW^2; amsgrad"},
      {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"},
      adam_states,
      adam_update,
-     scale,
      .begin = adam_begin},
     {{"adamw", "adam, and W <- W - learning_rate weight_decay W", "Loshchilov, Hutter 2019; amsgrad"},
      {"exp_avg", "exp_avg_sq", "max_exp_avg_sq"},
      adam_states,
      adamw_update,
-     scale,
      .begin = adam_begin},
     {{"nadam", "adam with Nesterov's look-ahead", "Dozat 2016"},
      {"exp_avg", "exp_avg_sq"},
      both,
      nadam_update,
-     scale,
      .begin = nadam_begin},
     {{"lamb", "W <- W - learning_rate |W| / |u| u, u adam's direction + weight_decay W",
       "You et al. 2020, for large minibatches; norms of each W^l and b^l"},
      {"exp_avg", "exp_avg_sq"},
      both,
      lamb_update,
-     scale,
      .begin = adam_begin,
      .direct = lamb_direct,
      .trust = lamb_trust},
@@ -408,7 +383,6 @@ const dt_optimizer DT_VARIANT(dt_optimizers)[DT_OPTIMIZER_COUNT] = {
      {"momentum_buffer"},
      momentum_alone,
      lars_update,
-     scale,
      .direct = lars_direct,
      .trust = lars_trust},
 };

@@ -42,13 +42,9 @@ typedef struct dt_optimizer {
     const char *state_names[DT_STATES_MAX];
     unsigned (*states)(const dt_optimizer_spec *spec);
 
-    /* One step of n parameters W with gradient g = sum * factor (of the mean cost): the one place where 1/B is applied.
-     * `sum` may be overwritten. state[i] is state_names[i] at the same place, NULL where it isn't kept. */
-    void (*update)(int64_t n, const dt_hyper *hyper, dt_real factor, dt_real *W, dt_real *sum, dt_real *const *state);
-
-    /* The same gradient, kept to be shown first: g[i] = sum[i] * factor. An update of g with factor 1 then gives the
-     * same bits. */
-    void (*scale)(int64_t n, dt_real factor, const dt_real *sum, dt_real *g);
+    /* One step of n parameters W with gradient g (of the mean cost), which may be overwritten. state[i] is
+     * state_names[i] at the same place, NULL where it isn't kept. */
+    void (*update)(int64_t n, const dt_hyper *hyper, dt_real *W, dt_real *g, dt_real *const *state);
 
     /* Whether its step is W <- W - learning_rate g and nothing more, to be taken where the gradient is formed; NULL:
      * never. */
@@ -58,7 +54,7 @@ typedef struct dt_optimizer {
     void (*begin)(dt_hyper *hyper);
 
     /* Optimizers whose step depends on the norms of a whole tensor, W^l or b^l: makes of g the direction u whose norm
-     * is asked for (`update` then takes u, with factor 1), and the ratio hyper->trust of both norms. NULL: none. */
+     * is asked for (`update` then takes u), and the ratio hyper->trust of both norms. NULL: none. */
     void (*direct)(int64_t n, const dt_hyper *hyper, const dt_real *W, dt_real *g, dt_real *const *state);
     double (*trust)(const dt_optimizer_spec *spec, double W_norm, double u_norm);
 

@@ -117,76 +117,69 @@ static int64_t bias_row(const dt_layer *layer, int64_t block)
     return dt_min(DT_LANES, layer->inputs - block % layer->column * DT_LANES);
 }
 
-/* A block of layer l with gradient g = sum factor; `rows` of it from row `first` on. */
-static void update_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t rows, dt_real factor,
-                        dt_real *sum)
+/* `rows` rows of parameters, from number `at` on, with gradient g. */
+static void update_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t rows, dt_real *g)
 {
     const dt_updater *all = u->updater;
     dt_real *state[DT_STATES_MAX];
     for (int i = 0; i < DT_STATES_MAX; i++)
         state[i] = all->state[i] ? all->state[i] + at : NULL;
-    all->optimizer->update(rows * DT_LANES, hyper, factor, all->network->parameters + at, sum, state);
+    all->optimizer->update(rows * DT_LANES, hyper, all->network->parameters + at, g, state);
 }
 
 /* A block's parts, `bias` rows of W^l and what is left of b^l. */
-static void update_block_parts(const dt_update *u, const dt_hyper hyper[2], int64_t block, int64_t bias, dt_real factor,
-                               dt_real *sum)
+static void update_block_parts(const dt_update *u, const dt_hyper hyper[2], int64_t block, int64_t bias, dt_real *g)
 {
     const int64_t at = block * DT_BLOCK;
-    update_rows(u, &hyper[0], at, bias, factor, sum);
+    update_rows(u, &hyper[0], at, bias, g);
     if (bias < DT_LANES)
-        update_rows(u, &hyper[1], at + bias * DT_LANES, 1, factor, sum + bias * DT_LANES);
+        update_rows(u, &hyper[1], at + bias * DT_LANES, 1, g + bias * DT_LANES);
 }
 
 /* Rows of a block, and how far they move: |W_after - W_before|^2. */
-static double move_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t rows, dt_real factor,
-                        dt_real *sum)
+static double move_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t rows, dt_real *g)
 {
     const dt_updater *all = u->updater;
     const dt_real *W = all->network->parameters + at;
     const int64_t n = rows * DT_LANES;
-    if (factor == 1 && all->optimizer->plain && all->optimizer->plain(all->spec)) {
-        const double moved = all->summaries->move(n, -(double)hyper->learning_rate, sum, W);
-        update_rows(u, hyper, at, rows, factor, sum);
+    if (all->optimizer->plain && all->optimizer->plain(all->spec)) {
+        const double moved = all->summaries->move(n, -(double)hyper->learning_rate, g, W);
+        update_rows(u, hyper, at, rows, g);
         return moved;
     }
     dt_real before[DT_BLOCK];
     memcpy(before, W, (size_t)n * sizeof *before);
-    update_rows(u, hyper, at, rows, factor, sum);
+    update_rows(u, hyper, at, rows, g);
     return all->summaries->distance(n, W, before);
 }
 
-/* Each block's parts apart, for those who watch. hyper[0] is for W's, `bias` rows, hyper[1] for b's. */
-static void move_blocks(const dt_update *u, int64_t l, int64_t block, int64_t count, const dt_hyper hyper[2],
-                        dt_real factor, dt_real *sum, dt_moved *moved)
+/* Each block's parts apart, for those who watch. */
+static void move_blocks(const dt_update *u, int64_t l, int64_t block, int64_t count, const dt_hyper *of_W,
+                        const dt_hyper *of_b, dt_real *g, dt_moved *moved)
 {
     const dt_layer *layer = &u->updater->network->layer[l];
-    for (int64_t i = 0; i < count; i++, sum += DT_BLOCK) {
+    for (int64_t i = 0; i < count; i++, g += DT_BLOCK) {
         const int64_t at = (block + i) * DT_BLOCK, bias = bias_row(layer, block + i - layer->first_block);
-        moved[i].W = bias > 0 ? move_rows(u, &hyper[0], at, bias, factor, sum) : 0;
-        moved[i].b =
-            bias < DT_LANES ? move_rows(u, &hyper[1], at + bias * DT_LANES, 1, factor, sum + bias * DT_LANES) : 0;
+        moved[i].W = bias > 0 ? move_rows(u, of_W, at, bias, g) : 0;
+        moved[i].b = bias < DT_LANES ? move_rows(u, of_b, at + bias * DT_LANES, 1, g + bias * DT_LANES) : 0;
     }
 }
 
-/* The optimizer's step of `count` <= DT_RUN blocks with gradient g = sum factor; the transposed copies and those who
+/* The optimizer's step of `count` <= DT_RUN blocks with gradient g; the transposed copies and those who
  * watch updates follow. hyper[0] is for the blocks' parts of W^l, hyper[1] for theirs of b^l; NULL: the step's, for
  * all. `block` counts through the network. */
-static void update_whole(const dt_update *u, int64_t l, int64_t block, int64_t count, const dt_hyper *hyper,
-                         dt_real factor, dt_real *sum)
+static void update_whole(const dt_update *u, int64_t l, int64_t block, int64_t count, const dt_hyper *hyper, dt_real *g)
 {
     dt_network *n = u->updater->network;
     const dt_layer *layer = &n->layer[l];
-    const dt_hyper both[2] = {u->hyper, u->hyper};
     dt_moved moved[DT_RUN];
     if (u->watch && u->watch->updated)
-        move_blocks(u, l, block, count, hyper ? hyper : both, factor, sum, moved);
+        move_blocks(u, l, block, count, hyper ? &hyper[0] : &u->hyper, hyper ? &hyper[1] : &u->hyper, g, moved);
     else if (!hyper)
-        update_rows(u, &u->hyper, block * DT_BLOCK, count * DT_LANES, factor, sum);
+        update_rows(u, &u->hyper, block * DT_BLOCK, count * DT_LANES, g);
     else
         for (int64_t i = 0; i < count; i++)
-            update_block_parts(u, hyper, block + i, bias_row(layer, block + i - layer->first_block), factor,
-                               sum + i * DT_BLOCK);
+            update_block_parts(u, hyper, block + i, bias_row(layer, block + i - layer->first_block), g + i * DT_BLOCK);
     for (int64_t i = 0; i < count; i++)
         dt_network_transpose(n, l, block + i - layer->first_block);
     if (u->watch && u->watch->updated)
@@ -200,10 +193,10 @@ static bool keeps(const dt_update *u)
     return u->updater->gradient != NULL;
 }
 
-static void update_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
+static void update_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
 {
     const dt_update *u = context;
-    update_whole(u, l, u->updater->network->layer[l].first_block + block, count, NULL, u->inverse_batch, sum);
+    update_whole(u, l, u->updater->network->layer[l].first_block + block, count, NULL, g);
 }
 
 _Static_assert(1 + DT_STATES_MAX < DT_AHEAD, "observers have a place, too");
@@ -225,42 +218,41 @@ static int places_of(void *context, int64_t l, int64_t block, const dt_real *pla
 }
 
 /* update_blocks with watchers in between: the same operations, so the same bits. */
-static void show_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
+static void show_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
 {
     const dt_update *u = context;
-    const int64_t number = u->updater->network->layer[l].first_block + block, n = count * DT_BLOCK;
-    u->updater->optimizer->scale(n, u->inverse_batch, sum, sum);
-    u->watch->shown(u->watch->context, l, number, count, sum);
-    update_whole(u, l, number, count, NULL, 1, sum);
+    const int64_t number = u->updater->network->layer[l].first_block + block;
+    u->watch->shown(u->watch->context, l, number, count, g);
+    update_whole(u, l, number, count, NULL, g);
 }
 
 /* The first half of it, when something must be known of the whole gradient. */
-static void keep_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
+static void keep_blocks(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
 {
     const dt_update *u = context;
     const int64_t number = u->updater->network->layer[l].first_block + block;
     dt_real *gradient = u->updater->gradient + number * DT_BLOCK;
-    u->updater->optimizer->scale(count * DT_BLOCK, u->inverse_batch, sum, gradient);
+    memcpy(gradient, g, (size_t)(count * DT_BLOCK) * sizeof *gradient);
     if (u->watch)
         u->watch->shown(u->watch->context, l, number, count, gradient);
 }
 
 /* A block of the weights that all share, as they are now; stepped; and kept as they were left. */
-static void update_shared_block(const dt_update *u, int64_t l, int64_t block, dt_real *sum)
+static void update_shared_block(const dt_update *u, int64_t l, int64_t block, dt_real *g)
 {
     const int64_t at = (u->own->layer[l].first_block + block) * DT_BLOCK;
     dt_real *shared = u->updater->network->parameters + at, *own = u->own->parameters + at;
     dt_real *const no_state[DT_STATES_MAX] = {NULL};
     dt_hogwild_read(shared, own);
-    u->updater->optimizer->update(DT_BLOCK, &u->hyper, u->inverse_batch, own, sum, no_state);
+    u->updater->optimizer->update(DT_BLOCK, &u->hyper, own, g, no_state);
     dt_hogwild_write(shared, own);
     dt_network_transpose(u->own, l, block);
 }
 
-static void update_shared(void *context, int64_t l, int64_t block, int64_t count, dt_real *sum)
+static void update_shared(void *context, int64_t l, int64_t block, int64_t count, dt_real *g)
 {
     for (int64_t i = 0; i < count; i++)
-        update_shared_block(context, l, block + i, sum + i * DT_BLOCK);
+        update_shared_block(context, l, block + i, g + i * DT_BLOCK);
 }
 
 void dt_update_copy_shared(const dt_update *u)
@@ -279,14 +271,14 @@ dt_finish dt_update_finish(dt_update *u)
 {
     const dt_updater *all = u->updater;
     if (u->own)
-        return (dt_finish){.sink = update_shared, .context = u};
+        return (dt_finish){.sink = update_shared, .context = u, .factor = u->inverse_batch};
     if (keeps(u))
-        return (dt_finish){.sink = keep_blocks, .context = u};
+        return (dt_finish){.sink = keep_blocks, .context = u, .factor = u->inverse_batch};
     if (u->watch)
-        return (dt_finish){.sink = show_blocks, .ahead = places_of, .context = u};
+        return (dt_finish){.sink = show_blocks, .ahead = places_of, .context = u, .factor = u->inverse_batch};
     if (all->optimizer->plain && all->optimizer->plain(all->spec))
         return (dt_finish){.W = all->network->parameters, .rate = -u->hyper.learning_rate, .factor = u->inverse_batch};
-    return (dt_finish){.sink = update_blocks, .ahead = places_of, .context = u};
+    return (dt_finish){.sink = update_blocks, .ahead = places_of, .context = u, .factor = u->inverse_batch};
 }
 
 /* --- norms --- */
@@ -384,7 +376,7 @@ static void update_parts(const dt_update *u, int64_t l, dt_span slice)
         hyper[part].trust =
             (dt_real)all->optimizer->trust(all->spec, __builtin_sqrt(norms.W[part]), __builtin_sqrt(norms.g[part]));
     for (int64_t block = slice.first; block < slice.last; block++)
-        update_whole(u, l, block, 1, hyper, 1, all->gradient + block * DT_BLOCK);
+        update_whole(u, l, block, 1, hyper, all->gradient + block * DT_BLOCK);
 }
 
 static void update_kept(const dt_update *u)
@@ -397,7 +389,7 @@ static void update_kept(const dt_update *u)
         else
             for (int64_t block = slice.first, run; block < slice.last; block += run) {
                 run = dt_min(DT_RUN, slice.last - block);
-                update_whole(u, l, block, run, NULL, 1, all->gradient + block * DT_BLOCK);
+                update_whole(u, l, block, run, NULL, all->gradient + block * DT_BLOCK);
             }
         dt_lap(u->laps, DT_PHASE_UPDATE, l);
     }
