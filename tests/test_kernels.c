@@ -111,14 +111,14 @@ static dt_real gradient_element(const dt_gradient_task *t, int64_t k, int64_t j,
 }
 
 /* Asked of the first of each panel's blocks that come together, once at most, and before it comes. */
-static int ask_ahead(void *context, int64_t l, int64_t block, const dt_real *place[DT_AHEAD])
+static int ask_ahead(void *context, int64_t l, int64_t block, dt_region place[DT_AHEAD])
 {
     blocks *b = context;
     assert_int_equal(l, b->layer->l);
     assert_in_range(block, b->own.first, b->own.last - 1);
     assert_int_equal(b->taken[block], 0);
     assert_int_equal(b->asked[block]++, 0);
-    place[0] = place[1] = b->g + block * DT_BLOCK;
+    place[0] = place[1] = (dt_region){b->g + block * DT_BLOCK, DT_BLOCK};
     return 2;
 }
 

@@ -44,7 +44,7 @@ typedef struct target {
 /* Lines that a group's sink will read, of which each tile asks for some: all at once they would have to wait for each
  * other, and the tiles for them. */
 typedef struct request {
-    const dt_real *place[DT_GROUP * DT_AHEAD];
+    dt_region place[DT_GROUP * DT_AHEAD];
     int places;
     int64_t at, numbers, tile; /* asked for so far, of each place; in all; with each tile */
 } request;
@@ -55,7 +55,7 @@ DT_INLINE void ask_for_some(request *a)
         return;
     for (const int64_t end = dt_min(a->numbers, a->at + a->tile); a->at < end; a->at += DT_LANES)
         for (int p = 0; p < a->places; p++)
-            __builtin_prefetch(a->place[p] + a->at, 0, 2);
+            __builtin_prefetch(dt_region_line(&a->place[p], a->at), 0, 2);
 }
 
 /* The shards, or pair of shards, that a tile is formed from: its rows from columns of `left` (a), its panels from those

@@ -35,6 +35,12 @@ static inline int64_t dt_gradient_scratch(int64_t shards)
     return (1 + levels) * DT_GROUP_SIZE + DT_GROUP * DT_BLOCK;
 }
 
+/* DT_BLOCK numbers for a block; those for the blocks below it are `apart` numbers from each other. */
+typedef struct dt_region {
+    const dt_real *at;
+    int64_t apart;
+} dt_region;
+
 /* What becomes of the gradient, sum by sum. Just one of W, out and sink is not NULL; W and out
  * are laid out as the parameter vector. */
 typedef struct dt_finish {
@@ -48,22 +54,28 @@ typedef struct dt_finish {
      * their numbers, block by block, and may be overwritten. */
     void (*sink)(void *context, int64_t l, int64_t block, int64_t count, dt_real *g);
 
-    /* Called before a block's sum is formed: where lies what the sink will read with it? DT_BLOCK numbers each, and
-     * those of the blocks below follow; memory is asked for it meanwhile. Returns how many places there are. Once a
-     * block at most, and not where all of it is at hand before memory could answer. May be NULL. */
-    int (*ahead)(void *context, int64_t l, int64_t block, const dt_real *place[DT_AHEAD]);
+    /* Called before a block's sum is formed: where lies what the sink will need with it? Memory is asked for it
+     * meanwhile. Returns how many places there are. Once a block at most, and not where all of it is at hand before
+     * memory could answer. May be NULL. */
+    int (*ahead)(void *context, int64_t l, int64_t block, dt_region place[DT_AHEAD]);
     void *context;
 } dt_finish;
 
-/* Asks for what the sink will read with `count` blocks of one panel. To the second-level cache: the nearest is full of
+/* Number i of the blocks'. */
+static inline const dt_real *dt_region_line(const dt_region *place, int64_t i)
+{
+    return place->at + i / DT_BLOCK * place->apart + i % DT_BLOCK;
+}
+
+/* Asks for what the sink will need with `count` blocks of one panel. To the second-level cache: the nearest is full of
  * what gradients are formed from. */
 static inline void dt_ask_ahead(const dt_finish *finish, int64_t l, int64_t block, int64_t count)
 {
-    const dt_real *place[DT_AHEAD];
+    dt_region place[DT_AHEAD];
     const int places = finish->ahead ? finish->ahead(finish->context, l, block, place) : 0;
     for (int p = 0; p < places; p++)
         for (int64_t i = 0; i < count * DT_BLOCK; i += DT_LANES)
-            __builtin_prefetch(place[p] + i, 0, 2);
+            __builtin_prefetch(dt_region_line(&place[p], i), 0, 2);
 }
 
 /* Layer l's part of the parameter vector, as kernels see it. */

@@ -46,7 +46,7 @@ static void show_gradient(void *context, int64_t l, int64_t block, int64_t count
     dt_lap_apart(s->laps, DT_PHASE_WATCH, 0, began);
 }
 
-static int show_ahead(void *context, int64_t l, int64_t block, int most, const dt_real *place[])
+static int show_ahead(void *context, int64_t l, int64_t block, int most, dt_region place[])
 {
     const step *s = context;
     const dt_observer *observers = s->engine->run->observers;
@@ -56,7 +56,7 @@ static int show_ahead(void *context, int64_t l, int64_t block, int most, const d
         const int i = __builtin_ctzll(left);
         const void *reads = observers[i].ahead ? observers[i].ahead(observers[i].self, &s->views[i], &part) : NULL;
         if (reads)
-            place[n++] = reads;
+            place[n++] = (dt_region){reads, DT_BLOCK};
     }
     return n;
 }

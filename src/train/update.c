@@ -199,19 +199,23 @@ static void update_blocks(void *context, int64_t l, int64_t block, int64_t count
     update_whole(u, l, u->updater->network->layer[l].first_block + block, count, NULL, g);
 }
 
-_Static_assert(1 + DT_STATES_MAX < DT_AHEAD, "observers have a place, too");
+_Static_assert(2 + DT_STATES_MAX < DT_AHEAD, "observers have a place, too");
 
-/* What a block's update, and those who watch it, will read. */
-static int places_of(void *context, int64_t l, int64_t block, const dt_real *place[DT_AHEAD])
+/* What a block's update, and those who watch it, will need. */
+static int places_of(void *context, int64_t l, int64_t block, dt_region place[DT_AHEAD])
 {
     const dt_update *u = context;
     const dt_updater *all = u->updater;
+    const dt_blocks layer = dt_network_blocks(all->network, l);
+    const dt_real *transposed = dt_transposed_block(&layer, block);
     const int64_t number = all->network->layer[l].first_block + block, at = number * DT_BLOCK;
     int n = 0;
-    place[n++] = all->network->parameters + at;
+    place[n++] = (dt_region){all->network->parameters + at, DT_BLOCK};
+    if (transposed)
+        place[n++] = (dt_region){transposed, DT_LANES * layer.transposed_rows};
     for (int i = 0; i < DT_STATES_MAX; i++)
         if (all->state[i])
-            place[n++] = all->state[i] + at;
+            place[n++] = (dt_region){all->state[i] + at, DT_BLOCK};
     if (u->watch && u->watch->ahead)
         n += u->watch->ahead(u->watch->context, l, number, DT_AHEAD - n, place + n);
     return n;

@@ -57,7 +57,7 @@ typedef struct dt_updater {
  */
 typedef struct dt_update_watch {
     void *context;
-    int (*ahead)(void *context, int64_t l, int64_t block, int most, const dt_real *place[]);
+    int (*ahead)(void *context, int64_t l, int64_t block, int most, dt_region place[]);
     void (*shown)(void *context, int64_t l, int64_t block, int64_t count, const dt_real *gradient);
     void (*updated)(void *context, int64_t l, int64_t block, int64_t count, const dt_moved *moved);
 } dt_update_watch;
