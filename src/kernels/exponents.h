@@ -1,6 +1,6 @@
-/* Histograms of powers of two, from the exponents of numbers. A window (windows.h) has place for sixteen, from that of
- * the largest number down; where many numbers are smaller (gradients) another counts sixteen more. What lies below is
- * rare, and counted one by one.
+/* Histograms of powers of two, for survey.h, from the exponents of numbers. A window (windows.h) has place for sixteen,
+ * from that of the largest number down; where many numbers are smaller (gradients) another counts sixteen more. What
+ * lies below is rare, and counted one by one.
  */
 #ifndef DT_KERNELS_EXPONENTS_H
 #define DT_KERNELS_EXPONENTS_H
@@ -59,7 +59,8 @@ static void place_windows(dt_counter *t, int64_t vectors, int largest, const log
 {
     enum { FEW = 3 };
     const int64_t last = t->first + WINDOW - 1;
-    const bool moves = largest > last || (*t->vectors == 0 && largest + FEW < last);
+    const bool lower = *t->vectors == 0 && largest > 0 && largest + FEW < last;
+    const bool moves = t->first == 0 || largest > last || lower;
     if (moves || *t->vectors + vectors > VECTORS_MOST)
         count_exponents(t, bins);
     if (!moves)

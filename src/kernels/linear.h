@@ -1,4 +1,4 @@
-/* Histograms of equal bins. Where all numbers lie in one or two bins, as gradients do, they need no keys.
+/* Histograms of equal bins, for survey.h. Where all numbers lie in one or two bins, as gradients do, they need no keys.
  */
 #ifndef DT_KERNELS_LINEAR_H
 #define DT_KERNELS_LINEAR_H

@@ -73,9 +73,9 @@ enum { DT_COUNTER_WINDOWS = 14, DT_WINDOW_KEYS = 16 }; /* for keys of up to 200 
 
 /* A histogram of one worker while it is counted. All zero before the first number. */
 typedef struct dt_counter {
-    /* What isn't counted yet. Where keys are counted one array at a time: keys, and how many there are. Else planes,
-     * and how many vectors of keys they have seen: of linear keys those of window w are 16 w .. 16 w + 15, of exponents
-     * (of numbers, biased) there are two, from `first` on, and if they are `deep`, sixteen below. */
+    /* What isn't counted yet. Where keys are counted one array at a time: keys, and how many there are. Else windows of
+     * sixteen keys each, and how many vectors of keys they have seen: of linear keys all, of exponents (of numbers,
+     * biased) the one from `first` on and, where it is `deep`, the one below. */
     union {
         _Alignas(DT_CACHE_LINE) uint8_t key[DT_KEYS_AT_ONCE];
         _Alignas(DT_CACHE_LINE) dt_counter_planes window[DT_COUNTER_WINDOWS];
@@ -95,8 +95,7 @@ typedef struct dt_counter {
 /* A histogram_spec, ready to make keys. */
 typedef struct dt_bins {
     double low, count, per; /* per: bins / (high - low) */
-    int first, above;       /* powers of two: log_low; the last key, */
-    double most;            /* that of numbers from here on */
+    int first, above;       /* powers of two: log_low; the last key */
 } dt_bins;
 
 static inline dt_bins dt_bins_of(const dt_histogram_spec *spec)
@@ -105,8 +104,7 @@ static inline dt_bins dt_bins_of(const dt_histogram_spec *spec)
                      .count = (double)spec->bins,
                      .per = (double)spec->bins / (spec->high - spec->low),
                      .first = (int)spec->log_low,
-                     .above = (int)(spec->log_high - spec->log_low + 2),
-                     .most = ldexp(1, (int)spec->log_high)};
+                     .above = (int)(spec->log_high - spec->log_low + 2)};
 }
 
 /* `count` parts, each of `rows` <= DT_CHAIN rows of n <= lanes numbers side by side: row r of part p lies p apart + r

@@ -1,6 +1,6 @@
-/* Keys counted in windows of sixteen, whose planes (tally.h) stay from one survey to the next. The bytes of 64 numbers
- * are made in one vector: exponents, or keys of equal bins; the first window counts them where they are made, others
- * as they were kept.
+/* For survey.h: keys counted in windows of sixteen, whose planes (tally.h) stay from one survey to the next. The bytes
+ * of 64 numbers are made in one vector: exponents, or keys of equal bins; the first window counts them where they are
+ * made, others as they were kept.
  */
 #ifndef DT_KERNELS_WINDOWS_H
 #define DT_KERNELS_WINDOWS_H
