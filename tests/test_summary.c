@@ -102,7 +102,7 @@ static void products(void **state)
         }
         for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
             double both[2] = {variants[isa]->dot(n, x, y)};
-            both[1] = variants[isa]->distance(n, x, y);
+            variants[isa]->distances(1, n, x, y, &both[1]);
             if (isa == 0)
                 memcpy(first, both, sizeof both);
             assert_same(both, first, sizeof both, "products", isa);
@@ -452,28 +452,39 @@ static void squares_out_of_range(void **state)
             near(all.sums.sum, sum, sizes[s] * ROWS * DT_LANES);
             near(unit[3].sums.square, of_unit, of_unit);
             near(variants[isa]->dot(COUNT, x, y), dot, dot);
-            near(variants[isa]->distance(COUNT, x, y), distance, distance);
+            double found;
+            variants[isa]->distances(1, COUNT, x, y, &found);
+            near(found, distance, distance);
             assert_true(variants[isa]->dot(COUNT, x, x) == variants[0]->dot(COUNT, x, x));
         }
     }
 }
 
-/* What a step changes is the distance to what it leaves, whatever the rate: huge, and so small that nothing moves. */
+/* What a step changes is the distance to what it leaves, whatever the rate: huge, and so small that nothing moves. Of
+ * many parts it is that of each. */
 static void moves(void **state)
 {
     (void)state;
+    enum { COUNTS = 7 };
     static const double rates[] = {-0.1, 1, -1e-30, 1e30, 0};
     static dt_real W[COUNT], g[COUNT], after[COUNT];
     fill_all(W, 1);
     fill_all(g, 2);
     for (size_t r = 0; r < sizeof rates / sizeof *rates; r++)
-        for (int64_t n = 1; n <= COUNT; n += 1 + n / 3)
+        for (int64_t n = 1; n <= COUNT / COUNTS; n += 1 + n / 3)
             for (dt_isa isa = 0; isa <= dt_isa_current(); isa++) {
-                for (int64_t i = 0; i < n; i++)
+                double moved[COUNTS + 1] = {[COUNTS] = 7}, distance[COUNTS + 1] = {[COUNTS] = 7};
+                for (int64_t i = 0; i < COUNTS * n; i++)
                     after[i] = DT_FMA((dt_real)rates[r], g[i], W[i]);
-                const double found = variants[isa]->move(n, rates[r], g, W),
-                             wanted = variants[0]->distance(n, after, W);
-                assert_same(&found, &wanted, sizeof found, "what a step changes", isa);
+                variants[isa]->moves(COUNTS, n, rates[r], g, W, moved);
+                variants[isa]->distances(COUNTS, n, after, W, distance);
+                for (int p = 0; p < COUNTS; p++) {
+                    double alone;
+                    variants[0]->distances(1, n, after + p * n, W + p * n, &alone);
+                    assert_same(&moved[p], &alone, sizeof alone, "what a step changes", isa);
+                    assert_same(&distance[p], &alone, sizeof alone, "distances", isa);
+                }
+                assert_true(moved[COUNTS] == 7 && distance[COUNTS] == 7);
             }
 }
 

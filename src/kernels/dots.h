@@ -92,14 +92,22 @@ static double dot(int64_t n, const void *x, const void *y)
     return sum_of(PRODUCT, 0, n, x, y);
 }
 
-static double distance(int64_t n, const void *x, const void *y)
+/* Of `count` parts of n numbers. */
+DT_INLINE void sums_of(const int what, dt_real rate, int64_t count, int64_t n, const dt_real *x, const dt_real *y,
+                       double *sum)
 {
-    return sum_of(DISTANCE, 0, n, x, y);
+    for (int64_t i = 0; i < count; i++)
+        sum[i] = sum_of(what, rate, n, x + i * n, y + i * n);
 }
 
-static double move(int64_t n, double rate, const void *g, const void *W)
+static void distances(int64_t count, int64_t n, const void *x, const void *y, double *sum)
 {
-    return sum_of(MOVE, (dt_real)rate, n, W, g);
+    sums_of(DISTANCE, 0, count, n, x, y, sum);
+}
+
+static void moves(int64_t count, int64_t n, double rate, const void *g, const void *W, double *sum)
+{
+    sums_of(MOVE, (dt_real)rate, count, n, W, g, sum);
 }
 
 #endif

@@ -40,17 +40,21 @@ DT_INLINE int64_t count_zeros(int64_t n, const uint8_t *exponent)
     return count;
 }
 
-/* Counts exponents below `from`, but for 0, of n, and returns how many these are. */
+/* Counts exponents below `from`, but for 0, of n, and returns how many these are: one by one, unless all have key 1. */
 __attribute__((noinline)) static int64_t count_below(dt_counter *t, int from, int64_t n, const uint8_t *exponent,
                                                      const log_bins *bins)
 {
+    const bool apart = key_of_exponent(from - 1, bins) > 1;
     int64_t count = 0;
     for (int64_t i = 0; i < n; i += BYTES) {
         const bytes some = bytes_load(exponent + i);
         uint64_t left = _mm512_mask_cmplt_epu8_mask(_mm512_test_epi8_mask(some, some), some, bytes_set(from));
-        for (; left; left &= left - 1, count++)
+        count += __builtin_popcountll(left);
+        for (; apart && left; left &= left - 1)
             t->count[0][key_of_exponent(exponent[i + __builtin_ctzll(left)], bins)]++;
     }
+    if (!apart)
+        t->count[0][1] += (uint32_t)count;
     return count;
 }
 

@@ -11,6 +11,6 @@ const dt_summaries DT_VARIANT(dt_summaries) = {
     .log_keys = log_keys,
     .count = count,
     .dot = dot,
-    .distance = distance,
-    .move = move,
+    .distances = distances,
+    .moves = moves,
 };

@@ -146,10 +146,11 @@ typedef struct dt_summaries {
      * longer it takes, but key 0 costs nothing, wherever the others lie. */
     void (*count)(dt_counter *tally, const dt_bins *bins);
 
-    /* sum x y; sum (x - y)^2; and what a step W <- W + rate g would change: the distance between both W. */
+    /* sum x y; and of `count` parts of n numbers, one after the other, to sum[p]: sum (x - y)^2, and what a step W <- W
+     * + rate g would change, the distance between both W. */
     double (*dot)(int64_t n, const void *x, const void *y);
-    double (*distance)(int64_t n, const void *x, const void *y);
-    double (*move)(int64_t n, double rate, const void *g, const void *W);
+    void (*distances)(int64_t count, int64_t n, const void *x, const void *y, double *sum);
+    void (*moves)(int64_t count, int64_t n, double rate, const void *g, const void *W, double *sum);
 } dt_summaries;
 
 const dt_summaries *dt_summaries_of(dt_precision precision);

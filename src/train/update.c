@@ -136,33 +136,43 @@ static void update_block_parts(const dt_update *u, const dt_hyper hyper[2], int6
         update_rows(u, &hyper[1], at + bias * DT_LANES, 1, g + bias * DT_LANES);
 }
 
-/* Rows of a block, and how far they move: |W_after - W_before|^2. */
-static double move_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t rows, dt_real *g)
+/* `count` <= DT_RUN times `rows` rows, and how far each moves: |W_after - W_before|^2. */
+static void move_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t count, int64_t rows, dt_real *g,
+                      double *moved)
 {
     const dt_updater *all = u->updater;
     const dt_real *W = all->network->parameters + at;
     const int64_t n = rows * DT_LANES;
     if (all->optimizer->plain && all->optimizer->plain(all->spec)) {
-        const double moved = all->summaries->move(n, -(double)hyper->learning_rate, g, W);
-        update_rows(u, hyper, at, rows, g);
-        return moved;
+        all->summaries->moves(count, n, -(double)hyper->learning_rate, g, W, moved);
+        update_rows(u, hyper, at, count * rows, g);
+        return;
     }
-    dt_real before[DT_BLOCK];
-    memcpy(before, W, (size_t)n * sizeof *before);
-    update_rows(u, hyper, at, rows, g);
-    return all->summaries->distance(n, W, before);
+    dt_real before[DT_RUN * DT_BLOCK];
+    memcpy(before, W, (size_t)(count * n) * sizeof *before);
+    update_rows(u, hyper, at, count * rows, g);
+    all->summaries->distances(count, n, W, before, moved);
 }
 
-/* Each block's parts apart, for those who watch. */
+/* Each block's parts apart, for those who watch: all but the panel's last are weights alone. */
 static void move_blocks(const dt_update *u, int64_t l, int64_t block, int64_t count, const dt_hyper *of_W,
                         const dt_hyper *of_b, dt_real *g, dt_moved *moved)
 {
     const dt_layer *layer = &u->updater->network->layer[l];
-    for (int64_t i = 0; i < count; i++, g += DT_BLOCK) {
-        const int64_t at = (block + i) * DT_BLOCK, bias = bias_row(layer, block + i - layer->first_block);
-        moved[i].W = bias > 0 ? move_rows(u, of_W, at, bias, g) : 0;
-        moved[i].b = bias < DT_LANES ? move_rows(u, of_b, at + bias * DT_LANES, 1, g + bias * DT_LANES) : 0;
-    }
+    const int64_t last = block + count - 1, bias = bias_row(layer, last - layer->first_block);
+    const int64_t whole = bias < DT_LANES ? count - 1 : count;
+    double W[DT_RUN];
+    if (whole > 0)
+        move_rows(u, of_W, block * DT_BLOCK, whole, DT_LANES, g, W);
+    for (int64_t i = 0; i < whole; i++)
+        moved[i] = (dt_moved){.W = W[i]};
+    if (whole == count)
+        return;
+    dt_real *rest = g + whole * DT_BLOCK;
+    moved[whole].W = 0;
+    if (bias > 0)
+        move_rows(u, of_W, last * DT_BLOCK, 1, bias, rest, &moved[whole].W);
+    move_rows(u, of_b, last * DT_BLOCK + bias * DT_LANES, 1, 1, rest + bias * DT_LANES, &moved[whole].b);
 }
 
 /* The optimizer's step of `count` <= DT_RUN blocks with gradient g; the transposed copies and those who
@@ -387,12 +397,14 @@ static void update_kept(const dt_update *u)
 {
     const dt_updater *all = u->updater;
     for (int64_t l = 1; l <= all->network->layers; l++) {
+        const dt_layer *layer = &all->network->layer[l];
         const dt_span slice = dt_reducer_slice(u->reducer, l, u->worker->index);
         if (all->optimizer->direct)
             update_parts(u, l, slice);
         else
             for (int64_t block = slice.first, run; block < slice.last; block += run) {
-                run = dt_min(DT_RUN, slice.last - block);
+                const int64_t left = layer->column - (block - layer->first_block) % layer->column; /* of the panel */
+                run = dt_min(DT_RUN, dt_min(left, slice.last - block));
                 update_whole(u, l, block, run, NULL, all->gradient + block * DT_BLOCK);
             }
         dt_lap(u->laps, DT_PHASE_UPDATE, l);
