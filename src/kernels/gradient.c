@@ -35,8 +35,8 @@ typedef struct target {
     uint64_t joins; /* levels of the scratch that it joins on its way, ascending */
     dt_real *to;    /* the sum is stored here, or, with `step`, subtracted */
     int64_t panel;  /* numbers from panel to panel of `to` */
-    bool scales;    /* the gradient is sum factor */
-    bool step;      /* to <- to + rate gradient */
+    bool scales;    /* sum factor is stored */
+    bool step;      /* to <- to + rate (sum factor) */
     dt_real factor, rate;
     int64_t ahead; /* the lines so far ahead are asked for as a tile begins; negative: none */
 } target;
@@ -122,12 +122,12 @@ DT_INLINE void finish_tile(const int rows, const int panels, const dt_real *scra
         DT_REPEAT (r, rows)
             DT_REPEAT (v, vectors)
                 acc[r][v] = dt_mul(acc[r][v], factor);
-    }
-    if (t->step) { /* all loads before the first store, which might alias for all the compiler knows */
-        const dt_vector rate = dt_broadcast(&t->rate);
+    } else if (t->step) { /* all loads before the first store, which might alias for all the compiler knows */
+        const dt_vector factor = dt_broadcast(&t->factor), rate = dt_broadcast(&t->rate);
         DT_REPEAT (r, rows)
             DT_REPEAT (v, vectors)
-                acc[r][v] = dt_fma(rate, acc[r][v], dt_load(block[v / DT_VECTORS_A_PANEL] + block_offset(r, v)));
+                acc[r][v] = dt_fma(rate, dt_mul(acc[r][v], factor),
+                                   dt_load(block[v / DT_VECTORS_A_PANEL] + block_offset(r, v)));
     }
     DT_REPEAT (r, rows)
         DT_REPEAT (v, vectors)
@@ -329,20 +329,22 @@ static int64_t rows_of(const dt_blocks *layer, int64_t kb)
     return dt_min(DT_LANES, layer->inputs + 1 - kb * DT_LANES);
 }
 
-/* Of blocks from `block` on, of each of the panels. */
-DT_INLINE request request_of(const dt_gradient_task *task, const dt_finish *finish, int64_t block, int64_t panels,
-                             int64_t blocks)
+/* Of blocks from `block` on, of each of the panels. NULL: nobody needs anything. */
+DT_INLINE request *request_of(const dt_gradient_task *task, const dt_finish *finish, int64_t block, int64_t panels,
+                              int64_t blocks, request *a)
 {
-    request a = {.numbers = blocks * DT_BLOCK};
     if (!finish->ahead)
-        return a;
-    for (int64_t w = 0; w < panels; w++)
-        a.places += finish->ahead(finish->context, task->layer.l, block + w * dt_blocks_a_panel(task->layer.inputs),
-                                  a.place + a.places);
+        return NULL;
     const bool pairs = task->shard_size <= DT_PAIR_SAMPLES;
     const int64_t units = dt_ceil_div(task->samples, task->shard_size << pairs);
     const int64_t tiles = units * (blocks * DT_LANES / (pairs ? DT_PAIR_ROWS : DT_TILE_ROWS));
-    a.tile = dt_ceil_div(a.numbers / DT_LANES, dt_max(1, tiles)) * DT_LANES;
+    a->at = 0;
+    a->numbers = blocks * DT_BLOCK;
+    a->tile = dt_ceil_div(a->numbers / DT_LANES, dt_max(1, tiles)) * DT_LANES;
+    a->places = 0;
+    for (int64_t w = 0; w < panels; w++)
+        a->places += finish->ahead(finish->context, task->layer.l, block + w * dt_blocks_a_panel(task->layer.inputs),
+                                   a->place + a->places);
     return a;
 }
 
@@ -367,7 +369,7 @@ DT_INLINE void form_rows(const dt_gradient_task *task, int64_t panel, int64_t pa
     const target root = {
         .to = vector ? vector + layer->offset + block * DT_BLOCK : own,
         .panel = vector ? column * DT_BLOCK : DT_GROUP_PANEL,
-        .scales = finish->W || finish->sink,
+        .scales = finish->sink != NULL,
         .step = finish->W != NULL,
         .factor = finish->factor,
         .rate = finish->rate,
@@ -375,8 +377,8 @@ DT_INLINE void form_rows(const dt_gradient_task *task, int64_t panel, int64_t pa
                  : task->shared ? DT_BLOCK
                                 : -1,
     };
-    request ask = request_of(task, finish, block, panels, blocks);
-    form_group(task, &g, &root, finish->ahead ? &ask : NULL);
+    request ask;
+    form_group(task, &g, &root, request_of(task, finish, block, panels, blocks, &ask));
     for (int64_t w = 0; w < panels; w++) {
         dt_real *sums = root.to + w * root.panel;
         for (int64_t i = 0; i < blocks; i++)
@@ -419,11 +421,11 @@ static void form_blocks(const dt_gradient_task *task, int64_t panel, int64_t pan
 }
 
 /* The step of one block in place. */
-static void step_block(dt_real *W, const dt_real *g, const dt_finish *finish)
+static void step_block(dt_real *W, const dt_real *sum, const dt_finish *finish)
 {
-    const dt_vector rate = dt_broadcast(&finish->rate);
+    const dt_vector factor = dt_broadcast(&finish->factor), rate = dt_broadcast(&finish->rate);
     for (int64_t i = 0; i < DT_BLOCK; i += DT_WIDTH)
-        dt_store(W + i, dt_fma(rate, dt_load(g + i), dt_load(W + i)));
+        dt_store(W + i, dt_fma(rate, dt_mul(dt_load(sum + i), factor), dt_load(W + i)));
 }
 
 /* `count` blocks of the gradient from the same blocks of its transpose, a group's panel apart. */
@@ -469,11 +471,8 @@ static void form_narrow(const dt_gradient_task *task, const dt_finish *finish)
             .rows = task->layer.units,
             .panels = panels,
         };
-        const target root = {.to = own,
-                             .panel = DT_GROUP_PANEL,
-                             .scales = finish->W || finish->sink,
-                             .factor = finish->factor,
-                             .ahead = -1};
+        const target root = {
+            .to = own, .panel = DT_GROUP_PANEL, .scales = finish->sink != NULL, .factor = finish->factor, .ahead = -1};
         form_group(task, &g, &root, NULL);
         finish_narrow(task, kb, panels, own, room, finish);
     }
