@@ -45,20 +45,9 @@ static float edge_of(dt_counter *t, int key, float below, float from, const line
     return (float)t->edge;
 }
 
-/* How many are `edge` at least. */
-static int64_t count_from(const dense *parts, float edge)
+__attribute__((noinline)) static int64_t count_from(const dense *parts, float edge)
 {
-    const __m512 least = _mm512_set1_ps(edge);
-    const __m512i one = _mm512_set1_epi32(1);
-    __m512i count[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-    for (int64_t c = 0; c < parts->chunks; c++)
-        for (int64_t i = 0; i < parts->chunk; i += 4 * DT_LANES)
-            DT_REPEAT (k, 4) {
-                const __m512 x = _mm512_loadu_ps(parts->x + c * parts->gap + i + k * DT_LANES);
-                count[k] = _mm512_mask_add_epi32(count[k], _mm512_cmp_ps_mask(x, least, _CMP_GE_OQ), count[k], one);
-            }
-    const __m512i all = _mm512_add_epi32(_mm512_add_epi32(count[0], count[1]), _mm512_add_epi32(count[2], count[3]));
-    return _mm512_reduce_add_epi32(all) - (0 >= edge ? parts->size - parts->numbers : 0);
+    return count_which(FROM_EDGE, parts, edge);
 }
 
 /* Windows begin so that 0, around which numbers lie, is in the middle of one. */

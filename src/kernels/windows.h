@@ -37,19 +37,32 @@ DT_INLINE part dense_part(const dense *parts, int64_t i)
     return (part){.rows = parts->rows, .n = parts->n, .stride = DT_LANES, .x = parts->x + i * parts->apart};
 }
 
-/* How many are 0, of either sign. */
-__attribute__((noinline)) static int64_t zeros_of(const dense *parts)
+enum { ZEROS, FROM_EDGE };
+
+/* How many numbers are 0, of either sign; or `edge` at least. */
+DT_INLINE int64_t count_which(const int which, const dense *parts, float edge)
 {
+    const __m512 least = _mm512_set1_ps(edge);
     const __m512i magnitude = _mm512_set1_epi32(INT32_MAX), one = _mm512_set1_epi32(1);
-    __m512i count[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    __m512i count[4];
+    DT_REPEAT (k, 4)
+        count[k] = _mm512_setzero_si512();
     for (int64_t c = 0; c < parts->chunks; c++)
         for (int64_t i = 0; i < parts->chunk; i += 4 * DT_LANES)
             DT_REPEAT (k, 4) {
-                const __m512i x = _mm512_loadu_si512(parts->x + c * parts->gap + i + k * DT_LANES);
-                count[k] = _mm512_mask_add_epi32(count[k], _mm512_testn_epi32_mask(x, magnitude), count[k], one);
+                const __m512 x = _mm512_loadu_ps(parts->x + c * parts->gap + i + k * DT_LANES);
+                const __mmask16 some = which == ZEROS ? _mm512_testn_epi32_mask(_mm512_castps_si512(x), magnitude)
+                                                      : _mm512_cmp_ps_mask(x, least, _CMP_GE_OQ);
+                count[k] = _mm512_mask_add_epi32(count[k], some, count[k], one);
             }
     const __m512i all = _mm512_add_epi32(_mm512_add_epi32(count[0], count[1]), _mm512_add_epi32(count[2], count[3]));
-    return _mm512_reduce_add_epi32(all) - (parts->size - parts->numbers);
+    const int64_t absent = which == ZEROS || edge <= 0 ? parts->size - parts->numbers : 0; /* they are 0 */
+    return _mm512_reduce_add_epi32(all) - absent;
+}
+
+__attribute__((noinline)) static int64_t zeros_of(const dense *parts)
+{
+    return count_which(ZEROS, parts, 0);
 }
 
 /* The count of each key in a window that has seen so many vectors; it is empty then. Returns their sum. */
