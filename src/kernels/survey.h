@@ -59,7 +59,7 @@ DT_INLINE void add_row(survey_chains *c, survey_ends *ends, int i, const float *
     const __m512 x = _mm512_loadu_ps(row);
     ends->min[i % 2] = dt_vector_min(x, ends->min[i % 2]);
     ends->max[i % 2] = _mm512_max_epi32(_mm512_castps_si512(x), ends->max[i % 2]);
-    c->sum[i] = i % 2 ? _mm512_fmadd_ps(x, _mm512_set1_ps(1), c->sum[i]) : _mm512_add_ps(c->sum[i], x);
+    c->sum[i] = _mm512_add_ps(c->sum[i], x);
     c->square[i] = _mm512_fmadd_ps(x, x, c->square[i]);
     if (before)
         c->product[i] = _mm512_fmadd_ps(x, _mm512_loadu_ps(before), c->product[i]);
