@@ -128,10 +128,11 @@ static void all_lanes(const part *p, lanes *l)
 
 /* Is a sum of squares, or of products, what it would be without the bounds of its numbers' range? Of zeros too: where
  * all are. */
+#define LEAST_FITTING ((dt_real)0x1p-100)
 DT_INLINE bool fits(dt_real sum)
 {
     const dt_real size = DT_FABS(sum);
-    return DT_PRECISION == 64 || (size >= (dt_real)0x1p-100 && size < (dt_real)INFINITY);
+    return DT_PRECISION == 64 || (size >= LEAST_FITTING && size < (dt_real)INFINITY);
 }
 
 DT_INLINE bool fits_or_none(dt_real sum, dt_real most)

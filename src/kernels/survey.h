@@ -185,7 +185,7 @@ __attribute__((noinline)) static bool put_exactly(const dense *parts, const floa
 DT_INLINE bool put_sums(const dense *parts, const survey_sums *s, dt_sums *to)
 {
     const __m512 total = totals(s), size = _mm512_abs_ps(total);
-    const __mmask16 fit = _mm512_cmp_ps_mask(size, _mm512_set1_ps(0x1p-100F), _CMP_GE_OQ) &
+    const __mmask16 fit = _mm512_cmp_ps_mask(size, _mm512_set1_ps(LEAST_FITTING), _CMP_GE_OQ) &
                           _mm512_cmp_ps_mask(size, _mm512_set1_ps(INFINITY), _CMP_LT_OQ);
     float each[2 * AT_ONCE];
     _mm512_storeu_ps(each, total);

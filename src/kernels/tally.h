@@ -125,19 +125,28 @@ DT_INLINE void carry_on(bytes plane[PLANES], bytes carry)
     }
 }
 
-/* Sixteen vectors' bits. */
-DT_INLINE void add_sixteen(const int tables, const key_table *t, const uint8_t *key, bytes plane[TABLES][PLANES])
+/* Sixteen vectors of keys. */
+DT_INLINE void add_vectors(const int tables, const key_table *t, const bytes key[ADDED], bytes plane[TABLES][PLANES])
 {
     bytes eights[TABLES][2];
     DT_REPEAT (e, 2) {
         bytes place[8];
         DT_REPEAT (j, 8)
-            place[j] = place_of(t, bytes_load(key + (e * 8 + j) * BYTES));
+            place[j] = place_of(t, key[e * 8 + j]);
         DT_REPEAT (w, tables)
             eights[w][e] = add_eight(t->byte[w], place, plane[w]);
     }
     DT_REPEAT (w, tables)
         carry_on(plane[w], add_three(&plane[w][3], eights[w][0], eights[w][1]));
+}
+
+/* The same from memory. */
+DT_INLINE void add_sixteen(const int tables, const key_table *t, const uint8_t *from, bytes plane[TABLES][PLANES])
+{
+    bytes key[ADDED];
+    DT_REPEAT (j, ADDED)
+        key[j] = bytes_load(from + j * BYTES);
+    add_vectors(tables, t, key, plane);
 }
 
 /* How often the bit was set in so many vectors. */

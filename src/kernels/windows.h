@@ -80,34 +80,29 @@ static uint32_t empty_window(dt_counter_planes window, int64_t vectors, uint32_t
     return all;
 }
 
-/* n keys, a multiple of TALLY_STEP, to the window that begins with `first`. */
-__attribute__((noinline)) static void add_to_window(int first, int64_t n, const uint8_t *key, dt_counter_planes window)
+DT_INLINE void load_planes(dt_counter_planes window, bytes plane[TABLES][PLANES])
 {
-    const key_table table = table_from(first);
-    bytes plane[TABLES][PLANES];
     DT_REPEAT (w, TABLES)
         DT_REPEAT (p, PLANES)
             plane[w][p] = bytes_load(window[w][p]);
-    for (int64_t i = 0; i < n; i += TALLY_STEP)
-        add_sixteen(TABLES, &table, key + i, plane);
+}
+
+DT_INLINE void store_planes(bytes plane[TABLES][PLANES], dt_counter_planes window)
+{
     DT_REPEAT (w, TABLES)
         DT_REPEAT (p, PLANES)
             _mm512_store_si512(window[w][p], plane[w][p]);
 }
 
-/* Sixteen vectors of keys, looked up in one window's tables. */
-DT_INLINE void add_window(const key_table *t, const bytes key[ADDED], bytes plane[TABLES][PLANES])
+/* n keys, a multiple of TALLY_STEP, to the window that begins with `first`. */
+__attribute__((noinline)) static void add_to_window(int first, int64_t n, const uint8_t *key, dt_counter_planes window)
 {
-    bytes eights[TABLES][2];
-    DT_REPEAT (e, 2) {
-        bytes place[8];
-        DT_REPEAT (j, 8)
-            place[j] = place_of(t, key[e * 8 + j]);
-        DT_REPEAT (w, TABLES)
-            eights[w][e] = add_eight(t->byte[w], place, plane[w]);
-    }
-    DT_REPEAT (w, TABLES)
-        carry_on(plane[w], add_three(&plane[w][3], eights[w][0], eights[w][1]));
+    const key_table table = table_from(first);
+    bytes plane[TABLES][PLANES];
+    load_planes(window, plane);
+    for (int64_t i = 0; i < n; i += TALLY_STEP)
+        add_sixteen(TABLES, &table, key + i, plane);
+    store_planes(plane, window);
 }
 
 /* The next HALF_STEP numbers. */
@@ -179,7 +174,7 @@ DT_INLINE void add_halves(const int what, const float *const x[2], const linear_
             s->least_but_0 = bytes_min(s->least_but_0, bytes_sub(key[j], bytes_set(1)));
         }
     }
-    add_window(t, key, plane);
+    add_vectors(TABLES, t, key, plane);
 }
 
 /* All numbers to the window that begins with `first`, and their bytes to `kept`: as if 0 followed up to the next
@@ -194,9 +189,7 @@ DT_INLINE seen add_numbers(const int what, const dense *parts, const linear_bins
     int64_t n = own.size;
     seen s = {bytes_set(255), bytes_set(255)};
     bytes plane[TABLES][PLANES];
-    DT_REPEAT (w, TABLES)
-        DT_REPEAT (p, PLANES)
-            plane[w][p] = bytes_load(window[w][p]);
+    load_planes(window, plane);
     for (; n >= TALLY_STEP; n -= TALLY_STEP, kept += TALLY_STEP) {
         const float *x[2];
         x[0] = next_half(&c, &own);
@@ -209,9 +202,7 @@ DT_INLINE seen add_numbers(const int what, const dense *parts, const linear_bins
         last_halves(x, &c, &own, n, room);
         add_halves(what, x, &edges, &table, plane, &s, kept);
     }
-    DT_REPEAT (w, TABLES)
-        DT_REPEAT (p, PLANES)
-            _mm512_store_si512(window[w][p], plane[w][p]);
+    store_planes(plane, window);
     return s;
 }
 

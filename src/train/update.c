@@ -136,6 +136,12 @@ static void update_block_parts(const dt_update *u, const dt_hyper hyper[2], int6
         update_rows(u, &hyper[1], at + bias * DT_LANES, 1, g + bias * DT_LANES);
 }
 
+/* Is the step W <- W - learning_rate g and nothing more? */
+static bool is_plain(const dt_updater *all)
+{
+    return all->optimizer->plain && all->optimizer->plain(all->spec);
+}
+
 /* `count` <= DT_RUN times `rows` rows, and how far each moves: |W_after - W_before|^2. */
 static void move_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int64_t count, int64_t rows, dt_real *g,
                       double *moved)
@@ -143,7 +149,7 @@ static void move_rows(const dt_update *u, const dt_hyper *hyper, int64_t at, int
     const dt_updater *all = u->updater;
     const dt_real *W = all->network->parameters + at;
     const int64_t n = rows * DT_LANES;
-    if (all->optimizer->plain && all->optimizer->plain(all->spec)) {
+    if (is_plain(all)) {
         all->summaries->moves(count, n, -(double)hyper->learning_rate, g, W, moved);
         update_rows(u, hyper, at, count * rows, g);
         return;
@@ -290,7 +296,7 @@ dt_finish dt_update_finish(dt_update *u)
         return (dt_finish){.sink = keep_blocks, .context = u, .factor = u->inverse_batch};
     if (u->watch)
         return (dt_finish){.sink = show_blocks, .ahead = places_of, .context = u, .factor = u->inverse_batch};
-    if (all->optimizer->plain && all->optimizer->plain(all->spec))
+    if (is_plain(all))
         return (dt_finish){.W = all->network->parameters, .rate = -u->hyper.learning_rate, .factor = u->inverse_batch};
     return (dt_finish){.sink = update_blocks, .ahead = places_of, .context = u, .factor = u->inverse_batch};
 }
